@@ -1,0 +1,1 @@
+"""The programs that run: earning, projections, and the operator's command."""

@@ -1,0 +1,1 @@
+"""Earning: commerce facts in, point events out."""

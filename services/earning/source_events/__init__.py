@@ -1,0 +1,1 @@
+"""The codec in: bytes of a Kafka record to a fact, or to a dead letter with its reason."""

@@ -1,0 +1,1 @@
+"""Projections: point events in, read models out."""

@@ -1,0 +1,189 @@
+"""Point events: what earning says on `loyalty.points`, one class a type; the contract's only source.
+
+A record's value is `PointEvent[...]` as JSON: a CloudEvents 1.0 envelope, structured mode, whose `data` is one of the
+classes below. JSON Schemas, AsyncAPI and the reference page are made from here.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar, Generic, TypeVar
+
+import msgspec
+
+SOURCE = "tallystick/earning"
+"""CloudEvents `source` of every event of ours."""
+
+
+class Cause(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The input that led to a decision: its type, its publisher's source and id, and where its record lies."""
+
+    type: str
+    source: str
+    id: str
+    topic: str = ""
+    partition: int = -1
+    offset: int = -1
+
+
+class Key(msgspec.Struct, frozen=True):
+    """The business key within a program: one effect for each (source, kind, id)."""
+
+    source: str
+    kind: str
+    id: str
+
+
+class Balances(msgspec.Struct, omit_defaults=True):
+    """Where a member stands after an event: three balances, and gross counters that only grow (points)."""
+
+    available: int = 0
+    pending: int = 0
+    deficit: int = 0
+    earned: int = 0
+    restored: int = 0
+    adjusted: int = 0
+    imported: int = 0
+    expired_reversed: int = 0
+    forgiven: int = 0
+    reinstated: int = 0
+    transferred_in: int = 0
+    transferred_out: int = 0
+    reversed: int = 0
+    redeemed: int = 0
+    expired: int = 0
+    reverted: int = 0
+
+
+class LotChange(msgspec.Struct, omit_defaults=True):
+    """A lot touched: its number (dense per member), the change of its remaining points, and what it is afterwards."""
+
+    lot: int
+    change: int
+    remaining: int
+    earned_at: datetime
+    available_at: datetime | None = None
+    expires_at: datetime | None = None
+    pending: bool = False
+
+
+class RuleShare(msgspec.Struct, omit_defaults=True):
+    """What one rule gave: floor(basis × rate × multiplier). Amounts are decimal text; a fraction reads `1/3`."""
+
+    rule: str
+    points: int
+    basis: str = ""
+    rate: str = ""
+    multiplier: str = ""
+    raw: str = ""
+
+
+class EventData(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What every point event carries.
+
+    `position` is dense per partition and `sequence` dense per member, both from 1; `chain` is the hash (BLAKE2b-128, hex)
+    of the bytes of the partition's previous event; `postings` (account → points) add up to 0; `fact` is the canonical
+    input, in the first event of a decision only.
+    """
+
+    TYPE: ClassVar[str]
+
+    program: str
+    member: str
+    shard: int = 0
+    position: int = 0
+    chain: str = ""
+    sequence: int
+    decision: int
+    index: int = 0
+    occurred_at: datetime
+    decided_at: datetime
+    cause: Cause
+    key: Key | None = None
+    program_version: int = 0
+    postings: dict[str, int] = {}
+    balances: Balances
+    fact: Any = None
+
+
+class PointsEarned(EventData, kw_only=True, omit_defaults=True):
+    """An award came to be, or grew: `points` into the lots named; which rule gave what, and what each line got."""
+
+    TYPE = "loyalty.points.earned.v1"
+
+    points: int
+    rules: list[RuleShare]
+    lines: dict[str, int] = {}
+    lots: list[LotChange]
+    qualifying: str = ""
+    rate: str = ""
+
+
+class PointsReversed(EventData, kw_only=True, omit_defaults=True):
+    """An award shrank: `points` taken back, out of the lots named; what was not there became deficit."""
+
+    TYPE = "loyalty.points.reversed.v1"
+
+    points: int
+    reason: str
+    rules: list[RuleShare] = []
+    lines: dict[str, int] = {}
+    lots: list[LotChange] = []
+    to_deficit: int = 0
+    from_expired: int = 0
+    qualifying: str = ""
+
+
+class TierChanged(EventData, kw_only=True, omit_defaults=True):
+    """The member rose or fell: tier before and after, why, and how long it holds (no date: for ever)."""
+
+    TYPE = "loyalty.tier.changed.v1"
+
+    before: str
+    after: str
+    reason: str
+    since: datetime
+    valid_until: datetime | None = None
+    qualifying: str = ""
+    to_next: str = ""
+
+
+class MemberEnrolled(EventData, kw_only=True, omit_defaults=True):
+    """The member joined, or their segments or attributes changed."""
+
+    TYPE = "loyalty.member.enrolled.v1"
+
+    joined_at: datetime
+    segments: list[str] = []
+    attributes: dict[str, str] = {}
+
+
+class FactRecorded(EventData, kw_only=True, omit_defaults=True):
+    """A fact was taken in and moved no points: why (a code of `shared.reasons`), and what it changed."""
+
+    TYPE = "loyalty.fact.recorded.v1"
+
+    reason: str
+    rules: list[RuleShare] = []
+    qualifying: str = ""
+
+
+EVENT_CLASSES: tuple[type[EventData], ...] = (PointsEarned, PointsReversed, TierChanged, MemberEnrolled, FactRecorded)
+"""Every type that can be in the log; the newest version of each."""
+
+D = TypeVar("D", bound=EventData)
+
+
+class PointEvent(msgspec.Struct, Generic[D], kw_only=True):
+    """The CloudEvents envelope. `id` is `program/member/sequence`: the same fact decided again gets the same id."""
+
+    specversion: str = "1.0"
+    id: str
+    source: str = SOURCE
+    type: str
+    subject: str
+    time: datetime
+    datacontenttype: str = "application/json"
+    partitionkey: str
+    program: str
+    data: D

@@ -1,0 +1,82 @@
+"""Reason codes: why an input became a dead letter, was rejected, or earned nothing. The docs' table is made from here."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """A stable code; `MEANINGS` has its explanation and cure for people."""
+
+    # The record itself can't be read.
+    NULL_VALUE = "null_value"
+    TOO_LARGE = "too_large"
+    NOT_JSON = "not_json"
+    TOO_DEEP = "too_deep"
+    INVALID_TEXT = "invalid_text"
+    INVALID_HEADERS = "invalid_headers"
+    NOT_CLOUDEVENTS = "not_cloudevents"
+    UNKNOWN_TYPE = "unknown_type"
+    # The fact doesn't say what its contract asks for.
+    MISSING_FIELD = "missing_field"
+    WRONG_TYPE = "wrong_type"
+    OUT_OF_RANGE = "out_of_range"
+    INVALID_FACT = "invalid_fact"
+    INVALID_TIME = "invalid_time"
+    MONEY_NOT_TEXT = "money_not_text"
+    INVALID_MONEY = "invalid_money"
+    EXCESS_PRECISION = "excess_precision"
+    UNKNOWN_CURRENCY = "unknown_currency"
+    TOO_MANY_LINES = "too_many_lines"
+    DUPLICATE_LINE = "duplicate_line"
+    OCCURRED_IN_FUTURE = "occurred_in_future"
+    # The fact can't be decided.
+    UNKNOWN_PROGRAM = "unknown_program"
+    NO_EXCHANGE_RATE = "no_exchange_rate"
+    OWNED_BY_ANOTHER_MEMBER = "owned_by_another_member"
+    CONFLICT = "conflict"
+    INTERNAL_ERROR = "internal_error"
+    # Nothing earned: said by `fact.recorded`.
+    TEST_ORDER = "test_order"
+    BELOW_MINIMUM = "below_minimum"
+    NOTHING_ELIGIBLE = "nothing_eligible"
+    NOT_IN_FORCE = "not_in_force"
+    NOTHING_CHANGED = "nothing_changed"
+    WAITS_FOR_ORDER = "waits_for_order"
+    WAITS_FOR_FULFILMENT = "waits_for_fulfilment"
+
+
+MEANINGS: dict[Reason, tuple[str, str]] = {
+    Reason.NULL_VALUE: ("The record has no value.", "Publish the fact again with its body."),
+    Reason.TOO_LARGE: ("The record is larger than 1 MiB.", "Split the order, or leave out fields we don't read."),
+    Reason.NOT_JSON: ("The value is not JSON.", "Check the publisher's serializer."),
+    Reason.TOO_DEEP: ("The JSON is nested deeper than 20 levels.", "Send the documented shape only."),
+    Reason.INVALID_TEXT: ("The text holds NUL, a lone surrogate or bytes that are not UTF-8.", "Send clean UTF-8."),
+    Reason.INVALID_HEADERS: ("A CloudEvents header is null or not UTF-8.", "Check the publisher's headers."),
+    Reason.NOT_CLOUDEVENTS: ("The record is not a CloudEvent 1.0, in structured or binary mode.", "See docs/reference/facts.md."),
+    Reason.UNKNOWN_TYPE: ("No contract has this event type.", "See docs/reference/facts.md for the types we take."),
+    Reason.MISSING_FIELD: ("A required field is missing.", "Add the field named."),
+    Reason.WRONG_TYPE: ("A field has another JSON type than its contract says.", "Correct the field named."),
+    Reason.OUT_OF_RANGE: ("A field is outside its limits.", "Correct the field named."),
+    Reason.INVALID_FACT: ("The fact contradicts itself.", "Correct the field named."),
+    Reason.INVALID_TIME: ("A time is not RFC 3339 with an offset.", "Write times like 2026-01-31T15:00:00+01:00."),
+    Reason.MONEY_NOT_TEXT: ("An amount of money is a JSON number.", 'Send money as decimal text: "19.99".'),
+    Reason.INVALID_MONEY: ("An amount is not a plain, non-negative decimal.", 'Send money like "19.99".'),
+    Reason.EXCESS_PRECISION: ("An amount has more than 6 decimal places.", "Round at the shop, where the price is made."),
+    Reason.UNKNOWN_CURRENCY: ("The currency is not an ISO 4217 code.", "Send the three-letter code."),
+    Reason.TOO_MANY_LINES: ("An order has more than 1,000 lines.", "Split the order."),
+    Reason.DUPLICATE_LINE: ("Two lines share a line_id.", "Give every line its own line_id."),
+    Reason.OCCURRED_IN_FUTURE: ("The fact's time is over 5 minutes after its record's.", "Check the publisher's clock and time zone."),
+    Reason.UNKNOWN_PROGRAM: ("No program of this name has been published.", "Run `tallystick program publish`, then retry."),
+    Reason.NO_EXCHANGE_RATE: ("The order is in another currency and carries no exchange_rate.", "Send exchange_rate with the order."),
+    Reason.OWNED_BY_ANOTHER_MEMBER: ("This id belongs to another member.", "Check the subject, or the id, at the shop."),
+    Reason.CONFLICT: ("This id is known with other content that may not change.", "Use a new id for new content."),
+    Reason.INTERNAL_ERROR: ("Deciding this fact failed: a fault of ours.", "Report it with the dead letter; retry after the fix."),
+    Reason.TEST_ORDER: ("Test orders earn nothing.", ""),
+    Reason.BELOW_MINIMUM: ("The order is below the minimum of every rule.", ""),
+    Reason.NOTHING_ELIGIBLE: ("No rule selects anything of this order.", ""),
+    Reason.NOT_IN_FORCE: ("No version of the program was in force at that time.", ""),
+    Reason.NOTHING_CHANGED: ("The fact is noted; what the order is worth stays the same.", ""),
+    Reason.WAITS_FOR_ORDER: ("Noted until its order arrives.", ""),
+    Reason.WAITS_FOR_FULFILMENT: ("The program awards orders once they are fulfilled.", ""),
+}
