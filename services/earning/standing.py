@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from services.earning.books import Book
 from shared.point_events import Balances
 
 
@@ -78,11 +79,11 @@ class SpendingOrder(NamedTuple):
 
 
 class KeyRow(msgspec.Struct):
-    """The row of a business key: its owner, and the book of what it is worth (its class by `key.kind`)."""
+    """The row of a business key: its owner, the book of what it is worth (its class by `key.kind`), the lots it made."""
 
     key: BusinessKey
     member: str
-    body: bytes
+    book: Book
     lots: list[int] = []
 
 
