@@ -1,0 +1,1 @@
+"""Running it: the local stack, containers, migrations, programs, and the demo."""
