@@ -54,3 +54,20 @@ class ForkError(TallystickError):
         super().__init__(message, cure="Find the second writer before anything else; see docs/how-to/operate.md.")
         self.shard = shard
         self.position = position
+
+
+class UnreadableEventError(TallystickError):
+    """A point event of our own can't be read: its partition stops, for skipping it would corrupt what follows.
+
+    Attributes:
+        shard: partition of the points topic.
+        position: the position of the event, by its Kafka headers.
+    """
+
+    def __init__(self, shard: int, position: int, message: str) -> None:
+        super().__init__(
+            f"shard {shard}, position {position}: {message}",
+            cure="If earning was upgraded first, upgrade this service; else see docs/how-to/operate.md.",
+        )
+        self.shard = shard
+        self.position = position

@@ -10,6 +10,7 @@ class Reason(StrEnum):
 
     # The record itself can't be read.
     NULL_VALUE = "null_value"
+    NULL_KEY = "null_key"
     TOO_LARGE = "too_large"
     NOT_JSON = "not_json"
     TOO_DEEP = "too_deep"
@@ -17,6 +18,7 @@ class Reason(StrEnum):
     INVALID_HEADERS = "invalid_headers"
     NOT_CLOUDEVENTS = "not_cloudevents"
     UNKNOWN_TYPE = "unknown_type"
+    FOREIGN_RECORD = "foreign_record"
     # The fact doesn't say what its contract asks for.
     MISSING_FIELD = "missing_field"
     WRONG_TYPE = "wrong_type"
@@ -48,6 +50,7 @@ class Reason(StrEnum):
 
 MEANINGS: dict[Reason, tuple[str, str]] = {
     Reason.NULL_VALUE: ("The record has no value.", "Publish the fact again with its body."),
+    Reason.NULL_KEY: ("The record has no key.", "Publish with the key `program/member`."),
     Reason.TOO_LARGE: ("The record is larger than 1 MiB.", "Split the order, or leave out fields we don't read."),
     Reason.NOT_JSON: ("The value is not JSON.", "Check the publisher's serializer."),
     Reason.TOO_DEEP: ("The JSON is nested deeper than 20 levels.", "Send the documented shape only."),
@@ -55,6 +58,7 @@ MEANINGS: dict[Reason, tuple[str, str]] = {
     Reason.INVALID_HEADERS: ("A CloudEvents header is null or not UTF-8.", "Check the publisher's headers."),
     Reason.NOT_CLOUDEVENTS: ("The record is not a CloudEvent 1.0, in structured or binary mode.", "See docs/reference/facts.md."),
     Reason.UNKNOWN_TYPE: ("No contract has this event type.", "See docs/reference/facts.md for the types we take."),
+    Reason.FOREIGN_RECORD: ("A record on the points topic that earning did not write.", "Find out who writes there."),
     Reason.MISSING_FIELD: ("A required field is missing.", "Add the field named."),
     Reason.WRONG_TYPE: ("A field has another JSON type than its contract says.", "Correct the field named."),
     Reason.OUT_OF_RANGE: ("A field is outside its limits.", "Correct the field named."),

@@ -1,0 +1,121 @@
+"""The codec of point events: values to bytes and back, their Kafka headers, and the hash that chains a shard's bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import msgspec
+
+from shared.errors import PermanentError, UnreadableEventError
+from shared.point_events import EVENT_CLASSES, EventData, PointEvent
+from shared.reasons import Reason
+
+Headers = Sequence[tuple[str, bytes | None]]
+"""Kafka headers as aiokafka hands them over: a name may repeat, a value may be null."""
+
+CONTENT_TYPE = b"application/cloudevents+json"
+"""`content-type` of every record we write: a CloudEvents envelope, structured mode."""
+
+CHAIN_START = ""
+"""`chain` of a shard's first event: it has no predecessor."""
+
+CLASSES: dict[str, type[EventData]] = {event_class.TYPE: event_class for event_class in EVENT_CLASSES}
+"""CloudEvents type → the class of its data."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Place(NamedTuple):
+    """What our Kafka headers say of a point event: where it stands, and its type."""
+
+    shard: int
+    position: int
+    type: str
+
+
+def envelope(data: EventData) -> PointEvent[EventData]:
+    """The CloudEvents envelope of a point event; `time` is when it was decided, `id` is `program/member/sequence`."""
+    key = f"{data.program}/{data.member}"
+    return PointEvent(
+        id=f"{key}/{data.sequence}",
+        type=data.TYPE,
+        subject=data.member,
+        time=data.decided_at,
+        partitionkey=key,
+        program=data.program,
+        data=data,
+    )
+
+
+def encode(event: PointEvent[Any]) -> bytes:
+    """The bytes of an event, as they go into the journal and to Kafka: the same event always gives the same bytes."""
+    return _encode(event)
+
+
+def encode_data(data: EventData) -> bytes:
+    """`encode(envelope(data))`: what the journal calls once shard, position and chain are set."""
+    return _encode(envelope(data))
+
+
+def chain_of(value: bytes) -> str:
+    """BLAKE2b-128 of an event's bytes, in hex: the `chain` of the shard's next event."""
+    return blake2b(value, digest_size=16).hexdigest()
+
+
+def headers_of(shard: int, position: int, event_type: str) -> list[tuple[str, bytes]]:
+    """The Kafka headers of a point event: so readers know its place without decoding it."""
+    return [
+        ("content-type", CONTENT_TYPE),
+        ("shard", b"%d" % shard),
+        ("position", b"%d" % position),
+        ("type", event_type.encode()),
+    ]
+
+
+def place_of(headers: Headers) -> Place:
+    """What our headers say of a record.
+
+    Raises:
+        PermanentError: `foreign_record`, when a header of ours is missing or unreadable: earning didn't write it.
+    """
+    found = dict(headers)
+    try:
+        # A missing or null header fails just like an unreadable one: either way the record is not ours.
+        return Place(int(found["shard"] or b""), int(found["position"] or b""), (found["type"] or b"?").decode())
+    except (KeyError, ValueError) as error:
+        raise PermanentError(
+            Reason.FOREIGN_RECORD, "a record without readable shard, position and type headers", field="headers"
+        ) from error
+
+
+def decode_point(value: bytes | None, headers: Headers) -> PointEvent[Any]:
+    """The point event of a record of `loyalty.points`; its `data` is of the class that the header `type` names.
+
+    `data.fact` stays plain JSON values (dict, list, str, …), so that encoding again gives the same bytes.
+
+    Raises:
+        PermanentError: `foreign_record`: not written by earning; a dead letter that takes no position.
+        UnreadableEventError: written by earning, yet it can't be read: skipping it would corrupt what follows.
+    """
+    place = place_of(headers)
+    if place.type not in CLASSES:
+        raise UnreadableEventError(place.shard, place.position, f"unknown event type {place.type!r}")
+    if value is None:
+        raise UnreadableEventError(place.shard, place.position, "the record has no value")
+    try:
+        event: PointEvent[Any] = decoder_of(place.type).decode(value)
+    except msgspec.MsgspecError as error:
+        raise UnreadableEventError(place.shard, place.position, str(error)) from error
+    if (event.data.shard, event.data.position, event.type) != place:
+        raise UnreadableEventError(place.shard, place.position, "headers and value name different places or types")
+    return event
+
+
+@cache
+def decoder_of(event_type: str) -> msgspec.json.Decoder[Any]:
+    """The decoder of one type's envelopes; made once."""
+    generic: Any = PointEvent  # subscripted with a class known only at run time, which type checkers can't follow
+    return msgspec.json.Decoder(generic[CLASSES[event_type]])
