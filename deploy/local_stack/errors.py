@@ -47,8 +47,8 @@ class RegistryOutOfReach(LocalStackError):
 
     def __str__(self) -> str:
         return (
-            f"could not fetch {self.coordinates} from the Maven registry. Check the network and any proxy settings, "
-            f"or set KAFKA_BOOTSTRAP_SERVERS to use a Kafka that already runs. The resolver's last lines:\n{self.last_lines}"
+            f"could not fetch {self.coordinates} from the Maven registry. Check the network and any proxy settings, or set "
+            f"KAFKA_BOOTSTRAP_SERVERS to use a Kafka that already runs. The resolver's last lines:\n{self.last_lines}"
         )
 
 

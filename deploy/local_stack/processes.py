@@ -1,4 +1,4 @@
-"""Processes of the local stack: started on their own, recognised by directory, ended by pid, waited for by condition."""
+"""Processes of the local stack: started on their own, recognised by directory, ended by pid, awaited by condition."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ def spawn(command: Sequence[str], output: Path) -> int:
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     return os.posix_spawn(
         command[0],
-        command,
+        list(command),
         os.environ,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -38,11 +38,20 @@ def running(pid: int, mark: str) -> bool:
     """Whether `pid` lives and its command line holds `mark`, so that a reused pid is never taken for our server."""
     with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
         process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            process.wait(timeout=0)
-            return False
-        return any(mark in part for part in process.cmdline())
+        return not gone(process) and any(mark in part for part in process.cmdline())
     return False
+
+
+def gone(process: psutil.Process) -> bool:
+    """Whether the process has ended; one that only waits for its parent to hear of it has ended too."""
+    try:
+        if process.status() != psutil.STATUS_ZOMBIE:
+            return not process.is_running()
+        with suppress(psutil.TimeoutExpired):
+            process.wait(timeout=0)
+    except psutil.NoSuchProcess:
+        pass
+    return True
 
 
 def family(pid: int) -> list[psutil.Process]:
@@ -58,8 +67,7 @@ def signal_and_wait(processes: Sequence[psutil.Process], signal_number: signal.S
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.send_signal(signal_number)
-    _, alive = psutil.wait_procs(processes, timeout=seconds)
-    return not alive
+    return wait_until(lambda: all(gone(process) for process in processes), seconds)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from deploy.local_stack.processes import port_is_free
 
 STATE_FILE = "stack.json"
-# Below the range that systems hand out for outgoing connections, so that no client takes a port while its server is down.
+# Below the range that is handed out for outgoing connections: no client takes a port while its server is down.
 PORTS = range(20_000, 32_000)
 
 
