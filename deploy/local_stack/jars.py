@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from deploy.local_stack.errors import JarsNotAsLocked, RegistryOutOfReach
+from deploy.local_stack.errors import JarsNotAsLockedError, RegistryOutOfReachError
 from deploy.local_stack.state import alone
 
 HERE = Path(__file__).parent
@@ -30,7 +30,9 @@ def cache_directory() -> Path:
 def class_path() -> str:
     """The class path of Kafka, after fetching its jars where they are not in the cache yet.
 
-    Raises `RegistryOutOfReach` where they can't be fetched, `JarsNotAsLocked` where they are not the locked ones.
+    Raises:
+        RegistryOutOfReachError: they can't be fetched.
+        JarsNotAsLockedError: they are not the locked ones.
     """
     kept = cache_directory() / f"kafka-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]}"
     with alone(cache_directory()):
@@ -76,7 +78,7 @@ def _resolve(work: Path) -> None:
             progress.update(task, advance=1 if line.startswith("Downloading") and ".jar" in line else 0)
     if resolver.returncode != 0:
         coordinates = ", ".join(tomllib.loads(SPECIFICATION.read_text(encoding="utf-8"))["dependencies"]["coordinates"])
-        raise RegistryOutOfReach(coordinates, "\n".join(last))
+        raise RegistryOutOfReachError(coordinates, "\n".join(last))
 
 
 def _check(jars: Path) -> None:
@@ -84,4 +86,4 @@ def _check(jars: Path) -> None:
     found = {jar.name: hashlib.sha256(jar.read_bytes()).hexdigest() for jar in jars.iterdir()}
     differing = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
     if differing:
-        raise JarsNotAsLocked(tuple(differing))
+        raise JarsNotAsLockedError(tuple(differing))

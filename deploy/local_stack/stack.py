@@ -5,7 +5,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local_stack.errors import NotOurs
+from deploy.local_stack.errors import NotOursError
 from deploy.local_stack.kafka import KafkaServer
 from deploy.local_stack.postgres import PostgresServer
 from deploy.local_stack.state import alone, ports_of
@@ -49,16 +49,16 @@ class LocalStack:
 
     @property
     def kafka(self) -> KafkaServer:
-        """This stack's own broker; raises `NotOurs` where another one is used."""
+        """This stack's own broker; raises `NotOursError` where another one is used."""
         if self._kafka is None:
-            raise NotOurs("Kafka", KAFKA_VARIABLE)
+            raise NotOursError("Kafka", KAFKA_VARIABLE)
         return self._kafka
 
     @property
     def postgres(self) -> PostgresServer:
-        """This stack's own database server; raises `NotOurs` where another one is used."""
+        """This stack's own database server; raises `NotOursError` where another one is used."""
         if self._postgres is None:
-            raise NotOurs("PostgreSQL", POSTGRES_VARIABLE)
+            raise NotOursError("PostgreSQL", POSTGRES_VARIABLE)
         return self._postgres
 
     @property
