@@ -1,0 +1,144 @@
+"""The edge to Kafka: consumers and producers with every setting written out, batches to chosen partitions, backoff."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import KafkaError
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+RECORD_BYTES_MAX = 16 * 1024 * 1024
+"""The largest record a topic of ours takes: far over what the codec accepts, so that an oversized fact reaches us and
+becomes a dead letter instead of failing, unseen, at its publisher."""
+
+REQUEST_TIMEOUT_MS = 15_000
+SEND_TIMEOUT_S = 30.0
+
+CONSUMER_SETTINGS: dict[str, object] = {
+    # Positions are kept in Postgres; nothing may be skipped or committed behind our back.
+    "auto_offset_reset": "none",
+    "isolation_level": "read_uncommitted",  # nobody writes with transactions here
+    "check_crcs": True,
+    # Range keeps partition i of every topic with one worker.
+    "partition_assignment_strategy": (RangePartitionAssignor,),
+    "session_timeout_ms": 10_000,
+    "heartbeat_interval_ms": 1_000,
+    "max_poll_interval_ms": 60_000,
+    "rebalance_timeout_ms": 10_000,
+    "fetch_max_wait_ms": 50,
+    "fetch_min_bytes": 1,
+    "fetch_max_bytes": 50 * 1024 * 1024,
+    "max_partition_fetch_bytes": 2 * 1024 * 1024,
+    "exclude_internal_topics": True,
+}
+"""For a subscriber of FastStream (which sets `enable_auto_commit` by its acknowledgement policy: use MANUAL)."""
+
+KAFKA_TRANSIENT: tuple[type[BaseException], ...] = (KafkaError, OSError, TimeoutError)
+"""What to wait for with backoff: the broker is away, starting, or moving its partitions."""
+
+
+class Outgoing(NamedTuple):
+    """A record to publish: key, value, headers, and its timestamp (ms since the epoch; None: now)."""
+
+    key: bytes | None
+    value: bytes
+    headers: Sequence[tuple[str, bytes]] = ()
+    timestamp_ms: int | None = None
+
+
+def producer(bootstrap_servers: str, client_id: str) -> AIOKafkaProducer:
+    """An idempotent producer that waits for all replicas. After any failed send: stop it and build a new one.
+
+    A failed idempotent batch leaves a gap in the producer's sequence for good, so it must not be used again.
+    """
+    return AIOKafkaProducer(
+        bootstrap_servers=bootstrap_servers,
+        client_id=client_id,
+        acks="all",
+        enable_idempotence=True,
+        compression_type="zstd",
+        max_batch_size=512 * 1024,
+        max_request_size=RECORD_BYTES_MAX,
+        linger_ms=0,
+        request_timeout_ms=REQUEST_TIMEOUT_MS,
+        retry_backoff_ms=100,
+        metadata_max_age_ms=60_000,
+    )
+
+
+async def publish(to: AIOKafkaProducer, topic: str, records: Mapping[int, Iterable[Outgoing]]) -> None:
+    """Publish each partition's records in order, and wait until all are acknowledged.
+
+    Raises:
+        KafkaError, TimeoutError: some may be in the log and some not; the producer is spent.
+    """
+    sends = [asyncio.ensure_future(_publish_in_order(to, topic, partition, rows)) for partition, rows in records.items()]
+    try:
+        async with asyncio.timeout(SEND_TIMEOUT_S):
+            await asyncio.gather(*sends)
+    finally:
+        for send in sends:
+            send.cancel()
+
+
+async def _publish_in_order(to: AIOKafkaProducer, topic: str, partition: int, records: Iterable[Outgoing]) -> None:
+    """One unacknowledged batch at a time, so that a failure can't put a later record before an earlier one."""
+    batch: BatchBuilder = to.create_batch()
+    for record in records:
+        if _append(batch, record):
+            continue
+        await _send(to, batch, topic, partition)
+        batch = to.create_batch()
+        if not _append(batch, record):  # larger than a batch: goes alone
+            await to.send_and_wait(
+                topic,
+                record.value,
+                key=record.key,
+                partition=partition,
+                headers=list(record.headers),
+                timestamp_ms=record.timestamp_ms,
+            )
+    if batch.record_count():
+        await _send(to, batch, topic, partition)
+
+
+def _append(batch: BatchBuilder, record: Outgoing) -> bool:
+    appended = batch.append(key=record.key, value=record.value, timestamp=record.timestamp_ms, headers=record.headers)
+    return appended is not None
+
+
+async def _send(to: AIOKafkaProducer, batch: BatchBuilder, topic: str, partition: int) -> None:
+    if not batch.record_count():
+        return
+    batch.close()
+    await (await to.send_batch(batch, topic, partition=partition))
+
+
+class Backoff:
+    """Waits that grow from `first_s` to `max_s`, each at random between half and whole, and end early on `stopping`."""
+
+    def __init__(self, stopping: asyncio.Event, *, first_s: float = 0.1, max_s: float = 5.0) -> None:
+        self._stopping = stopping
+        self._first_s = first_s
+        self._max_s = max_s
+        self._next_s = first_s
+
+    def reset(self) -> None:
+        """Something worked: the next wait is short again."""
+        self._next_s = self._first_s
+
+    async def wait(self) -> bool:
+        """Wait once; gives False when we are to stop."""
+        delay_s = self._next_s * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries, hides nothing
+        self._next_s = min(self._next_s * 2, self._max_s)
+        try:
+            async with asyncio.timeout(delay_s):
+                await self._stopping.wait()
+        except TimeoutError:
+            return True
+        return False
