@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import structlog
@@ -64,10 +66,12 @@ async def run(work: Work, broker: KafkaBroker, readiness: Readiness, registry: C
         log.info("listening", host=host, port=port)
         # The application routes HTTP only: its own lifespan would start the broker, and fail where Kafka is away.
         application = AsgiFastStream(broker, asgi_routes=health_routes(readiness, registry), logger=None)
-        server = uvicorn.Server(uvicorn.Config(application, lifespan="off", log_config=None, access_log=False))
+        server = _Server(uvicorn.Config(application, lifespan="off", log_config=None, access_log=False))
         stopping = asyncio.Event()
         working = asyncio.ensure_future(work(stopping))
-        working.add_done_callback(lambda _: setattr(server, "should_exit", True))
+        working.add_done_callback(lambda _: server.stop())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, server.stop)
         await server.serve(sockets=[listener])
         stopping.set()
         async with asyncio.timeout(STOP_TIMEOUT_S):
@@ -75,10 +79,22 @@ async def run(work: Work, broker: KafkaBroker, readiness: Readiness, registry: C
     log.info("stopped")
 
 
+class _Server(uvicorn.Server):
+    """Uvicorn without its signal handling, which ends the process before `work` could finish."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self) -> None:
+        self.should_exit = True
+
+
 def _listen(http: Http) -> socket.socket:
     try:
         return socket.create_server((http.host, http.port), backlog=128)
     except OSError as error:
         raise ConfigurationError(
-            f"Can't listen on {http.host}:{http.port}: {error.strerror}.", cure="Set HTTP_PORT to another port, or to 0."
+            f"Can't listen on {http.host}:{http.port}: {error.strerror}.",
+            cure="Set HTTP_PORT to another port, or to 0.",
         ) from error
