@@ -30,8 +30,8 @@ def main() -> None:
         sys.exit("POSTGRES_DSN is not set. Say which database: POSTGRES_DSN=postgresql://user@host/database")
     applied = asyncio.run(migrate(dsn))
     for migration in applied:
-        print(f"applied {migration.owner}/{migration.name}")
-    print(f"{len(applied)} migrations applied" if applied else "nothing to do: the schema is up to date")
+        sys.stdout.write(f"applied {migration.owner}/{migration.name}\n")
+    sys.stdout.write(f"{len(applied)} migrations applied\n" if applied else "nothing to do: the schema is up to date\n")
 
 
 if __name__ == "__main__":

@@ -77,7 +77,9 @@ async def publish(to: AIOKafkaProducer, topic: str, records: Mapping[int, Iterab
     Raises:
         KafkaError, TimeoutError: some may be in the log and some not; the producer is spent.
     """
-    sends = [asyncio.ensure_future(_publish_in_order(to, topic, partition, rows)) for partition, rows in records.items()]
+    sends = [
+        asyncio.ensure_future(_publish_in_order(to, topic, partition, rows)) for partition, rows in records.items()
+    ]
     try:
         async with asyncio.timeout(SEND_TIMEOUT_S):
             await asyncio.gather(*sends)

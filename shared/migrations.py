@@ -1,4 +1,4 @@
-"""Migrations: plain SQL files, applied once each, in order, in one transaction a file; and the check at a service's start."""
+"""Migrations: plain SQL files, applied once each, in order, a transaction a file; and the check when a service starts."""
 
 from __future__ import annotations
 
@@ -84,7 +84,8 @@ async def _missing(session: asyncpg.Connection, directories: Directories) -> lis
     changed = sorted(f"{o}/{n}" for (o, n), m in here.items() if applied.get((o, n), m.checksum) != m.checksum)
     if changed:
         raise ConfigurationError(
-            f"Applied migrations have changed: {', '.join(changed)}.", cure="Restore the files; write a further one instead."
+            f"Applied migrations have changed: {', '.join(changed)}.",
+            cure="Restore the files; write a further one instead.",
         )
     return [migration for key, migration in here.items() if key not in applied]
 
@@ -115,5 +116,6 @@ async def check(dsn: str, directories: Directories) -> None:
         await session.close()
     if missing:
         raise ConfigurationError(
-            f"The database is older than this code: {', '.join(missing)} missing.", cure="Run `python -m deploy.migrate`."
+            f"The database is older than this code: {', '.join(missing)} missing.",
+            cure="Run `python -m deploy.migrate`.",
         )

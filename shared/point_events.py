@@ -81,9 +81,9 @@ class RuleShare(msgspec.Struct, omit_defaults=True):
 class EventData(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What every point event carries.
 
-    `position` is dense per partition and `sequence` dense per member, both from 1; `chain` is the hash (BLAKE2b-128, hex)
-    of the bytes of the partition's previous event; `postings` (account → points) add up to 0; `fact` is the canonical
-    input, in the first event of a decision only.
+    `position` is dense per partition and `sequence` dense per member, both from 1; `chain` is the hash (BLAKE2b-128,
+    hex) of the bytes of the partition's previous event; `postings` (account → points) add up to 0; `fact` is the
+    canonical input, in the first event of a decision only.
     """
 
     TYPE: ClassVar[str]

@@ -49,7 +49,7 @@ TRANSIENT_ERRORS: tuple[type[BaseException], ...] = (
     OSError,
     TimeoutError,
 )
-"""What to wait for with backoff and try again: the server is away, starting, stopping, full, or somebody holds a lock."""
+"""What to wait for with backoff and try again: the server is away, starting, stopping or full, or a lock is held."""
 
 DATA_ERRORS: tuple[type[BaseException], ...] = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 """What one fact of a batch can cause: the batch is run again fact by fact."""
@@ -78,7 +78,9 @@ class Queries:
     def __init__(self, file: Path) -> None:
         parts = _NAME.split(file.read_text("utf-8"))
         self._file = file
-        self._statements = dict(zip(parts[1::2], (body.strip().rstrip(";") for body in parts[2::2]), strict=True))
+        self._statements: dict[str, str] = dict(
+            zip(parts[1::2], (body.strip().rstrip(";") for body in parts[2::2]), strict=True)
+        )
 
     def __getitem__(self, name: str) -> str:
         try:

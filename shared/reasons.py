@@ -1,4 +1,4 @@
-"""Reason codes: why an input became a dead letter, was rejected, or earned nothing. The docs' table is made from here."""
+"""Reason codes: why an input became a dead letter, was rejected, or earned nothing. The docs' table comes from here."""
 
 from __future__ import annotations
 
@@ -56,7 +56,10 @@ MEANINGS: dict[Reason, tuple[str, str]] = {
     Reason.TOO_DEEP: ("The JSON is nested deeper than 20 levels.", "Send the documented shape only."),
     Reason.INVALID_TEXT: ("The text holds NUL, a lone surrogate or bytes that are not UTF-8.", "Send clean UTF-8."),
     Reason.INVALID_HEADERS: ("A CloudEvents header is null or not UTF-8.", "Check the publisher's headers."),
-    Reason.NOT_CLOUDEVENTS: ("The record is not a CloudEvent 1.0, in structured or binary mode.", "See docs/reference/facts.md."),
+    Reason.NOT_CLOUDEVENTS: (
+        "The record is not a CloudEvent 1.0, in structured or binary mode.",
+        "See docs/reference/facts.md.",
+    ),
     Reason.UNKNOWN_TYPE: ("No contract has this event type.", "See docs/reference/facts.md for the types we take."),
     Reason.FOREIGN_RECORD: ("A record on the points topic that earning did not write.", "Find out who writes there."),
     Reason.MISSING_FIELD: ("A required field is missing.", "Add the field named."),
@@ -66,16 +69,34 @@ MEANINGS: dict[Reason, tuple[str, str]] = {
     Reason.INVALID_TIME: ("A time is not RFC 3339 with an offset.", "Write times like 2026-01-31T15:00:00+01:00."),
     Reason.MONEY_NOT_TEXT: ("An amount of money is a JSON number.", 'Send money as decimal text: "19.99".'),
     Reason.INVALID_MONEY: ("An amount is not a plain, non-negative decimal.", 'Send money like "19.99".'),
-    Reason.EXCESS_PRECISION: ("An amount has more than 6 decimal places.", "Round at the shop, where the price is made."),
+    Reason.EXCESS_PRECISION: (
+        "An amount has more than 6 decimal places.",
+        "Round at the shop, where the price is made.",
+    ),
     Reason.UNKNOWN_CURRENCY: ("The currency is not an ISO 4217 code.", "Send the three-letter code."),
     Reason.TOO_MANY_LINES: ("An order has more than 1,000 lines.", "Split the order."),
     Reason.DUPLICATE_LINE: ("Two lines share a line_id.", "Give every line its own line_id."),
-    Reason.OCCURRED_IN_FUTURE: ("The fact's time is over 5 minutes after its record's.", "Check the publisher's clock and time zone."),
-    Reason.UNKNOWN_PROGRAM: ("No program of this name has been published.", "Run `tallystick program publish`, then retry."),
-    Reason.NO_EXCHANGE_RATE: ("The order is in another currency and carries no exchange_rate.", "Send exchange_rate with the order."),
-    Reason.OWNED_BY_ANOTHER_MEMBER: ("This id belongs to another member.", "Check the subject, or the id, at the shop."),
+    Reason.OCCURRED_IN_FUTURE: (
+        "The fact's time is over 5 minutes after its record's.",
+        "Check the publisher's clock and time zone.",
+    ),
+    Reason.UNKNOWN_PROGRAM: (
+        "No program of this name has been published.",
+        "Run `tallystick program publish`, then retry.",
+    ),
+    Reason.NO_EXCHANGE_RATE: (
+        "The order is in another currency and carries no exchange_rate.",
+        "Send exchange_rate with the order.",
+    ),
+    Reason.OWNED_BY_ANOTHER_MEMBER: (
+        "This id belongs to another member.",
+        "Check the subject, or the id, at the shop.",
+    ),
     Reason.CONFLICT: ("This id is known with other content that may not change.", "Use a new id for new content."),
-    Reason.INTERNAL_ERROR: ("Deciding this fact failed: a fault of ours.", "Report it with the dead letter; retry after the fix."),
+    Reason.INTERNAL_ERROR: (
+        "Deciding this fact failed: a fault of ours.",
+        "Report it with the dead letter; retry after the fix.",
+    ),
     Reason.TEST_ORDER: ("Test orders earn nothing.", ""),
     Reason.BELOW_MINIMUM: ("The order is below the minimum of every rule.", ""),
     Reason.NOTHING_ELIGIBLE: ("No rule selects anything of this order.", ""),
