@@ -10,7 +10,7 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 from string import Template
-from typing import Literal
+from typing import Any, Literal
 
 from deploy.local_stack import processes
 from deploy.local_stack.errors import (
@@ -130,12 +130,18 @@ class PostgresServer:
                 stderr=subprocess.STDOUT,
                 check=False,
                 cwd="/",
-                user=self._user(),
+                **self._identity(),
                 start_new_session=True,
                 timeout=2 * START_SECONDS,
             )
             sink.seek(0)
             return subprocess.CompletedProcess(command, done.returncode, sink.read(), "")
+
+    def _identity(self) -> dict[str, Any]:
+        """As whom to run: not only root's user is left behind, its groups are too."""
+        if (user := self._user()) is None:
+            return {}
+        return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
 
     def _user(self) -> str | None:
         """The user the server runs as: None means the present one."""

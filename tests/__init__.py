@@ -1,0 +1,1 @@
+"""Tests: the first folder says what a test costs, the rest mirrors the tree."""

@@ -1,0 +1,30 @@
+"""The fixtures that all other tests stand on."""
+
+import asyncpg
+import pytest
+
+from deploy.local_stack import LocalStack
+from deploy.migrate import DIRECTORIES
+from shared import migrations
+from shared.topics import Topics
+
+seen: list[str] = []
+
+
+def test_both_servers_answer(stack: LocalStack) -> None:
+    assert all(server.answers or server.given for server in stack.status())
+
+
+@pytest.mark.parametrize("_time", ["first", "second"])
+async def test_each_test_gets_a_migrated_database_of_its_own(dsn: str, _time: str) -> None:
+    assert dsn not in seen
+    seen.append(dsn)
+    await migrations.check(dsn, DIRECTORIES)
+    connection = await asyncpg.connect(dsn)
+    await connection.execute("CREATE TABLE only_here (number int)")
+    await connection.close()
+
+
+def test_topic_names_keep_their_endings_and_are_never_given_twice(topics: Topics) -> None:
+    assert topics.orders.endswith(".commerce.orders")
+    assert len(set(topics.all)) == len(topics.all) == len(set(topics.all) - set(Topics().all))
