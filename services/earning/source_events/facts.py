@@ -7,43 +7,71 @@ proves that both accept and refuse the same inputs. Encoding a struct gives the 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from shared.point_events import Cause
+
+ID_LENGTH_MAX = 200
+LINES_MAX = 1_000
+LIST_LENGTH_MAX = 100
+QUANTITY_MAX = 1_000_000_000
+REVISION_MAX = 2**53 - 1
+
+Id = Annotated[str, Meta(min_length=1, max_length=ID_LENGTH_MAX)]
+"""An id or a short label, 1 to 200 characters."""
+
+Ids = Annotated[tuple[Id, ...], Meta(max_length=LIST_LENGTH_MAX)]
+"""At most 100 ids or labels."""
+
+Money = str
+"""Decimal text; `shared.money.micros` proved it readable before a decision sees it."""
+
+Instant = Annotated[datetime, Meta(tz=True)]
+"""A time with an offset; in UTC before a decision sees it."""
+
+Quantity = Annotated[int, Meta(ge=0, le=QUANTITY_MAX)]
+Revision = Annotated[int, Meta(ge=0, le=REVISION_MAX)]
+Labels = Annotated[dict[Id, Annotated[str, Meta(max_length=ID_LENGTH_MAX)]], Meta(max_length=LIST_LENGTH_MAX)]
+"""At most 100 named texts of at most 200 characters."""
+
+Status = Literal["pending", "paid", "fulfilled", "cancelled"]
+Tender = Literal["cash", "store_credit"]
 
 
 class OrderLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line as sold: `subtotal` for the whole quantity before discounts, `discount` the line's own."""
 
-    line_id: str
-    sku: str
-    quantity: int
-    subtotal: str
-    discount: str = "0"
-    tax: str = "0"
-    product_id: str | None = None
-    categories: tuple[str, ...] = ()
+    line_id: Id
+    sku: Id
+    quantity: Quantity
+    subtotal: Money
+    discount: Money = "0"
+    tax: Money = "0"
+    product_id: Id | None = None
+    categories: Ids = ()
     gift_card: bool = False
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An order as sold, before refunds (`paid` and `updated` share it)."""
 
-    order_id: str
+    order_id: Id
     currency: str
-    lines: tuple[OrderLine, ...]
-    discount: str = "0"
-    shipping: str = "0"
-    shipping_tax: str = "0"
+    lines: Annotated[tuple[OrderLine, ...], Meta(max_length=LINES_MAX)]
+    discount: Money = "0"
+    shipping: Money = "0"
+    shipping_tax: Money = "0"
     prices_include_tax: bool = False
-    points_payment: str = "0"
-    channel: str | None = None
-    store: str | None = None
-    exchange_rate: str | None = None
-    redemptions: tuple[str, ...] = ()
-    placed_at: datetime | None = None
-    revision: int = 0
+    points_payment: Money = "0"
+    channel: Id | None = None
+    store: Id | None = None
+    exchange_rate: Money | None = None
+    redemptions: Ids = ()
+    placed_at: Instant | None = None
+    revision: Revision = 0
     test: bool = False
 
 
@@ -54,55 +82,55 @@ class OrderPaid(Order, frozen=True, kw_only=True, omit_defaults=True):
 class RefundLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What came back for one line: `amount` after all discounts, tax as in the order."""
 
-    line_id: str
-    amount: str
-    quantity: int | None = None
-    tax: str = "0"
+    line_id: Id
+    amount: Money
+    quantity: Quantity | None = None
+    tax: Money = "0"
 
 
 class Refund(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One refund, inside an update or as a fact of its own; `time` is that of the fact where it names none."""
 
-    refund_id: str
-    lines: tuple[RefundLine, ...] = ()
-    amount: str | None = None
-    shipping: str = "0"
-    tender: str = "cash"
+    refund_id: Id
+    lines: Annotated[tuple[RefundLine, ...], Meta(max_length=LINES_MAX)] = ()
+    amount: Money | None = None
+    shipping: Money = "0"
+    tender: Tender = "cash"
 
 
 class OrderRefunded(Refund, frozen=True, kw_only=True, omit_defaults=True):
     """`commerce.order.refunded.v1`."""
 
-    order_id: str
+    order_id: Id
 
 
 class OrderUpdated(Order, frozen=True, kw_only=True, omit_defaults=True):
     """`commerce.order.updated.v1`: the whole present state, as sold, with status and refunds."""
 
-    status: str
-    refunds: tuple[Refund, ...] = ()
+    status: Status
+    refunds: Annotated[tuple[Refund, ...], Meta(max_length=LINES_MAX)] = ()
 
 
 class OrderCancelled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`commerce.order.cancelled.v1`."""
 
-    order_id: str
-    revision: int = 0
+    order_id: Id
+    revision: Revision = 0
 
 
 class OrderFulfilled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`commerce.order.fulfilled.v1`."""
 
-    order_id: str
-    revision: int = 0
+    order_id: Id
+    revision: Revision = 0
 
 
 class MemberEnrolled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`loyalty.member.enrolled.v1`."""
 
-    segments: tuple[str, ...] = ()
-    joined_at: datetime | None = None
-    attributes: dict[str, str] = {}
+    segments: Ids = ()
+    joined_at: Instant | None = None
+    attributes: Labels = {}
 
 
 FactData = OrderPaid | OrderRefunded | OrderUpdated | OrderCancelled | OrderFulfilled | MemberEnrolled
