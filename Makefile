@@ -1,0 +1,55 @@
+# Everything one does with this project. `make help` lists it; every target sets up what it needs.
+
+PYTHON_IN_VENV := .venv/bin/python
+CODE := services shared deploy tests
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test check lint types walls gates demo bench up down lock clean
+
+help: ## List what can be made
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: ## Make .venv with the locked requirements (fast the second time)
+	@PYTHON="$(PYTHON)" deploy/bootstrap
+
+test: lint types walls ## Everything: the gates, then all tests on a real Kafka and PostgreSQL
+	$(PYTHON_IN_VENV) -m pytest
+
+check: lint types walls gates ## The gates alone: no server needed, about half a minute
+
+lint: setup # ruff: every rule less the argued exceptions, and the format
+	.venv/bin/ruff check $(CODE)
+	.venv/bin/ruff format --check $(CODE)
+
+types: setup # mypy, strict
+	.venv/bin/mypy
+
+walls: setup # who may import whom
+	.venv/bin/lint-imports
+
+gates: setup # sizes, words, and generated files that must not drift
+	$(PYTHON_IN_VENV) -m pytest -q -m "house or contract"
+
+demo: setup ## A real year of retail from Kafka to balances (DEMO=small: shorter; KEEP=1: leave it running)
+	$(PYTHON_IN_VENV) -m deploy.demo
+
+bench: setup ## Rates and latencies of this machine, beside hand-written minimal loops
+	$(PYTHON_IN_VENV) -m tests.bench
+
+up: setup ## Start Kafka and PostgreSQL without Docker; prints where they are
+	@$(PYTHON_IN_VENV) -m deploy.local_stack up
+
+down: setup ## Stop them, keep their data (THROW_AWAY=1: delete it)
+	@$(PYTHON_IN_VENV) -m deploy.local_stack down $(if $(THROW_AWAY),--throw-away)
+
+COMPILE := .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	--python-version 3.11 --custom-compile-command 'make lock' pyproject.toml $(if $(UPGRADE),--upgrade)
+
+lock: setup ## Write the requirements files again from pyproject.toml (UPGRADE=1: newest versions)
+	$(COMPILE) --extra dev --output-file requirements-dev.txt
+	$(COMPILE) --constraints requirements-dev.txt --output-file requirements.txt
+
+clean: ## Delete what setup and the tools have made; running servers are stopped, their data deleted
+	@[ ! -x $(PYTHON_IN_VENV) ] || [ ! -d .stack ] || $(PYTHON_IN_VENV) -m deploy.local_stack down --throw-away
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
