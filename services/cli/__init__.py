@@ -1,0 +1,1 @@
+"""The command `tallystick`: the one room that may know both services."""
