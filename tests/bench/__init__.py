@@ -1,0 +1,1 @@
+"""Benchmarks: how fast each service is on this machine, beside a hand-written minimal loop doing the same I/O."""
