@@ -1,0 +1,105 @@
+"""Compile a checked document into terms: the same meaning, in the form that `decide` reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from services.earning.program import document as written
+from services.earning.program import terms
+from services.earning.program.values import hours_of
+from services.earning.program.zones import zone
+from shared.money import MICROS
+
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def compile_program(document: written.Document, version: int, in_force_from: datetime) -> terms.Program:
+    """The terms of a version, in force from an instant that its publication fixed."""
+    return terms.Program(
+        name=document.program,
+        version=version,
+        in_force_from=in_force_from,
+        currency=document.currency,
+        zone=zone(document.time_zone),
+        rules=tuple(_rule(rule) for rule in document.rules),
+        campaigns=tuple(_campaign(campaign) for campaign in document.campaigns),
+        basis=terms.Basis(**document.basis.model_dump()),
+        rounding=document.orders.rounding,
+        stacking=document.orders.stacking,
+        multipliers=document.orders.multipliers,
+        gate=document.orders.award,
+        deficit=document.orders.deficit,
+        tiers=None if document.tiers is None else _tiers(document.tiers),
+    )
+
+
+def compile_versions(versions: Sequence[tuple[written.Document, datetime]]) -> terms.Versions:
+    """All versions of one program, each with its instant, in order of publication."""
+    return terms.Versions(
+        tuple(compile_program(document, number, instant) for number, (document, instant) in enumerate(versions, 1))
+    )
+
+
+def _rule(rule: written.Rule) -> terms.Rule:
+    return terms.Rule(
+        id=rule.id,
+        rate=rule.rate,
+        points=rule.points,
+        selection=_selection(rule),
+        conditions=_conditions(rule),
+        minimum_micros=rule.minimum,
+        priority=rule.priority,
+    )
+
+
+def _campaign(campaign: written.Campaign) -> terms.Campaign:
+    return terms.Campaign(
+        id=campaign.id,
+        multiplier=campaign.multiplier,
+        selection=_selection(campaign),
+        conditions=_conditions(campaign),
+        minimum_micros=campaign.minimum,
+    )
+
+
+def _selection(entry: written.Entry) -> terms.Selection:
+    return terms.Selection(
+        categories=frozenset(entry.only.categories),
+        skus=frozenset(entry.only.skus),
+        except_categories=frozenset(entry.except_.categories),
+        except_skus=frozenset(entry.except_.skus),
+    )
+
+
+def _conditions(entry: written.Entry) -> terms.Conditions:
+    when = entry.when
+    return terms.Conditions(
+        tiers=frozenset(when.tiers),
+        segments=frozenset(when.segments),
+        channels=frozenset(when.channels),
+        stores=frozenset(when.stores),
+        weekdays=frozenset(_WEEKDAYS.index(day) + 1 for day in when.weekdays),
+        hours=frozenset(hour for span in when.hours for hour in hours_of(span)),
+        first_order=when.first_order,
+        starts_at=entry.from_,
+        ends_at=entry.until,
+    )
+
+
+def _tiers(tiers: written.Tiers) -> terms.Tiers:
+    """The first level is the base; it stands in the ladder too, with threshold 0."""
+    return terms.Tiers(
+        base=tiers.levels[0].id,
+        levels=tuple(_level(level, tiers.measure) for level in tiers.levels),
+        measure=tiers.measure,
+        window=tiers.window,
+        grace_days=tiers.grace_days,
+        fall=tiers.fall,
+    )
+
+
+def _level(level: written.Level, measure: str) -> terms.TierLevel:
+    """Thresholds are written like money; as points they are whole."""
+    threshold = level.threshold if measure == "spend" else level.threshold // MICROS
+    return terms.TierLevel(level.id, threshold, level.multiplier, tuple(level.benefits))

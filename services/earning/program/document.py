@@ -1,0 +1,176 @@
+"""The document of a program: what a merchant writes, field by field.
+
+The JSON Schema and the reference page are made from here.
+"""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.earning.program.values import Currency, Hours, Instant, Money, Name, Rate, Text, Zone
+
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+
+POINTS_MAX = 1_000_000_000
+"""The most points a single entry can name."""
+
+ENTRIES_MAX = 200
+"""The most rules, campaigns or levels of a program."""
+
+Points = Annotated[int, Field(ge=1, le=POINTS_MAX)]
+Words = Annotated[list[Text], Field(min_length=1, max_length=1000)]
+
+
+class _Part(BaseModel):
+    """A part of the document: nothing unknown, nothing converted, nothing changed afterwards."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Basis(_Part):
+    """What of an order's money earns points."""
+
+    after_discounts: bool = Field(default=True, description="Count lines after their discounts; `false`: before.")
+    tax: bool = Field(default=False, description="Count tax.")
+    shipping: bool = Field(default=False, description="Count shipping.")
+    gift_cards: bool = Field(default=False, description="Count gift cards that are bought.")
+    points_payment: bool = Field(default=False, description="Count the part that is paid with points.")
+    store_credit_refunds: bool = Field(
+        default=True, description="A refund to store credit takes points back like one in cash; `false`: it takes none."
+    )
+
+
+class Orders(_Part):
+    """How orders are awarded."""
+
+    award: Literal["paid", "fulfilled"] = Field(
+        "paid", description="An order earns once it is paid, or once it is fulfilled."
+    )
+    rounding: Literal["floor", "half_up", "half_even", "ceiling"] = Field(
+        "floor", description="How a fraction of a point is rounded, once per order and rule."
+    )
+    stacking: Literal["sum", "best", "first"] = Field(
+        "sum",
+        description="Several rules on one line: all add up, the best counts, or the first by priority. "
+        "Fixed points always add.",
+    )
+    multipliers: Literal["multiply", "highest"] = Field(
+        "multiply", description="Several multipliers on one line: they multiply, or only the highest counts."
+    )
+    deficit: Literal["carry", "forgive"] = Field(
+        "carry",
+        description="A refund of points already spent: the member owes them to later points, or is forgiven.",
+    )
+
+
+class Lines(_Part):
+    """Lines of an order, by what the shop says of them."""
+
+    categories: Words = Field([], description="Lines in any of these categories.")
+    skus: Words = Field([], description="Lines with any of these SKUs.")
+
+
+class When(_Part):
+    """Who and when; all that is named must hold. Answered once, when an order is first awarded."""
+
+    tiers: Words = Field([], description="Members who hold any of these tiers.")
+    segments: Words = Field([], description="Members in any of these segments.")
+    channels: Words = Field([], description="Orders of any of these channels.")
+    stores: Words = Field([], description="Orders of any of these stores.")
+    weekdays: Annotated[list[Weekday], Field(min_length=1)] = Field([], description="On these days, local time.")
+    hours: Annotated[list[Hours], Field(min_length=1)] = Field(
+        [], description="In these spans of local hours; the end is not included."
+    )
+    first_order: bool | None = Field(
+        None, description="`true`: only a member's first order; `false`: all but the first."
+    )
+
+
+class Entry(_Part):
+    """What rules and campaigns share."""
+
+    id: Name = Field(description="Its name in every event and report; unique among its kind.")
+    only: Lines = Field(Lines(), description="Only these lines.")
+    except_: Lines = Field(Lines(), alias="except", description="Never these lines, whatever `only` says.")
+    when: When = Field(When(), description="Who and when.")
+    from_: Instant | None = Field(None, alias="from", description="From this instant on.")
+    until: Instant | None = Field(None, description="Up to, not including, this instant.")
+    minimum: Money = Field(
+        0,
+        description="Only orders whose whole basis reaches this amount.",
+    )
+
+
+class Rule(Entry):
+    """Points for an order: `rate` for each unit of money, or fixed `points`."""
+
+    rate: Rate | None = Field(None, description="Points for each 1 of the program's currency.")
+    points: Points | None = Field(None, description="Points for the order as such.")
+    priority: Annotated[int, Field(ge=-1000, le=1000)] = Field(
+        0, description="With `stacking: first` the highest counts; equal ones in the order written."
+    )
+
+
+class Campaign(Entry):
+    """A multiplier for a time, on the lines it names."""
+
+    multiplier: Rate = Field(description="Times as many points.")
+
+
+class Level(_Part):
+    """A tier."""
+
+    id: Name = Field(description="Its name in every event and report.")
+    threshold: Money = Field(
+        0,
+        description="What a member needs of the measure to reach it: points, or money. The first level has none.",
+    )
+    multiplier: Rate = Field(
+        Fraction(1),
+        description="Times as many points for orders.",
+    )
+    benefits: Words = Field([], description="What else it brings, in words; shown, never acted on.")
+
+
+class Tiers(_Part):
+    """The levels members rise through."""
+
+    measure: Literal["points_earned", "spend"] = Field(
+        "points_earned", description="What counts: points earned, or money spent (the basis). Never the balance."
+    )
+    window: Literal["lifetime", "calendar_year"] = Field("lifetime", description="The time over which it counts.")
+    grace_days: Annotated[int, Field(ge=0, le=366)] = Field(
+        0, description="Days after the window's end before a member falls."
+    )
+    fall: Literal["qualified", "one_level"] = Field(
+        "qualified", description="At the window's end a member falls to the level qualified for, or by one level."
+    )
+    levels: Annotated[list[Level], Field(min_length=1, max_length=ENTRIES_MAX)] = Field(
+        description="Lowest first; the first is where everybody starts."
+    )
+
+
+class Document(_Part):
+    """One version of a program."""
+
+    program: Name = Field(description="The program's name: the same in every fact, for ever.")
+    effective_from: Instant = Field(
+        description="In force from this instant, inclusive. Only a program's first version may reach back; "
+        "a later one is in force at the earliest 60 s after its publication."
+    )
+    currency: Currency = Field(description="The currency of all amounts here (ISO 4217).")
+    time_zone: Zone = Field(description="Where days, weeks and years begin and end (IANA name).")
+    basis: Basis = Field(Basis(), description="What of an order's money earns.")
+    orders: Orders = Field(Orders(), description="How orders are awarded.")
+    rules: Annotated[list[Rule], Field(max_length=ENTRIES_MAX)] = Field([], description="What earns.")
+    campaigns: Annotated[list[Campaign], Field(max_length=ENTRIES_MAX)] = Field([], description="What multiplies.")
+    tiers: Tiers | None = Field(None, description="The levels members rise through; none: no tiers.")
+
+    def canonical(self) -> str:
+        """The document as one line of sorted JSON, defaults written out: a stored version keeps its meaning."""
+        values = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
