@@ -1,0 +1,233 @@
+"""Facts from baskets: each visit an order; refunds, cancels and disorder, not in the data, derived by a fixed seed.
+
+The file is in order of arrival: JSON lines of CloudEvents, as `tallystick publish --history` and `tallystick try` take
+them. A fact that arrives later than it happened says so in its extension `receivedat`.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import os
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from deploy.demo.baskets import Basket, Line, baskets, rows
+from deploy.local_stack.jars import cache_directory
+
+PROGRAM = "grocer"
+SOURCE = "grocer-tills"
+CURRENCY = "USD"
+ZONE = ZoneInfo("America/New_York")
+SEED = 2017
+"""Of everything the data set doesn't have; the same seed gives the same file, byte for byte."""
+
+_EDITION = 1  # in the file's name: a file of an older edition of this module is not used again
+_YEAR_END = datetime(2018, 1, 1, tzinfo=ZONE).astimezone(UTC)
+
+# Of 10,000 baskets so many …
+_ONE_LINE_REFUNDED = 200
+_CANCELLED = 50
+_AMOUNT_REFUNDED = 50
+_DELIVERED_TWICE = 50
+_REFUND_FIRST = 30
+_OUT_OF = 10_000
+_GOODWILL_CENTS = 500
+
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What is in a file of facts: `facts` = orders + line_refunds + amount_refunds + cancels + redelivered."""
+
+    facts: int
+    orders: int
+    lines: int
+    households: int
+    line_refunds: int
+    amount_refunds: int
+    cancels: int
+    redelivered: int
+    refund_before_order: int
+    paid_cents: int
+
+
+@dataclass(frozen=True)
+class FactsFile:
+    """A file of facts and what is in it."""
+
+    path: Path
+    counts: Counts
+
+
+def facts_file(*, one_household_in: int, progress: Callable[[int, int], None]) -> FactsFile:
+    """The file of facts, made where the cache has none; `progress(rows read, rows in all)` while it is made."""
+    path = cache_directory() / "demo" / f"grocer-{_EDITION}-{one_household_in}.jsonl"
+    summary = path.with_suffix(".counts.json")
+    if not summary.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _make(path, summary, one_household_in, progress)
+    return FactsFile(path, Counts(**json.loads(summary.read_text("utf-8"))))
+
+
+def _make(path: Path, summary: Path, one_household_in: int, progress: Callable[[int, int], None]) -> None:
+    """Write beside, then rename, the counts last: a file that has its counts is whole."""
+    total = rows()
+    unfinished = path.with_suffix(f".{os.getpid()}")
+    made: Counter[str] = Counter()
+    households: set[int] = set()
+    with unfinished.open("wb") as out:
+        for read, event in _in_order_of_arrival(one_household_in, made, households):
+            out.write(msgspec.json.encode(event) + b"\n")
+            made["facts"] += 1
+            if made["facts"] % 1_000 == 0:
+                progress(read, total)
+    progress(total, total)
+    unfinished.replace(path)
+    summary.write_text(json.dumps(asdict(Counts(**made, households=len(households))), indent=2) + "\n", "utf-8")
+
+
+def _in_order_of_arrival(
+    one_household_in: int, made: Counter[str], households: set[int]
+) -> Iterator[tuple[int, Event]]:
+    """Every fact with the number of rows read, by the instant at which it arrives."""
+    made.update(dict.fromkeys(Counts.__dataclass_fields__, 0))
+    del made["households"]
+    later: list[tuple[datetime, int, Event]] = []
+    number = 0
+    read = 0
+    for read, basket in baskets(one_household_in=one_household_in):
+        while later and later[0][0] <= basket.time:
+            yield read, heapq.heappop(later)[2]
+        households.add(basket.household)
+        for arrival, event in _facts_of(basket, made):
+            if arrival <= basket.time:
+                yield read, event
+            else:
+                number += 1
+                heapq.heappush(later, (arrival, number, event))
+    while later:
+        yield read, heapq.heappop(later)[2]
+
+
+def _facts_of(basket: Basket, made: Counter[str]) -> Iterator[tuple[datetime, Event]]:
+    """A basket's facts, each with its arrival; what is not in the data is drawn by the seed and the basket's number."""
+    made["orders"] += 1
+    made["lines"] += len(basket.lines)
+    made["paid_cents"] += sum(line.value for line in basket.lines) - basket.coupons
+    draw = random.Random(f"{SEED}/{basket.id}")  # noqa: S311 (it must be repeatable, and guards nothing)
+    order = _order(basket)
+    ticket = draw.randrange(_OUT_OF)
+    later = basket.time + timedelta(seconds=draw.randrange(3_600, 10 * 86_400))
+    paid = [value - share for value, share in zip(*_values_and_shares(basket), strict=True)]
+    if later >= _YEAR_END or not any(paid):
+        yield basket.time, order
+    elif ticket < (drawn := _ONE_LINE_REFUNDED):
+        made["line_refunds"] += 1
+        yield basket.time, order
+        yield later, _line_refund(basket, later, paid, draw)
+    elif ticket < (drawn := drawn + _CANCELLED):
+        made["cancels"] += 1
+        yield basket.time, order
+        yield later, _event(basket, "cancelled", "cancel", later, {"order_id": str(basket.id)})
+    elif ticket < (drawn := drawn + _AMOUNT_REFUNDED):
+        made["amount_refunds"] += 1
+        yield basket.time, order
+        amount = _money(min(sum(paid), _GOODWILL_CENTS))
+        yield later, _event(basket, "refunded", "goodwill", later, _refund(basket, "goodwill") | {"amount": amount})
+    elif ticket < (drawn := drawn + _DELIVERED_TWICE):
+        made["redelivered"] += 1
+        yield basket.time, order
+        yield later, _late(order, later)
+    elif ticket < drawn + _REFUND_FIRST:
+        made["line_refunds"] += 1
+        made["refund_before_order"] += 1
+        yield later, _line_refund(basket, later, paid, draw)
+        arrival = min(later + timedelta(hours=2), _YEAR_END - timedelta(seconds=1))
+        yield arrival, _late(order, arrival)
+    else:
+        yield basket.time, order
+
+
+def _order(basket: Basket) -> Event:
+    data: Event = {
+        "order_id": str(basket.id),
+        "currency": CURRENCY,
+        "lines": [_line(number, line) for number, line in enumerate(basket.lines, start=1)],
+        "store": str(basket.store),
+        "channel": "store",
+    }
+    if basket.coupons:
+        data["discount"] = _money(basket.coupons)
+    return _event(basket, "paid", "order", basket.time, data)
+
+
+def _line(number: int, line: Line) -> Event:
+    data: Event = {
+        "line_id": str(number),
+        "sku": str(line.product),
+        "quantity": line.quantity,
+        "subtotal": _money(line.subtotal),
+    }
+    if line.discount:
+        data["discount"] = _money(line.discount)
+    if line.department:
+        data["categories"] = [line.department]
+    return data
+
+
+def _line_refund(basket: Basket, time: datetime, paid: list[int], draw: random.Random) -> Event:
+    """One line comes back: all of it, or of several units one, at the price that was paid for it."""
+    chosen = draw.choice([index for index, cents in enumerate(paid) if cents])
+    quantity = basket.lines[chosen].quantity
+    units = 1 if 1 < quantity <= paid[chosen] and draw.random() < 1 / 2 else quantity
+    line = {"line_id": str(chosen + 1), "quantity": units, "amount": _money(paid[chosen] * units // quantity)}
+    return _event(basket, "refunded", "refund", time, _refund(basket, "line") | {"lines": [line]})
+
+
+def _refund(basket: Basket, what: str) -> Event:
+    return {"order_id": str(basket.id), "refund_id": f"{basket.id}-{what}"}
+
+
+def _values_and_shares(basket: Basket) -> tuple[list[int], list[int]]:
+    """Each line's value and its share of the basket's coupons: largest remainder, ties to the earlier line."""
+    values = [line.value for line in basket.lines]
+    total = sum(values)
+    if not basket.coupons or not total:
+        return values, [0] * len(values)
+    shares = [basket.coupons * value // total for value in values]
+    by_remainder = sorted(range(len(values)), key=lambda index: (-(basket.coupons * values[index] % total), index))
+    for index in by_remainder[: basket.coupons - sum(shares)]:
+        shares[index] += 1
+    return values, shares
+
+
+def _event(basket: Basket, change: str, kind: str, time: datetime, data: Event) -> Event:
+    return {
+        "specversion": "1.0",
+        "id": f"{kind}-{basket.id}",
+        "source": SOURCE,
+        "type": f"commerce.order.{change}.v1",
+        "subject": f"household-{basket.household}",
+        "time": time.astimezone(ZONE).isoformat(),
+        "datacontenttype": "application/json",
+        "program": PROGRAM,
+        "data": data,
+    }
+
+
+def _late(event: Event, arrival: datetime) -> Event:
+    return event | {"receivedat": arrival.astimezone(ZONE).isoformat()}
+
+
+def _money(cents: int) -> str:
+    return f"{cents // 100}.{cents % 100:02d}"
