@@ -131,7 +131,7 @@ def _clear_left_over_stacks() -> None:
 def _use_containers(servers: ExitStack) -> None:
     """Start both servers as containers and name them in the environment, where the stack looks first."""
     from testcontainers.community.kafka import KafkaContainer  # noqa: PLC0415 (only where a Docker engine answers)
-    from testcontainers.community.postgres import PostgresContainer  # noqa: PLC0415
+    from testcontainers.community.postgres import PostgresContainer  # noqa: PLC0415 (the same)
 
     kafka = servers.enter_context(KafkaContainer(KAFKA_IMAGE).with_kraft())
     postgres = servers.enter_context(PostgresContainer(POSTGRES_IMAGE, driver=None))

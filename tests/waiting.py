@@ -1,0 +1,25 @@
+"""Waiting for a condition instead of for a time: the one place of the tests that pauses."""
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+
+PAUSE_SECONDS = 0.02
+
+
+async def eventually(condition: Callable[[], bool | Awaitable[bool]], *, what: str, seconds: float = 30.0) -> None:
+    """Ask `condition` again and again until it holds.
+
+    Raises:
+        AssertionError: it does not hold within `seconds`; the message says what was waited for.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = condition()
+        if await answer if inspect.isawaitable(answer) else answer:
+            return
+        if time.monotonic() > deadline:
+            msg = f"waited {seconds:.0f} s in vain until {what}"
+            raise AssertionError(msg)
+        await asyncio.sleep(PAUSE_SECONDS)
