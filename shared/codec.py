@@ -1,4 +1,4 @@
-"""The codec of point events: values to bytes and back, their Kafka headers, and the hash that chains a shard's bytes."""
+"""The codec of point events: values to bytes and back, their Kafka headers, and the hash that chains a shard."""
 
 from __future__ import annotations
 

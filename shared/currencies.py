@@ -1,7 +1,7 @@
 """Currencies: the ISO 4217 codes that orders may be in, each with its number of decimal places.
 
 Source: ISO 4217 list one as of 2026-01-01 (package `iso4217` 1.16.20260101), without codes that have no minor unit
-(metals, testing, no currency); and list three's withdrawals since 2011, since a history of facts may reach back to them.
+(metals, testing, no currency); and the withdrawals of list three since 2011, for histories may reach back so far.
 """
 
 from __future__ import annotations

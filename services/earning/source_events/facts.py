@@ -1,4 +1,4 @@
-"""Facts as values: what a commerce platform told us, decoded and checked. Money stays decimal text (see `shared.money`).
+"""Facts as values: what a commerce platform told us, decoded and checked; money stays decimal text (`shared.money`).
 
 The structs are the hot path's mirror of the published contract in `services.earning.source_events.contract`; a test
 proves that both accept and refuse the same inputs. Encoding a struct gives the canonical fact: known fields only.

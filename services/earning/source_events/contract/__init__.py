@@ -1,0 +1,52 @@
+"""The published contract of facts: pydantic models, from which JSON Schemas and the reference pages are made.
+
+They refuse and accept exactly what the hot path's structs do (`services.earning.source_events.facts`),
+as a test proves. The hot path asks them only about a fact that it refused:
+to say what is wrong, and where.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, create_model
+
+from services.earning.source_events.contract.fields import Contract, Envelope
+from services.earning.source_events.contract.members import MemberEnrolled
+from services.earning.source_events.contract.orders import (
+    OrderCancelled,
+    OrderFulfilled,
+    OrderPaid,
+    OrderRefunded,
+    OrderUpdated,
+)
+
+CONTRACTS: dict[str, type[Contract]] = {
+    "commerce.order.paid.v1": OrderPaid,
+    "commerce.order.updated.v1": OrderUpdated,
+    "commerce.order.refunded.v1": OrderRefunded,
+    "commerce.order.cancelled.v1": OrderCancelled,
+    "commerce.order.fulfilled.v1": OrderFulfilled,
+    "loyalty.member.enrolled.v1": MemberEnrolled,
+}
+"""CloudEvents type → the contract of its data. The same types as `FACT_TYPES`."""
+
+
+def _envelope(fact_type: str, data: type[Contract]) -> type[Envelope[Any]]:
+    # The class is known only at run time, which type checkers can't follow.
+    generic: Any = Envelope
+    create: Any = create_model
+    kind: Any = Literal[fact_type]
+    model: type[Envelope[Any]] = create(
+        f"{data.__name__}Event",
+        __base__=generic[data],
+        __doc__=data.__doc__,
+        type=(kind, Field(description="What happened, and the version of this contract.")),
+    )
+    return model
+
+
+ENVELOPES: dict[str, type[Envelope[Any]]] = {
+    fact_type: _envelope(fact_type, data) for fact_type, data in CONTRACTS.items()
+}
+"""CloudEvents type → the contract of its whole envelope, data included."""
