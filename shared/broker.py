@@ -43,11 +43,11 @@ KAFKA_TRANSIENT: tuple[type[BaseException], ...] = (KafkaError, OSError, Timeout
 
 
 class Outgoing(NamedTuple):
-    """A record to publish: key, value, headers, and its timestamp (ms since the epoch; None: now)."""
+    """A record to publish: key, value, headers (null as dead letters keep it), and its timestamp (ms; None: now)."""
 
     key: bytes | None
-    value: bytes
-    headers: Sequence[tuple[str, bytes]] = ()
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]] = ()
     timestamp_ms: int | None = None
 
 

@@ -1,0 +1,101 @@
+"""Dead letters: an input that can't be decoded or decided, with its original bytes, why, and where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from shared.broker import Outgoing
+from shared.errors import PermanentError
+
+PREFIX = "dead-letter-"
+"""Before the name of each header that we add."""
+
+ORIGINAL = "original-"
+"""Before the name of each header that the input came with."""
+
+TEXT_LENGTH_MAX = 1_000
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """An input set aside: the record as it came, and a stable `reason` with words and the field at fault.
+
+    `received_at` is the record's timestamp (aware); `service` the one that set it aside. The texts are clean: no NUL,
+    so that Postgres takes them, and at most 1,000 characters. Key, value and headers are untouched.
+    """
+
+    reason: str
+    text: str
+    field: str = ""
+    service: str
+    topic: str
+    partition: int
+    offset: int
+    received_at: datetime
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+
+    @classmethod
+    def of(cls, error: PermanentError, *, service: str, record: Any, received_at: datetime) -> DeadLetter:  # noqa: ANN401 (aiokafka's record, or anything with its fields)
+        """The dead letter of a record (topic, partition, offset, key, value, headers) that failed with `error`."""
+        return cls(
+            reason=str(error.reason),
+            text=_clean(str(error)),
+            field=_clean(error.field),
+            service=service,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            received_at=received_at,
+            key=record.key,
+            value=record.value,
+            headers=tuple(record.headers),
+        )
+
+    def to_record(self) -> Outgoing:
+        """The record for the dead-letter topic: original key and value; why, where from and original headers beside."""
+        ours = {
+            "reason": self.reason,
+            "text": self.text,
+            "field": self.field,
+            "service": self.service,
+            "topic": self.topic,
+            "partition": str(self.partition),
+            "offset": str(self.offset),
+            "timestamp": self.received_at.astimezone(UTC).isoformat(timespec="milliseconds"),
+        }
+        added = [(PREFIX + name, text.encode(errors="backslashreplace")) for name, text in ours.items()]
+        return Outgoing(self.key, self.value, [*added, *((ORIGINAL + name, raw) for name, raw in self.headers)])
+
+    @classmethod
+    def from_record(
+        cls, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]
+    ) -> DeadLetter:
+        """What `to_record` wrote, read back.
+
+        Raises:
+            KeyError, ValueError: somebody else wrote the record.
+        """
+        ours = {name: (raw or b"").decode() for name, raw in headers if name.startswith(PREFIX)}
+        return cls(
+            reason=ours[PREFIX + "reason"],
+            text=ours[PREFIX + "text"],
+            field=ours[PREFIX + "field"],
+            service=ours[PREFIX + "service"],
+            topic=ours[PREFIX + "topic"],
+            partition=int(ours[PREFIX + "partition"]),
+            offset=int(ours[PREFIX + "offset"]),
+            received_at=datetime.fromisoformat(ours[PREFIX + "timestamp"]),
+            key=key,
+            value=value,
+            headers=tuple((name.removeprefix(ORIGINAL), raw) for name, raw in headers if name.startswith(ORIGINAL)),
+        )
+
+
+def _clean(text: str) -> str:
+    """Words that every store and terminal takes: no NUL, no half surrogate pair, at most 1,000 characters."""
+    return text.replace("\x00", "\\x00").encode(errors="backslashreplace").decode()[:TEXT_LENGTH_MAX]
