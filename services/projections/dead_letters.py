@@ -1,0 +1,65 @@
+"""Dead letters of the points topic: rows of the folding transaction, relayed to their topic at least once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import asyncpg
+from aiokafka import AIOKafkaProducer
+
+from shared.broker import publish
+from shared.dead_letters import DeadLetter
+from shared.postgres import Queries
+
+CHUNK = 100
+_QUERIES = Queries(Path(__file__).parent / "sql" / "store.sql")
+
+
+async def add(session: asyncpg.Connection, letters: Sequence[DeadLetter]) -> None:
+    """Set records aside; one that already is stays as it was."""
+    for letter in letters:
+        headers = [[name, None if raw is None else raw.hex()] for name, raw in letter.headers]
+        await session.execute(
+            _QUERIES["add_dead_letter"],
+            letter.topic,
+            letter.partition,
+            letter.offset,
+            letter.reason,
+            letter.text,
+            letter.key,
+            letter.value,
+            json.dumps(headers).replace("\\u0000", ""),
+            letter.received_at,
+        )
+
+
+async def relay(session: asyncpg.Connection, producer: AIOKafkaProducer, topic: str, service: str) -> int:
+    """Publish up to 100 dead letters that weren't yet, then note that they are; gives how many.
+
+    Raises:
+        KafkaError, TimeoutError: the producer is spent; the letters stay to be relayed.
+    """
+    async with session.transaction():
+        rows = await session.fetch(_QUERIES["unrelayed_dead_letters"], CHUNK)
+        if rows:
+            await publish(producer, topic, {0: [_letter(row, service).to_record() for row in rows]})
+            await session.execute(_QUERIES["mark_relayed"], *map(list, zip(*(row[:3] for row in rows), strict=True)))
+    return len(rows)
+
+
+def _letter(row: asyncpg.Record, service: str) -> DeadLetter:
+    headers = tuple((name, None if raw is None else bytes.fromhex(raw)) for name, raw in json.loads(row["headers"]))
+    return DeadLetter(
+        reason=row["reason"],
+        text=row["message"],
+        service=service,
+        topic=row["topic"],
+        partition=row["partition"],
+        offset=row["record_offset"],
+        received_at=row["received_at"],
+        key=row["key"],
+        value=row["value"],
+        headers=headers,
+    )

@@ -1,0 +1,67 @@
+"""Decoding: records of the points topic → what `follow` and the folds need, record by record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from services.projections.events import KINDS, Event, decode
+from services.projections.positions import Received
+from shared.codec import Place, place_of
+from shared.dead_letters import DeadLetter
+from shared.errors import PermanentError, UnreadableEventError
+
+SERVICE = "projections"
+
+
+class Decoded(msgspec.Struct):
+    """A partition's records in log order, and those that earning did not write, which take no position."""
+
+    partition: int
+    records: list[Received]
+    foreign: list[DeadLetter]
+
+
+def decode_partition(partition: int, records: Iterable[Any]) -> Decoded:
+    """Decode a partition's records (aiokafka's, in log order)."""
+    decoded = Decoded(partition, [], [])
+    for record in records:
+        try:
+            decoded.records.append(received(record))
+        except PermanentError as error:
+            received_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+            decoded.foreign.append(DeadLetter.of(error, service=SERVICE, record=record, received_at=received_at))
+    return decoded
+
+
+def received(record: Any) -> Received:  # noqa: ANN401 (aiokafka's record, or anything with its fields)
+    """One record's place, hash and event.
+
+    Raises:
+        PermanentError: `foreign_record`.
+    """
+    place = place_of(record.headers)
+    value = record.value or b""
+    digest = blake2b(value, digest_size=16).digest()
+    try:
+        return Received(record.offset, place.position, digest, _event(value, place, record.partition))
+    except UnreadableEventError as error:
+        return Received(record.offset, place.position, digest, None, error)
+
+
+def _event(value: bytes, place: Place, partition: int) -> Event:
+    shard, position, event_type = place
+    if event_type not in KINDS:
+        raise UnreadableEventError(shard, position, f"unknown event type {event_type!r}")
+    try:
+        event = decode(value)
+    except msgspec.MsgspecError as error:
+        raise UnreadableEventError(shard, position, str(error)) from error
+    data = event.data
+    if data.position != position or event.type != event_type or not (data.shard == shard == partition):
+        raise UnreadableEventError(shard, position, "partition, headers and value name different places or types")
+    return event

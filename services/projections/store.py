@@ -1,0 +1,129 @@
+"""The store: folded rows into the tables of a generation, by COPY; and the fences beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+
+import asyncpg
+
+from services.projections.fold import HISTORY_COLUMNS, MEMBER_COLUMNS, HistoryRow, MemberRow
+from services.projections.positions import Fence, Received, other_content
+from shared.errors import ConfigurationError
+from shared.postgres import Queries
+
+SCHEMA = "projection"
+_QUERIES = Queries(Path(__file__).parent / "sql" / "store.sql")
+
+
+class GenerationChangedError(Exception):
+    """A rebuild has put newer tables in place: read which, and go on with them."""
+
+
+@cache
+def statement(name: str, generation: int) -> str:
+    """A statement of `store.sql`, for the tables of a generation."""
+    return _QUERIES[name].replace("{generation}", str(generation))
+
+
+async def current_generation(session: asyncpg.Connection) -> int:
+    """The generation that the views show."""
+    generation: int = await session.fetchval(_QUERIES["current_generation"])
+    return generation
+
+
+async def settle_partitions(session: asyncpg.Connection, partitions: int) -> None:
+    """Note at the first start how many partitions the points topic has, and give each its fence.
+
+    Raises:
+        ConfigurationError: the number is not the one noted at the first start.
+    """
+    async with session.transaction():
+        await session.execute(_QUERIES["set_partitions"], partitions)
+        (row,) = await session.fetch(_QUERIES["installation"])
+        if row["partitions"] != partitions:
+            raise ConfigurationError(
+                f"The points topic has {partitions} partitions; these read models were made from {row['partitions']}.",
+                cure="Their number is fixed for the life of an installation: name the right topic and database.",
+            )
+        await session.execute(statement("add_positions", row["current"]), partitions)
+
+
+async def read_fences(session: asyncpg.Connection, generation: int) -> dict[int, Fence]:
+    """Every partition's fence, without a lock."""
+    rows = await session.fetch(statement("read_positions", generation))
+    return {row["partition"]: Fence(*row) for row in rows}
+
+
+async def lock_fences(session: asyncpg.Connection, generation: int, partitions: Iterable[int]) -> dict[int, Fence]:
+    """Lock the partitions' fences, in order, until the transaction ends.
+
+    Raises:
+        GenerationChangedError: these tables are not the newest any more.
+        ConfigurationError: a partition has no fence: the topic has more partitions than it had.
+    """
+    wanted = sorted(partitions)
+    try:
+        rows = await session.fetch(statement("lock_positions", generation), wanted)
+    except asyncpg.UndefinedTableError as error:
+        raise GenerationChangedError from error
+    if any(row["successor"] is not None for row in rows):
+        raise GenerationChangedError
+    fences = {row["partition"]: Fence(*row[:4]) for row in rows}
+    if missing := set(wanted) - fences.keys():
+        raise ConfigurationError(
+            f"Partitions {sorted(missing)} of the points topic are new.",
+            cure="Their number is fixed for the life of an installation: restore the topic as it was.",
+        )
+    return fences
+
+
+async def move_fences(session: asyncpg.Connection, generation: int, fences: Sequence[Fence]) -> None:
+    """Write how far partitions are folded now."""
+    await session.execute(
+        statement("move_positions", generation),
+        [fence.partition for fence in fences],
+        [fence.position for fence in fences],
+        [fence.hash for fence in fences],
+        [fence.next_offset for fence in fences],
+    )
+
+
+async def prepare_session(session: asyncpg.Connection, generation: int) -> None:
+    """Make the session's temporary table: the way of changed rows into the upsert."""
+    await session.execute("DROP TABLE IF EXISTS pg_temp.changed_members")
+    await session.execute(statement("create_changed_members", generation))
+
+
+async def save(
+    session: asyncpg.Connection, generation: int, history: Sequence[HistoryRow], members: Iterable[MemberRow]
+) -> None:
+    """Append history rows, and put the members' rows in place of those that are there."""
+    await session.copy_records_to_table(
+        f"history_{generation}", schema_name=SCHEMA, records=history, columns=HISTORY_COLUMNS
+    )
+    await session.copy_records_to_table(
+        "changed_members", records=[row.values() for row in members], columns=MEMBER_COLUMNS
+    )
+    await session.execute(statement("save_members", generation))
+
+
+async def check_known(session: asyncpg.Connection, generation: int, records: Sequence[Received]) -> None:
+    """Check that records seen again are the very bytes that were folded.
+
+    Raises:
+        ForkError: one isn't.
+    """
+    events = [(record, record.event.data) for record in records if record.event is not None]
+    row = await session.fetchrow(
+        statement("find_fork", generation),
+        [data.shard for _, data in events],
+        [data.position for _, data in events],
+        [data.program for _, data in events],
+        [data.member for _, data in events],
+        [data.sequence for _, data in events],
+        [record.hash for record, _ in events],
+    )
+    if row is not None:
+        raise other_content(row["partition"], row["position"])
