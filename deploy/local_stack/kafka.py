@@ -71,11 +71,13 @@ class KafkaServer:
         Raises a `LocalStackError`: no disk, port taken, jars out of reach, or the broker's own last lines.
         """
         pid = self.pid
-        if pid is None:
-            java, jars = _java(), class_path()
-            self._prepare(java, jars)
-            pid = self._spawn(java, jars)
-        self._wait_until_ready(pid)
+        if pid is not None and self._becomes_ready(pid):
+            return
+        # None was running, or the one that was killed a moment ago only looked alive.
+        java, jars = _java(), class_path()
+        self._prepare(java, jars)
+        if not self._becomes_ready(self._spawn(java, jars)):
+            raise ServerDiedError("Kafka", self._last_lines())
 
     def stop(self) -> None:
         """End the broker in good order (SIGTERM), or by force where it takes longer than its bound."""
@@ -129,16 +131,18 @@ class KafkaServer:
         self._pid_file.write_text(str(pid), encoding="ascii")
         return pid
 
-    def _wait_until_ready(self, pid: int) -> None:
+    def _becomes_ready(self, pid: int) -> bool:
+        """Wait until the broker answers (True) or its process has ended (False); raises `ServerTooSlowError`."""
+
         def decided() -> bool:
             return self.answers() or not processes.running(pid, str(self._settings))
 
-        in_time = processes.wait_until(decided, START_SECONDS)
-        last_lines = f"{processes.tail(self._console)}\n{processes.tail(self.log_file)}"
-        if not in_time:
-            raise ServerTooSlowError("Kafka", START_SECONDS, last_lines)
-        if self.pid is None:
-            raise ServerDiedError("Kafka", last_lines)
+        if not processes.wait_until(decided, START_SECONDS):
+            raise ServerTooSlowError("Kafka", START_SECONDS, self._last_lines())
+        return self.pid == pid
+
+    def _last_lines(self) -> str:
+        return f"{processes.tail(self._console)}\n{processes.tail(self.log_file)}"
 
 
 def _java() -> str:

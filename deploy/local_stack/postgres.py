@@ -65,10 +65,16 @@ class PostgresServer:
 
         Raises a `LocalStackError`: no disk, port taken, or the server's own last lines.
         """
-        if self.pid is None:
-            self._prepare()
-            self._start()
-        if not processes.wait_until(self.answers, START_SECONDS):
+
+        def started() -> bool:
+            # Asked each time: a server that was killed a moment ago may still have looked alive the first time.
+            if self.pid is None:
+                self._forget_the_dead()
+                self._prepare()
+                self._start()
+            return self.answers()
+
+        if not processes.wait_until(started, START_SECONDS):
             raise ServerTooSlowError("PostgreSQL", START_SECONDS, processes.tail(self.log_file))
 
     def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
@@ -87,6 +93,18 @@ class PostgresServer:
     def throw_away(self) -> None:
         """Delete the stopped server's data and log."""
         shutil.rmtree(self._home, ignore_errors=True)
+
+    def _forget_the_dead(self) -> None:
+        """Remove the pid file of a killed postmaster, once the last of its sessions has ended too.
+
+        The server does so itself, but not while a killed process still waits for a slow init to notice its end.
+        """
+        pid_file = self._data / "postmaster.pid"
+        if not pid_file.exists():
+            return
+        if not processes.wait_until(lambda: not processes.any_working_in(self._data), processes.KILL_SECONDS):
+            raise ServerTooSlowError("PostgreSQL", processes.KILL_SECONDS, "sessions of the killed server still run")
+        pid_file.unlink(missing_ok=True)
 
     def _prepare(self) -> None:
         self._home.mkdir(parents=True, exist_ok=True)

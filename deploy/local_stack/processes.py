@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,8 +14,10 @@ POLL_SECONDS = 0.05
 KILL_SECONDS = 20.0
 
 
-def spawn(command: Sequence[str], output: Path) -> int:
+def spawn(command: Sequence[str], output: Path, environment: Mapping[str, str] | None = None) -> int:
     """Start `command` in a session of its own, its output appended to `output`; returns its pid.
+
+    `environment` is the whole of it; None: this process's own.
 
     It outlives this process. `posix_spawn` rather than `Popen`: nothing here owns the server, so nothing should
     warn that it is still running.
@@ -24,7 +26,7 @@ def spawn(command: Sequence[str], output: Path) -> int:
     return os.posix_spawn(
         command[0],
         list(command),
-        os.environ,
+        os.environ if environment is None else environment,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(output), flags, 0o644),
@@ -60,6 +62,11 @@ def family(pid: int) -> list[psutil.Process]:
         process = psutil.Process(pid)
         return [process, *process.children(recursive=True)]
     return []
+
+
+def any_working_in(directory: Path) -> bool:
+    """Whether any living process has `directory` as its working directory (as all processes of a PostgreSQL have)."""
+    return any(process.info["cwd"] == str(directory) for process in psutil.process_iter(["cwd"]))
 
 
 def signal_and_wait(processes: Sequence[psutil.Process], signal_number: signal.Signals, seconds: float) -> bool:
