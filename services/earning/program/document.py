@@ -172,5 +172,13 @@ class Document(_Part):
 
     def canonical(self) -> str:
         """The document as one line of sorted JSON, defaults written out: a stored version keeps its meaning."""
-        values = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        values = _without_empty(self.model_dump(mode="json", by_alias=True, exclude_none=True))
         return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _without_empty(value: object) -> object:
+    """The value without lists and groups that hold nothing: they say no more than their absence."""
+    if isinstance(value, dict):
+        kept = {key: _without_empty(part) for key, part in value.items()}
+        return {key: part for key, part in kept.items() if part not in ([], {})}
+    return [_without_empty(part) for part in value] if isinstance(value, list) else value

@@ -1,0 +1,181 @@
+"""`tallystick program`: check a document, publish it, list and show what is published."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markdown import Markdown
+
+from services.cli.console import Exit, err, out, print_json, print_table
+from services.cli.servers import Bootstrap, Dsn, Json, bootstrap_or_local, dsn_or_local, kafka_producer, postgres
+from services.earning.program import registry
+from services.earning.program.check import check as check_document
+from services.earning.program.describe import describe
+from services.earning.program.document import Document
+from services.earning.program.problems import ProgramInvalidError
+from shared.topics import Topics
+
+app = typer.Typer(no_args_is_help=True, help="Programs: check, publish, list, show.")
+
+File = Annotated[Path, typer.Argument(help="The program's document (YAML).", exists=True, dir_okay=False)]
+
+
+def read_document(file: Path) -> Document:
+    """The checked document of a file.
+
+    Raises:
+        ProgramInvalidError: with every problem at its line.
+    """
+    return check_document(file.read_bytes(), str(file))
+
+
+@app.command()
+def check(file: File, *, as_json: Json = False) -> None:
+    """Check a program's document: every problem at once, at its line, with the cure. Needs no servers.
+
+    Example: `tallystick program check deploy/programs/grocer.yaml`
+    """
+    try:
+        document = read_document(file)
+    except ProgramInvalidError as error:
+        if not as_json:
+            raise
+        for problem in error.problems:
+            print_json(
+                {
+                    "file": error.file,
+                    "line": problem.mark.line,
+                    "column": problem.mark.column,
+                    "field": problem.field,
+                    "message": problem.message,
+                    "cure": problem.cure,
+                }
+            )
+        raise typer.Exit(Exit.FINDING) from error
+    if not as_json:
+        rules, campaigns = len(document.rules), len(document.campaigns)
+        levels = len(document.tiers.levels) if document.tiers else 0
+        out().print(
+            f"{file}: program {document.program} is valid ({rules} rules, {campaigns} campaigns, {levels} tiers)"
+        )
+
+
+@app.command()
+def publish(file: File, *, dsn: Dsn = "", bootstrap_servers: Bootstrap = "", as_json: Json = False) -> None:
+    """Publish a document as the next version of its program, and send it to the programs topic.
+
+    The same document again changes nothing, so a deployment can run this every time. A first version is in force from
+    its `effective_from`, which may lie in the past; a later one from then or 60 s after its publication at the
+    earliest.
+
+    Example: `tallystick program publish deploy/programs/grocer.yaml`
+    """
+    document = read_document(file)
+    publication = asyncio.run(_publish(document, dsn_or_local(dsn), bootstrap_or_local(bootstrap_servers)))
+    published = publication.published
+    if as_json:
+        print_json(_row(published) | {"new": publication.new, "superseded": publication.superseded})
+        return
+    since = published.in_force_from.isoformat()
+    if publication.new:
+        out().print(f"published {published.program} version {published.version}, in force from {since}")
+    else:
+        out().print(f"{published.program} version {published.version} says the same already, in force from {since}")
+    for version in publication.superseded:
+        err().print(f"Note: version {version} will never be in force; this one takes its place.")
+
+
+async def _publish(document: Document, dsn: str, bootstrap_servers: str) -> registry.Publication:
+    topic = Topics().programs
+    async with kafka_producer(bootstrap_servers) as producer, postgres(dsn, role="earning") as connection:
+        publication = await registry.publish(connection, document)
+
+        async def send(record: registry.Record) -> None:
+            await producer.send_and_wait(topic, record.value, key=record.key, headers=list(record.headers))
+
+        await registry.relay(connection, send)
+    return publication
+
+
+@app.command("list")
+def list_(*, dsn: Dsn = "", as_json: Json = False) -> None:
+    """List every version of every program, with the instant from which it is in force.
+
+    Example: `tallystick program list --json`
+    """
+    rows = asyncio.run(_list(dsn_or_local(dsn)))
+    if as_json:
+        for published in rows:
+            print_json(_row(published))
+        return
+    print_table(
+        "Programs",
+        ("program", "version", "in force from", "published", "on the topic"),
+        [
+            (
+                p.program,
+                p.version,
+                _instant(p.in_force_from),
+                _instant(p.published_at),
+                _instant(p.relayed_at) or "not yet",
+            )
+            for p in rows
+        ],
+    )
+
+
+async def _list(dsn: str) -> tuple[registry.Published, ...]:
+    async with postgres(dsn, role="earning") as connection:
+        return await registry.list_all(connection)
+
+
+@app.command()
+def show(
+    program: Annotated[str, typer.Argument(help="A published program's name, or a document's file.")],
+    *,
+    version: Annotated[int | None, typer.Option(help="Which version; default: the newest.", min=1)] = None,
+    dsn: Dsn = "",
+    as_json: Json = False,
+) -> None:
+    """Show a program in plain words: what earns, what multiplies, which tiers there are.
+
+    Examples: `tallystick program show grocer`, `tallystick program show deploy/programs/grocer.yaml`
+    """
+    document, title = _document(program, version, dsn)
+    if as_json:
+        print_json(document.model_dump(mode="json", by_alias=True, exclude_none=True))
+        return
+    out().print(Markdown(f"# {title}\n\n" + describe(document)))
+
+
+def _document(program: str, version: int | None, dsn: str) -> tuple[Document, str]:
+    file = Path(program)
+    if file.is_file():
+        document = read_document(file)
+        return document, f"{document.program} ({file.name})"
+    published = asyncio.run(_version(dsn_or_local(dsn), program, version))
+    return published.read(), f"{published.program}, version {published.version}"
+
+
+async def _version(dsn: str, program: str, version: int | None) -> registry.Published:
+    async with postgres(dsn, role="earning") as connection:
+        return await registry.version_of(connection, program, version)
+
+
+def _row(published: registry.Published) -> dict[str, object]:
+    return {
+        "program": published.program,
+        "version": published.version,
+        "in_force_from": published.in_force_from,
+        "published_at": published.published_at,
+        "relayed_at": published.relayed_at,
+        "checksum": published.checksum,
+    }
+
+
+def _instant(instant: datetime | None) -> str:
+    return "" if instant is None else instant.isoformat(sep=" ", timespec="seconds")

@@ -1,0 +1,140 @@
+"""Where the command finds Kafka and Postgres, and what it says when they don't answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import typer
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from shared import broker
+from shared.errors import ConfigurationError, TransientError
+from shared.postgres import LONG_WORK_SETTINGS, connect
+
+POSTGRES_VARIABLE = "POSTGRES_DSN"
+KAFKA_VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
+DIRECTORY = Path(".tallystick")
+"""Where `tallystick up` keeps the servers it started, below the working directory."""
+
+Dsn = Annotated[
+    str,
+    typer.Option(
+        "--dsn",
+        envvar=POSTGRES_VARIABLE,
+        help="Postgres, as postgresql://user@host:port/database. Default: the one of `tallystick up`.",
+        show_default=False,
+    ),
+]
+Bootstrap = Annotated[
+    str,
+    typer.Option(
+        "--bootstrap-servers",
+        envvar=KAFKA_VARIABLE,
+        help="Kafka, as host:port, comma separated. Default: the one of `tallystick up`.",
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="JSON lines for scripts, in place of tables.")]
+
+
+class UnreachableError(TransientError):
+    """A server doesn't answer: which one, where, and what to check."""
+
+    def __init__(self, server: str, address: str, reason: BaseException) -> None:
+        said = str(reason) or type(reason).__name__
+        super().__init__(
+            f"{server} at {address} does not answer: {said}.",
+            cure="Check the address and that the server runs; `tallystick up` starts one of your own.",
+        )
+        self.server = server
+        self.address = address
+
+
+def dsn_or_local(dsn: str) -> str:
+    """The DSN given, or that of the servers which `tallystick up` started here.
+
+    Raises:
+        ConfigurationError: neither is there.
+    """
+    return dsn or _local(POSTGRES_VARIABLE)[1]
+
+
+def bootstrap_or_local(bootstrap_servers: str) -> str:
+    """Kafka's address given, or that of the servers which `tallystick up` started here.
+
+    Raises:
+        ConfigurationError: neither is there.
+    """
+    return bootstrap_servers or _local(KAFKA_VARIABLE)[0]
+
+
+def _local(variable: str) -> tuple[str, str]:
+    if not (DIRECTORY / "stack.json").exists():
+        raise ConfigurationError(
+            f"{variable} is not set, and no servers were started here.",
+            cure=f"Set {variable}, or run `tallystick up` first.",
+        )
+    from deploy.local_stack import LocalStack  # noqa: PLC0415 (needs the extra `local`, which a container leaves out)
+
+    endpoints = LocalStack(DIRECTORY).endpoints
+    return endpoints.bootstrap_servers, endpoints.dsn
+
+
+@asynccontextmanager
+async def postgres(dsn: str, *, role: str | None = None) -> AsyncIterator[asyncpg.Connection]:
+    """A session for a command, which may take its time; closed at the end.
+
+    Raises:
+        UnreachableError: the server doesn't answer.
+        ConfigurationError: it answers, and is not ours: no such database, role, or password.
+    """
+    try:
+        connection = await connect(dsn, role=role, application="tallystick", settings=LONG_WORK_SETTINGS)
+    except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
+        raise UnreachableError("Postgres", _without_password(dsn), error) from error
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        raise ConfigurationError(
+            f"Postgres at {_without_password(dsn)} refuses us: {error}.",
+            cure=f"Check {POSTGRES_VARIABLE}; a new database needs `python -m deploy.migrate` first.",
+        ) from error
+    try:
+        yield connection
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
+        raise ConfigurationError(
+            f"The database lacks what this command reads: {error}.", cure="Run `python -m deploy.migrate`."
+        ) from error
+    except (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError) as error:
+        raise UnreachableError("Postgres", _without_password(dsn), error) from error
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def kafka_producer(bootstrap_servers: str) -> AsyncIterator[AIOKafkaProducer]:
+    """A started producer (acks=all, idempotent), stopped at the end.
+
+    Raises:
+        UnreachableError: the broker doesn't answer, or stopped answering.
+    """
+    producer = broker.producer(bootstrap_servers, "tallystick")
+    try:
+        await producer.start()
+        yield producer
+    except (KafkaError, TimeoutError) as error:
+        raise UnreachableError("Kafka", bootstrap_servers, error) from error
+    finally:
+        await producer.stop()
+
+
+def _without_password(dsn: str) -> str:
+    """The address without what nobody should read over a shoulder."""
+    parts = urlsplit(dsn)
+    if parts.password is None:
+        return dsn
+    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":…@")))
