@@ -1,0 +1,61 @@
+"""The log: records of a Kafka topic read to a noted end, with an own reading of our headers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+Ends = Mapping[TopicPartition, int]
+
+_FETCH = 5_000
+
+
+class Log:
+    """A reader of its own, without a group: it moves nobody's position."""
+
+    def __init__(self, bootstrap_servers: str) -> None:
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=bootstrap_servers,
+            client_id="tallystick-verify",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_uncommitted",
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+        )
+
+    async def start(self) -> None:
+        """Connect."""
+        await self._consumer.start()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._consumer.stop()
+
+    async def ends(self, partitions: list[TopicPartition]) -> Ends:
+        """Where each partition ends now."""
+        ends: dict[TopicPartition, int] = await self._consumer.end_offsets(partitions)
+        return ends
+
+    async def begins(self, partitions: list[TopicPartition]) -> Ends:
+        """Where each partition begins: above 0 where its retention has taken records away."""
+        begins: dict[TopicPartition, int] = await self._consumer.beginning_offsets(partitions)
+        return begins
+
+    async def records(self, partition: TopicPartition, end: int) -> AsyncIterator[ConsumerRecord]:
+        """Every record of the partition below offset `end`."""
+        self._consumer.assign([partition])
+        await self._consumer.seek_to_beginning(partition)
+        while await self._consumer.position(partition) < end:
+            fetch = await self._consumer.getmany(partition, timeout_ms=1_000, max_records=_FETCH)
+            for record in fetch.get(partition, ()):
+                if record.offset < end:
+                    yield record
+
+
+def position_of(record: ConsumerRecord) -> int | None:
+    """The position our header tells; None: not a record of ours."""
+    for name, value in record.headers:
+        if name == "position" and value is not None and value.isdigit():
+            return int(value)
+    return None

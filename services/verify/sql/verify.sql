@@ -1,0 +1,27 @@
+-- name: shards
+SELECT shard, position, chain FROM earning.shards ORDER BY shard
+
+-- name: fences
+SELECT topic, partition, stored, applied, duplicate, rejected, dead_letter FROM earning.fences
+
+-- name: dead_letters
+SELECT topic, partition, count(*) FROM earning.dead_letters GROUP BY topic, partition
+
+-- name: journal
+SELECT position, bytes FROM earning.journal WHERE shard = $1 ORDER BY position
+
+-- name: standings
+SELECT count(*) FROM earning.standings WHERE shard = $1
+
+-- name: folded
+SELECT partition, max(position) FROM loyalty.history GROUP BY partition
+
+-- name: history
+SELECT position, program, member, sequence, kind, occurred_at, booked_at, change, balance, pending, deficit
+FROM loyalty.history WHERE partition = $1 ORDER BY position
+
+-- name: balances
+SELECT b.* FROM loyalty.balances b
+
+-- name: tiers
+SELECT program, member, tier FROM loyalty.tiers
