@@ -24,6 +24,9 @@ _DAY_MS = 24 * 60 * _MINUTE_MS
 _ENVELOPE_BYTES = 64 * 1024  # what a dead letter adds to its original: headers that say why and where from
 _SET_ON_TOPIC = 1  # Kafka's code for the source of a setting: this topic itself, not a default
 
+FIX = "tallystick topics check --fix"
+"""The cure of every difference that is a mere setting."""
+
 _COMMON = {
     "cleanup.policy": "delete",  # compaction would throw away events that a rebuild needs
     "compression.type": "producer",  # ours send zstd; the broker needn't unpack and pack again
@@ -167,10 +170,7 @@ def _setting_differences(plan: TopicPlan, found: Mapping[str, Setting]) -> Itera
     for name, wanted in plan.settings.items():
         value = found[name].value if name in found else "unknown to this broker"
         if value != wanted:
-            cure = (
-                f"kafka-configs.sh --alter --entity-type topics --entity-name {plan.name} --add-config {name}={wanted}"
-            )
-            yield Difference(plan.name, name, wanted, value, cure)
+            yield Difference(plan.name, name, wanted, value, FIX)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import logging
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit, urlunsplit
@@ -19,8 +21,9 @@ from shared.postgres import LONG_WORK_SETTINGS, connect
 
 POSTGRES_VARIABLE = "POSTGRES_DSN"
 KAFKA_VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
+DIRECTORY_VARIABLE = "TALLYSTICK_DIRECTORY"
 DIRECTORY = Path(".tallystick")
-"""Where `tallystick up` keeps the servers it started, below the working directory."""
+"""Where `tallystick up` keeps the servers it started, unless `TALLYSTICK_DIRECTORY` names another place."""
 
 Dsn = Annotated[
     str,
@@ -74,16 +77,36 @@ def bootstrap_or_local(bootstrap_servers: str) -> str:
     return bootstrap_servers or _local(KAFKA_VARIABLE)[0]
 
 
+def local_directory() -> Path:
+    """The directory of the local installation that commands fall back to."""
+    return Path(os.environ.get(DIRECTORY_VARIABLE) or DIRECTORY)
+
+
 def _local(variable: str) -> tuple[str, str]:
-    if not (DIRECTORY / "stack.json").exists():
+    if not (local_directory() / "stack.json").exists():
         raise ConfigurationError(
             f"{variable} is not set, and no servers were started here.",
             cure=f"Set {variable}, or run `tallystick up` first.",
         )
     from deploy.local_stack import LocalStack  # noqa: PLC0415 (needs the extra `local`, which a container leaves out)
 
-    endpoints = LocalStack(DIRECTORY).endpoints
+    endpoints = LocalStack(local_directory()).endpoints
     return endpoints.bootstrap_servers, endpoints.dsn
+
+
+@contextmanager
+def kafka(bootstrap_servers: str) -> Iterator[None]:
+    """What goes wrong with Kafka inside the block, said in the words of whoever runs the command.
+
+    Raises:
+        UnreachableError: the broker doesn't answer, or stopped answering.
+    """
+    # What the library says of each attempt is in the error that we raise at the end.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    try:
+        yield
+    except (KafkaError, TimeoutError) as error:
+        raise UnreachableError("Kafka", bootstrap_servers, error) from error
 
 
 @asynccontextmanager
@@ -124,10 +147,9 @@ async def kafka_producer(bootstrap_servers: str) -> AsyncIterator[AIOKafkaProduc
     """
     producer = broker.producer(bootstrap_servers, "tallystick")
     try:
-        await producer.start()
-        yield producer
-    except (KafkaError, TimeoutError) as error:
-        raise UnreachableError("Kafka", bootstrap_servers, error) from error
+        with kafka(bootstrap_servers):
+            await producer.start()
+            yield producer
     finally:
         await producer.stop()
 

@@ -1,0 +1,137 @@
+"""Supervise: the two services as processes of their own, known by pid file, awaited by their readiness."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from deploy.local_stack import processes
+from shared.errors import TallystickError
+
+READY_SECONDS = 60.0
+STOP_SECONDS = 30.0
+ANSWER_SECONDS = 1.0
+_START_TIME_TOLERANCE_S = 0.01
+LISTENING = "listening"
+
+
+class ServiceDiedError(TallystickError):
+    """A service ended by itself, or didn't become ready in time.
+
+    Attributes:
+        service: its name.
+        log: its log file.
+    """
+
+    def __init__(self, service: str, what: str, log: Path) -> None:
+        super().__init__(f"{service} {what}. Its log says last:\n{processes.tail(log, lines=8)}\n", cure=f"See {log}.")
+        self.service = service
+        self.log = log
+
+
+@dataclass(frozen=True)
+class _Identity:
+    """A process for good: a pid may be given again, a pid with its start time isn't."""
+
+    pid: int
+    started: float
+
+
+class ServiceProcess:
+    """One process of a service: `python -m services.<service>`, its log and pid file in `directory`."""
+
+    def __init__(self, directory: Path, service: str, *, number: int = 1) -> None:
+        self.name = service if number == 1 else f"{service}-{number}"
+        self._module = f"services.{service}"
+        self._pid_file = directory / "run" / f"{self.name}.json"
+        self.log_file = directory / "logs" / f"{self.name}.log"
+
+    @property
+    def pid(self) -> int | None:
+        """Its pid; None where it isn't running."""
+        with suppress(FileNotFoundError, ValueError, TypeError, psutil.Error):
+            identity = _Identity(**json.loads(self._pid_file.read_text("ascii")))
+            process = psutil.Process(identity.pid)
+            same = abs(process.create_time() - identity.started) < _START_TIME_TOLERANCE_S
+            if same and not processes.gone(process):
+                return identity.pid
+        return None
+
+    @property
+    def address(self) -> str | None:
+        """Where it answers HTTP, by its own log; None before it listens."""
+        found = None
+        with suppress(FileNotFoundError):
+            for line in self.log_file.read_text("utf-8", errors="replace").splitlines():
+                if LISTENING in line:
+                    with suppress(ValueError, KeyError):
+                        said = json.loads(line)
+                        found = f"http://{said['host']}:{said['port']}" if said["event"] == LISTENING else found
+        return found
+
+    def start(self, environment: Mapping[str, str]) -> None:
+        """Start it, where it isn't running: with this process's environment, and `environment` on top."""
+        if self.pid is not None:
+            return
+        for directory in (self._pid_file.parent, self.log_file.parent):
+            directory.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # one log before is kept
+            self.log_file.replace(self.log_file.with_suffix(".log.1"))
+        pid = processes.spawn(
+            [sys.executable, "-m", self._module], self.log_file, environment={**os.environ, **environment}
+        )
+        identity = _Identity(pid, psutil.Process(pid).create_time())
+        self._pid_file.write_text(json.dumps(asdict(identity)), "ascii")
+
+    def waiting_for(self) -> dict[str, str] | None:
+        """What it says it waits for (nothing: it is ready); None where it doesn't answer."""
+        address = self.address
+        if address is None or self.pid is None:
+            return None
+        try:
+            with urllib.request.urlopen(f"{address}/health/ready", timeout=ANSWER_SECONDS) as answer:  # noqa: S310 (our own http address)
+                said = answer.read()
+        except urllib.error.HTTPError as error:  # 503: it answers, and says why it isn't ready
+            said = error.read()
+        except OSError:
+            return None
+        waiting: dict[str, str] = json.loads(said)["waiting"]
+        return waiting
+
+    def await_ready(self, seconds: float = READY_SECONDS) -> None:
+        """Wait until it is ready.
+
+        Raises:
+            ServiceDiedError: it ended, or isn't ready within `seconds`.
+        """
+        began = time.monotonic()
+        in_time = processes.wait_until(lambda: self.pid is None or self.waiting_for() == {}, seconds)
+        if self.pid is None:
+            raise ServiceDiedError(self.name, f"ended after {time.monotonic() - began:.1f} s", self.log_file)
+        if not in_time:
+            why = "; ".join(f"{what}: {why}" for what, why in (self.waiting_for() or {}).items()) or "it doesn't answer"
+            raise ServiceDiedError(self.name, f"was not ready within {seconds:.0f} s ({why})", self.log_file)
+
+    def stop(self) -> None:
+        """End it gracefully, or by force where it takes longer than 30 s."""
+        if (pid := self.pid) is None:
+            return
+        family = processes.family(pid)
+        if not processes.signal_and_wait(family[:1], signal.SIGTERM, STOP_SECONDS):
+            processes.signal_and_wait(family, signal.SIGKILL, processes.KILL_SECONDS)
+
+    def kill(self) -> None:
+        """End it as a crash would (SIGKILL)."""
+        if (pid := self.pid) is not None:
+            processes.signal_and_wait(processes.family(pid), signal.SIGKILL, processes.KILL_SECONDS)
