@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from services.cli import program, try_
+from services.cli import program, try_, verify
 from services.cli.console import Exit, report
 from shared.errors import ConfigurationError, TallystickError, TransientError
 
@@ -46,6 +46,7 @@ app = typer.Typer(
 )
 app.add_typer(program.app, name="program")
 app.command("try")(try_.try_program)
+app.command("verify")(verify.verify)
 
 if __name__ == "__main__":
     app()

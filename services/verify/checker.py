@@ -211,7 +211,7 @@ class _Walk:
             self.at.report.expect("I4", where, "tier", found=self.tiers.get(member), expected=account.tier)
 
     async def _read_log(self) -> None:
-        """I14: first copies come in order of position, and every copy has the journal's bytes; I3: no hole at the end."""
+        """I14: first copies are in order of position, every copy has the journal's bytes; I3: no hole at the end."""
         partition = TopicPartition(self.at.topics.points, self.shard.number)
         reached, ahead = 0, 0
         async for record in self.at.log.records(partition, self.at.ends[partition]):

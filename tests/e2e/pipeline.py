@@ -1,0 +1,171 @@
+"""An installation of a test's own: topics and a database nobody else uses, services as processes that can be killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asyncpg
+
+from deploy import topics as topics_plan
+from services.cli.supervise import ServiceProcess
+from services.earning.program import registry
+from services.earning.program.check import check
+from shared.broker import Outgoing, producer, publish
+from shared.topics import Topics
+
+POLL_S = 0.05
+PATIENCE_S = 90.0
+"""Far longer than anything here takes; a test that comes to its end says what it has waited for."""
+
+Rows = list[tuple[object, ...]]
+
+_BALANCES = """
+SELECT program, member, available, pending, deficit, earned, reversed, redeemed, expired, sequence
+FROM loyalty.balances ORDER BY program, member
+"""
+_TIERS = "SELECT program, member, tier, since, valid_until FROM loyalty.tiers ORDER BY program, member"
+_HISTORY = """
+SELECT program, member, sequence, occurred_at, booked_at, kind, why, change, balance, pending, deficit, order_id, rules
+FROM loyalty.history ORDER BY program, member, sequence
+"""
+_DECIDED = "SELECT coalesce(sum(applied + duplicate + rejected + dead_letter), 0)::bigint FROM earning.fences"
+_BEHIND = """
+SELECT (SELECT coalesce(sum(position), 0) FROM earning.shards)::bigint - (SELECT count(*) FROM loyalty.history)
+"""
+
+
+@dataclass
+class Tables:
+    """What analysts see: balances, tiers, and each member's history line by line."""
+
+    balances: Rows
+    tiers: Rows
+    history: Rows
+
+
+@dataclass
+class Pipeline:
+    """Both services around the servers of the test session."""
+
+    directory: Path
+    bootstrap_servers: str
+    dsn: str
+    topics: Topics
+    shards: int = 4
+    processes: list[ServiceProcess] = field(default_factory=list)
+
+    async def prepare(self, document: str) -> None:
+        """Make the topics and publish the program."""
+        await topics_plan.create(self.bootstrap_servers, self.topics, self.shards)
+        connection = await asyncpg.connect(self.dsn)
+        try:
+            await registry.publish(connection, check(document.encode(), "program.yaml"))
+        finally:
+            await connection.close()
+
+    async def publish(self, records: Mapping[int, list[Outgoing]], topic: str | None = None) -> int:
+        """Publish records by partition (to the orders topic); gives their number."""
+        to = producer(self.bootstrap_servers, "shop")
+        await to.start()
+        try:
+            await publish(to, topic or self.topics.orders, records)
+        finally:
+            await to.stop()
+        return sum(len(rows) for rows in records.values())
+
+    def start(self, service: str, number: int = 1, **settings: str) -> ServiceProcess:
+        """Start a process of a service, with further settings as environment variables; waits for nothing."""
+        process = ServiceProcess(self.directory, service, number=number)
+        if process.name not in {known.name for known in self.processes}:
+            self.processes.append(process)
+        process.start(self._environment() | settings)
+        return process
+
+    def _environment(self) -> dict[str, str]:
+        names = {f"TOPIC_{name.upper()}": value for name, value in self.topics.model_dump().items()}
+        group = self.topics.points
+        return names | {
+            "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
+            "POSTGRES_DSN": self.dsn,
+            "POINTS_PARTITIONS": str(self.shards),
+            "EARNING_GROUP": f"{group}.earning",
+            "PROJECTIONS_GROUP": f"{group}.projections",
+        }
+
+    def stop(self) -> None:
+        """End every process that runs; a paused one too."""
+        for process in self.processes:
+            if (pid := process.pid) is not None:
+                os.kill(pid, signal.SIGCONT)
+            process.kill()
+
+    async def value(self, query: str) -> int:
+        """One number from the database; -1 while it doesn't answer."""
+        try:
+            connection = await asyncpg.connect(self.dsn, timeout=5)
+        except (OSError, asyncpg.PostgresError, TimeoutError):
+            return -1
+        try:
+            value: int = await connection.fetchval(query)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return -1
+        else:
+            return value
+        finally:
+            connection.terminate()
+
+    async def decided(self, at_least: int) -> None:
+        """Wait until so many inputs are decided."""
+
+        async def enough() -> bool:
+            return await self.value(_DECIDED) >= at_least
+
+        await self.until(enough, f"{at_least} inputs to be decided")
+
+    async def settled(self, inputs: int) -> None:
+        """Wait until all inputs are decided and every point event is in the read models."""
+        await self.decided(inputs)
+
+        async def level() -> bool:
+            return await self.value(_BEHIND) == 0
+
+        await self.until(level, "the read models to have every point event")
+
+    async def died(self, process: ServiceProcess) -> None:
+        """Wait until a process has ended by itself."""
+
+        async def gone() -> bool:
+            return process.pid is None
+
+        await self.until(gone, f"{process.name} to die")
+
+    async def until(self, condition: Callable[[], Awaitable[bool]], what: str) -> None:
+        """Wait for a condition; fails with what was waited for, and the services' last words."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not await condition():
+                    await asyncio.sleep(POLL_S)
+        except TimeoutError:
+            raise AssertionError(f"waited {PATIENCE_S:.0f} s for {what}; {self._last_words()}") from None
+
+    def _last_words(self) -> str:
+        said = []
+        for process in self.processes:
+            lines = process.log_file.read_text("utf-8").splitlines()[-5:] if process.log_file.exists() else []
+            said.append(f"{process.name} (pid {process.pid}):\n" + "\n".join(lines))
+        return "\n".join(said)
+
+    async def tables(self) -> Tables:
+        """What analysts see now."""
+        connection = await asyncpg.connect(self.dsn)
+        try:
+            return Tables(
+                *[[tuple(row) for row in await connection.fetch(query)] for query in (_BALANCES, _TIERS, _HISTORY)]
+            )
+        finally:
+            await connection.close()
