@@ -8,6 +8,7 @@ import msgspec
 
 from services.earning.source_events.checks import CHECKS, utc
 from services.earning.source_events.envelope import (
+    ENVELOPES,
     Attributes,
     Headers,
     binary_attributes,
@@ -21,6 +22,7 @@ from services.earning.source_events.limits import check_depth, check_size, check
 from shared.errors import PermanentError
 from shared.reasons import Reason
 
+_encode = msgspec.json.Encoder().encode
 _REFUSALS = (msgspec.MsgspecError, PermanentError, UnicodeDecodeError, RecursionError)
 
 
@@ -69,6 +71,21 @@ def decode(
         topic=topic,
         partition=partition,
         offset=offset,
+    )
+
+
+def encode(fact: Fact) -> bytes:
+    """A fact as a CloudEvent in structured mode, in canonical form: known fields only, defaults left out, time in UTC."""
+    return _encode(
+        ENVELOPES[fact.type](
+            specversion="1.0",
+            id=fact.id,
+            source=fact.source,
+            subject=fact.member,
+            time=fact.occurred_at,
+            program=fact.program,
+            data=fact.data,
+        )
     )
 
 

@@ -168,3 +168,29 @@ class Fact(msgspec.Struct, kw_only=True):
     def cause(self) -> Cause:
         """Where this fact came from, as its point events tell it."""
         return Cause(self.type, self.source, self.id, self.topic, self.partition, self.offset)
+
+
+class LoggedFact(msgspec.Struct, frozen=True, kw_only=True):
+    """The canonical fact, as the first event of its decision carries it: enough to decide again from the log alone.
+
+    The event says the rest: program, member, decided_at, and where the record lay (its cause).
+    """
+
+    type: str
+    id: str
+    source: str
+    occurred_at: datetime
+    received_at: datetime
+    data: FactData
+
+    @classmethod
+    def of(cls, fact: Fact) -> LoggedFact:
+        """What the log keeps of a fact."""
+        return cls(
+            type=fact.type,
+            id=fact.id,
+            source=fact.source,
+            occurred_at=fact.occurred_at,
+            received_at=fact.received_at,
+            data=fact.data,
+        )

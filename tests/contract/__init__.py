@@ -1,0 +1,1 @@
+"""What we promise to others, compared with committed schemas and golden files."""

@@ -1,0 +1,44 @@
+"""Facts of every released version are still read, in both modes, and come out as the same bytes."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from services.earning.source_events.codec import decode, encode
+from services.earning.source_events.contract import CONTRACTS
+from services.earning.source_events.facts import FACT_TYPES
+from tests.contract.golden_files import FACTS, names, read, read_binary
+
+RECEIVED_AT = datetime(2026, 2, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("file", ["full.json", "least.json", "binary.json"])
+def test_every_type_has_its_golden_files(file: str) -> None:
+    assert {name.removesuffix(f"/{file}") for name in names(FACTS, file)} == set(FACT_TYPES)
+
+
+def test_every_type_has_a_published_contract() -> None:
+    assert list(CONTRACTS) == list(FACT_TYPES)
+
+
+@pytest.mark.parametrize("name", names(FACTS, "full*.json") + names(FACTS, "least*.json"))
+def test_a_structured_fact_comes_out_as_the_bytes_that_went_in(name: str) -> None:
+    value = read(FACTS, name)
+    headers = [("content-type", b"application/cloudevents+json; charset=utf-8")]
+    assert encode(decode(value, headers, received_at=RECEIVED_AT)) == value
+    assert encode(decode(value, received_at=RECEIVED_AT)) == value
+
+
+@pytest.mark.parametrize("name", names(FACTS, "binary*.json"))
+def test_a_binary_fact_says_the_same_as_the_structured_one(name: str) -> None:
+    headers, value = read_binary(name)
+    fact = decode(value, headers, received_at=RECEIVED_AT)
+    assert fact == decode(read(FACTS, name.replace("binary", "full")), received_at=RECEIVED_AT)
+    assert msgspec.json.encode(fact.data) == value
+
+
+@pytest.mark.parametrize("name", names(FACTS, "full.json"))
+def test_the_full_golden_file_shows_every_field(name: str) -> None:
+    fact = decode(read(FACTS, name), received_at=RECEIVED_AT)
+    assert set(msgspec.to_builtins(fact.data)) == set(type(fact.data).__struct_fields__)
