@@ -148,7 +148,7 @@ class Pipeline:
         """Wait for a condition; fails with what was waited for, and the services' last words."""
         try:
             async with asyncio.timeout(PATIENCE_S):
-                while not await condition():
+                while not await condition():  # noqa: ASYNC110 (what we wait for is in other processes)
                     await asyncio.sleep(POLL_S)
         except TimeoutError:
             raise AssertionError(f"waited {PATIENCE_S:.0f} s for {what}; {self._last_words()}") from None
