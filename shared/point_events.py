@@ -134,6 +134,15 @@ class PointsReversed(EventData, kw_only=True, omit_defaults=True):
     qualifying: str = ""
 
 
+class DeficitForgiven(EventData, kw_only=True, omit_defaults=True):
+    """Points that a member owes are let go."""
+
+    TYPE = "loyalty.deficit.forgiven.v1"
+
+    points: int
+    reason: str
+
+
 class TierChanged(EventData, kw_only=True, omit_defaults=True):
     """The member rose or fell: tier before and after, why, and how long it holds (no date: for ever)."""
 
@@ -143,6 +152,17 @@ class TierChanged(EventData, kw_only=True, omit_defaults=True):
     after: str
     reason: str
     since: datetime
+    valid_until: datetime | None = None
+    qualifying: str = ""
+    to_next: str = ""
+
+
+class TierRetained(EventData, kw_only=True, omit_defaults=True):
+    """The tier stays, but until another date than said before."""
+
+    TYPE = "loyalty.tier.retained.v1"
+
+    tier: str
     valid_until: datetime | None = None
     qualifying: str = ""
     to_next: str = ""
@@ -165,10 +185,11 @@ class FactRecorded(EventData, kw_only=True, omit_defaults=True):
 
     reason: str
     rules: list[RuleShare] = []
+    lines: dict[str, int] = {}
     qualifying: str = ""
 
 
-EVENT_CLASSES: tuple[type[EventData], ...] = (PointsEarned, PointsReversed, TierChanged, MemberEnrolled, FactRecorded)
+EVENT_CLASSES: tuple[type[EventData], ...] = (PointsEarned, PointsReversed, DeficitForgiven, TierChanged, TierRetained, MemberEnrolled, FactRecorded)
 """Every type that can be in the log; the newest version of each."""
 
 D = TypeVar("D", bound=EventData)

@@ -45,6 +45,7 @@ class Reason(StrEnum):
     NOT_IN_FORCE = "not_in_force"
     NOTHING_CHANGED = "nothing_changed"
     WAITS_FOR_ORDER = "waits_for_order"
+    WAITS_FOR_PAYMENT = "waits_for_payment"
     WAITS_FOR_FULFILMENT = "waits_for_fulfilment"
 
 
@@ -103,5 +104,6 @@ MEANINGS: dict[Reason, tuple[str, str]] = {
     Reason.NOT_IN_FORCE: ("No version of the program was in force at that time.", ""),
     Reason.NOTHING_CHANGED: ("The fact is noted; what the order is worth stays the same.", ""),
     Reason.WAITS_FOR_ORDER: ("Noted until its order arrives.", ""),
+    Reason.WAITS_FOR_PAYMENT: ("The order is known and not paid yet.", ""),
     Reason.WAITS_FOR_FULFILMENT: ("The program awards orders once they are fulfilled.", ""),
 }

@@ -1,4 +1,9 @@
 """Decide: facts and rules in, points out. Pure: no clock, no randomness, no I/O.
 
-`needs(fact)` says which rows to load, `advance` brings a standing to an instant, `decide` says what a fact is worth now.
+`needs(fact)` says which rows to load, `advance` brings a standing to an instant, `decide` says what a fact means now.
 """
+
+from services.earning.decide.deciding import advance, decide, needs
+from services.earning.decide.decision import SETTLE, Decision, Needs, Outcome
+
+__all__ = ["SETTLE", "Decision", "Needs", "Outcome", "advance", "decide", "needs"]

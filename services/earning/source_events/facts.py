@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from shared.point_events import Cause
+from shared.point_events import Cause, EventData
 
 ID_LENGTH_MAX = 200
 LINES_MAX = 1_000
@@ -194,3 +194,27 @@ class LoggedFact(msgspec.Struct, frozen=True, kw_only=True):
             received_at=fact.received_at,
             data=fact.data,
         )
+
+
+def fact_of(event: EventData) -> Fact:
+    """The fact that the first event of a decision carries, made whole again; for deciding the log anew.
+
+    Raises:
+        ValueError: the event carries none: it is not the first of its decision, or nothing but time caused it.
+    """
+    if event.fact is None:
+        raise ValueError(f"event {event.sequence} of {event.member!r} carries no fact")
+    kept = event.fact if isinstance(event.fact, dict) else msgspec.to_builtins(event.fact)
+    return Fact(
+        type=kept["type"],
+        id=kept["id"],
+        source=kept["source"],
+        program=event.program,
+        member=event.member,
+        occurred_at=msgspec.convert(kept["occurred_at"], datetime),
+        received_at=msgspec.convert(kept["received_at"], datetime),
+        data=msgspec.convert(kept["data"], FACT_TYPES[kept["type"]]),
+        topic=event.cause.topic,
+        partition=event.cause.partition,
+        offset=event.cause.offset,
+    )

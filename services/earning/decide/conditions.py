@@ -1,0 +1,53 @@
+"""Conditions: which rules and campaigns apply to an order by who and when, as pinned."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from services.earning.books import Pin
+from services.earning.decide.plans import CampaignPlan, Plan, RulePlan
+from services.earning.program.terms import Conditions
+
+
+class Applying(NamedTuple):
+    """The rules and campaigns of a version that apply, before minimums are looked at."""
+
+    rated: tuple[RulePlan, ...]
+    fixed: tuple[RulePlan, ...]
+    campaigns: tuple[CampaignPlan, ...]
+
+
+def applying(plan: Plan, pin: Pin) -> Applying:
+    """What applies to an order pinned so."""
+    return Applying(
+        tuple(rule for rule in plan.rated if rule.anybody or _holds(plan, rule.rule.conditions, pin)),
+        tuple(rule for rule in plan.fixed if rule.anybody or _holds(plan, rule.rule.conditions, pin)),
+        tuple(c for c in plan.campaigns if c.anybody or _holds(plan, c.campaign.conditions, pin)),
+    )
+
+
+def _holds(plan: Plan, conditions: Conditions, pin: Pin) -> bool:
+    return _who(conditions, pin) and _when(plan, conditions, pin)
+
+
+def _who(conditions: Conditions, pin: Pin) -> bool:
+    return (
+        (not conditions.tiers or pin.tier in conditions.tiers)
+        and (not conditions.segments or not conditions.segments.isdisjoint(pin.segments))
+        and (not conditions.channels or pin.channel in conditions.channels)
+        and (not conditions.stores or pin.store in conditions.stores)
+        and (conditions.first_order is None or conditions.first_order == pin.first_order)
+    )
+
+
+def _when(plan: Plan, conditions: Conditions, pin: Pin) -> bool:
+    if conditions.starts_at is not None and pin.when < conditions.starts_at:
+        return False
+    if conditions.ends_at is not None and pin.when >= conditions.ends_at:
+        return False
+    if not (conditions.weekdays or conditions.hours):
+        return True
+    local = pin.when.astimezone(plan.program.zone)
+    return (not conditions.weekdays or local.isoweekday() in conditions.weekdays) and (
+        not conditions.hours or local.hour in conditions.hours
+    )

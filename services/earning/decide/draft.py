@@ -1,0 +1,115 @@
+"""Drafts: a decision in the making. It copies what it changes, counts events, and keeps the books balanced."""
+
+from __future__ import annotations
+
+from copy import copy
+from datetime import datetime
+from typing import Any
+
+from services.earning.decide.decision import Decision, Outcome
+from services.earning.standing import BusinessKey, KeyRow, Lot, Rows, Standing
+from shared.point_events import SOURCE, Balances, Cause, EventData, Key, LotChange
+
+DUE = Cause("tallystick.due", SOURCE, "")
+"""The cause of what happens because its time has come."""
+
+_LEFT = frozenset({"available", "pending"})
+
+
+class Draft:
+    """One decision: a standing and rows that may be changed, and the events so far.
+
+    `occurred_at`, `decided_at` and `cause` are those of the events that come next: first of what was due, then of the
+    fact.
+    """
+
+    __slots__ = ("cause", "decided_at", "events", "keys", "lots", "occurred_at", "rows", "standing")
+
+    def __init__(self, standing: Standing, rows: Rows) -> None:
+        self.standing: Standing = copy(standing)
+        self.standing.decision += 1
+        self.rows = rows
+        self.keys: dict[BusinessKey, KeyRow] = {}
+        self.lots: dict[int, Lot] = {}
+        self.events: list[EventData] = []
+        self.occurred_at = standing.clock
+        self.decided_at = standing.decided_at
+        self.cause = DUE
+
+    def at(self, occurred_at: datetime, decided_at: datetime, cause: Cause) -> None:
+        """From here on events are caused by this, and booked then."""
+        self.occurred_at = occurred_at
+        self.decided_at = decided_at
+        self.cause = cause
+        self.standing.decided_at = decided_at
+
+    def say(
+        self,
+        kind: type[EventData],
+        *,
+        key: Key | None = None,
+        version: int = 0,
+        postings: dict[str, int] | None = None,
+        **own: Any,  # noqa: ANN401 (each kind's own fields; their types are checked where it is made)
+    ) -> None:
+        """Add an event of a kind, with its own fields; its postings change the balances."""
+        standing = self.standing
+        standing.sequence += 1
+        if postings:
+            standing.balances = posted(standing.balances, postings)
+        self.events.append(
+            kind(
+                program=standing.program,
+                member=standing.member,
+                sequence=standing.sequence,
+                decision=standing.decision,
+                index=len(self.events),
+                occurred_at=self.occurred_at,
+                decided_at=self.decided_at,
+                cause=self.cause,
+                key=key,
+                program_version=version,
+                postings=postings or {},
+                balances=standing.balances,
+                **own,
+            )
+        )
+
+    def lot(self, number: int) -> Lot:
+        """A lot as it is now."""
+        return self.lots.get(number) or self.rows.lots[number]
+
+    def visible_lots(self) -> list[Lot]:
+        """Every lot that was loaded or made, as it is now."""
+        return [self.lots.get(number, lot) for number, lot in self.rows.lots.items()] + [
+            lot for number, lot in self.lots.items() if number not in self.rows.lots
+        ]
+
+    def change_lot(self, number: int, change: int) -> LotChange:
+        """Change what remains of a lot, and say so."""
+        lot = self.lots.get(number)
+        if lot is None:
+            lot = self.lots[number] = copy(self.rows.lots[number])
+        lot.remaining += change
+        return told(lot, change)
+
+    def decision(self, outcome: Outcome, fact: object = None) -> Decision:
+        """The finished decision; the canonical fact goes into its first event."""
+        if self.events and fact is not None:
+            self.events[0].fact = fact
+        return Decision(self.standing, self.keys, self.lots, self.events, outcome)
+
+
+def told(lot: Lot, change: int) -> LotChange:
+    """A lot as its events tell it."""
+    return LotChange(
+        lot.lot, change, lot.remaining, lot.earned_at, lot.available_at, lot.expires_at, lot.available_at is None
+    )
+
+
+def posted(balances: Balances, postings: dict[str, int]) -> Balances:
+    """Balances after postings: available and pending grow with positive ones, all other accounts with negative ones."""
+    after = copy(balances)
+    for account, change in postings.items():
+        setattr(after, account, getattr(after, account) + (change if account in _LEFT else -change))
+    return after

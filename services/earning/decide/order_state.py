@@ -1,0 +1,110 @@
+"""The state of an order: its facts, in whatever order they came, become one book."""
+
+from __future__ import annotations
+
+from copy import copy
+from datetime import datetime
+from typing import NamedTuple
+
+from services.earning.books import CANCELLED, FULFILLED, PAID, UPDATED, Change, OrderBook, Rate, RefundKnown
+from services.earning.decide.content import content_hash, refund_of, sold_of
+from services.earning.source_events.facts import (
+    Fact,
+    Order,
+    OrderCancelled,
+    OrderFulfilled,
+    OrderRefunded,
+    OrderUpdated,
+)
+from shared.money import micros
+
+OrderFact = Order | OrderCancelled | OrderFulfilled | OrderRefunded
+
+
+class Known(NamedTuple):
+    """What all changes of an order say: its status, and the time of its earliest payment."""
+
+    status: str
+    paid_at: datetime | None
+
+
+def merged(book: OrderBook, fact: Fact, data: OrderFact) -> OrderBook | None:
+    """The book with a fact taken in; None where the fact is known already. The book given stays as it is."""
+    seen = content_hash(fact)
+    if isinstance(data, OrderRefunded):
+        if seen in book.refund_facts:
+            return None
+        after = copy(book)
+        after.refund_facts = [*book.refund_facts, seen]
+        after.refunds = {**book.refunds}
+        _keep(after.refunds, data.refund_id, refund_of(fact, data))
+        return after
+    change = _change(fact, data, seen)
+    if change in book.changes:
+        return None
+    after = copy(book)
+    after.changes = sorted([*book.changes, change]) if book.changes else [change]
+    if isinstance(data, Order):
+        _take_content(after, change, data)
+    if isinstance(data, OrderUpdated) and data.refunds:
+        after.refunds = {**book.refunds}
+        for refund in data.refunds:
+            _keep(after.refunds, refund.refund_id, refund_of(fact, refund))
+    return after
+
+
+def _change(fact: Fact, data: Order | OrderCancelled | OrderFulfilled, seen: int) -> Change:
+    if isinstance(data, OrderUpdated):
+        return Change(fact.occurred_at, data.revision, UPDATED, seen, data.status)
+    if isinstance(data, OrderCancelled):
+        return Change(fact.occurred_at, data.revision, CANCELLED, seen, "cancelled")
+    if isinstance(data, OrderFulfilled):
+        return Change(fact.occurred_at, data.revision, FULFILLED, seen, "fulfilled")
+    return Change(fact.occurred_at, data.revision, PAID, seen, "paid")
+
+
+def _take_content(book: OrderBook, change: Change, data: Order) -> None:
+    """Keep the content of the highest change, and the exchange rate of the lowest."""
+    with_content = [known for known in book.changes if known.rank in (PAID, UPDATED)]
+    if change == with_content[-1]:
+        book.sold = sold_of(data)
+        book.channel = data.channel
+        book.store = data.store
+        book.placed_at = data.placed_at
+    if change == with_content[0]:
+        book.rate = None if data.exchange_rate is None else Rate(data.currency, micros(data.exchange_rate))
+
+
+def _keep(refunds: dict[str, RefundKnown], refund_id: str, refund: RefundKnown) -> None:
+    """Of two contents of a refund the one of the highest time, then hash, counts."""
+    known = refunds.get(refund_id)
+    if known is None or (refund.time, refund.content_hash) > (known.time, known.content_hash):
+        refunds[refund_id] = refund
+
+
+def known_of(changes: list[Change]) -> Known:
+    """Status and earliest payment, from all changes in their total order.
+
+    Only a payment, or an update whose status is paid or fulfilled, re-opens a cancelled order.
+    """
+    status = ""
+    paid_at: datetime | None = None
+    for change in changes:
+        opens = change.rank == PAID or (change.rank == UPDATED and change.status in ("paid", "fulfilled"))
+        if opens and paid_at is None:
+            paid_at = change.time
+        if status != "cancelled" or opens:
+            status = change.status
+    return Known(status, paid_at)
+
+
+def rate_of(book: OrderBook) -> int | None:
+    """Micros of the program's currency for one of the order's: as first told, for the order's life.
+
+    None where none was told.
+    """
+    if book.sold is None:
+        return None
+    if book.rate is not None and book.rate.currency == book.sold.currency:
+        return book.rate.micros
+    return book.sold.rate

@@ -1,0 +1,251 @@
+"""Tiers: which level a member's qualifying sums reach, and when they rise, stay and fall."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from services.earning.decide.draft import Draft
+from services.earning.decide.local_days import add_months, end_of_day, local_date
+from services.earning.program.terms import Program, Tiers, Versions
+from services.earning.standing import Standing, TierHeld
+from shared.money import decimal
+from shared.point_events import Key, TierChanged, TierRetained
+
+HISTORY_MONTHS = 24
+"""How far back a late fact finds the tier that was held then."""
+
+LIFETIME = "lifetime"
+"""The key of the only window of a ladder whose window never ends."""
+
+_YEAR_MONTHS = 12
+
+
+class Ladder:
+    """The tiers of a program version, with the arithmetic of their windows."""
+
+    __slots__ = ("_places", "lifetime", "program", "tiers", "zone")
+
+    def __init__(self, program: Program, tiers: Tiers) -> None:
+        self.program = program
+        self.tiers = tiers
+        self.zone = program.zone
+        self.lifetime = tiers.window == "lifetime"
+        self._places = {level.id: place for place, level in enumerate(tiers.levels)}
+
+    def rank(self, tier: str) -> int:
+        """The place of a tier on the ladder; below the first where it isn't on it."""
+        return self._places.get(tier, -1)
+
+    def reached(self, qualifying: int) -> str:
+        """The highest tier whose threshold a sum reaches; the base where it reaches none."""
+        best = self.tiers.base
+        for level in self.tiers.levels:
+            if qualifying >= level.threshold:
+                best = level.id
+        return best
+
+    def threshold(self, tier: str) -> int:
+        """What a tier asks for; 0 for the base."""
+        place = self.rank(tier)
+        return self.tiers.levels[place].threshold if place >= 0 else 0
+
+    def window(self, instant: datetime) -> str:
+        """The key of the window that an instant lies in."""
+        return LIFETIME if self.lifetime else f"{local_date(self.zone, instant).year}-01-01"
+
+    def before(self, window: str) -> str:
+        """The window before."""
+        return window if self.lifetime else add_months(date.fromisoformat(window), -_YEAR_MONTHS).isoformat()
+
+    def evaluation(self, window: str) -> datetime:
+        """When a window's sum stops to hold a tier up in the next: its end, plus grace."""
+        last = add_months(date.fromisoformat(window), _YEAR_MONTHS) - timedelta(days=1)
+        return end_of_day(self.zone, last + timedelta(days=self.tiers.grace_days))
+
+    def text(self, amount: int) -> str:
+        """A qualifying sum as events tell it: points, or money."""
+        return str(amount) if self.tiers.measure == "points_earned" else decimal(amount)
+
+
+_ladders: dict[int, Ladder | None] = {}
+_CACHED_MAX = 1_024
+
+
+def ladder_of(program: Program | None) -> Ladder | None:
+    """The ladder of a version, made once; None where it has no tiers."""
+    if program is None or program.tiers is None:
+        return None
+    ladder = _ladders.get(id(program))
+    if ladder is None or ladder.program is not program:
+        if len(_ladders) >= _CACHED_MAX:
+            _ladders.clear()
+        ladder = _ladders[id(program)] = Ladder(program, program.tiers)
+    return ladder
+
+
+def tier_at(standing: Standing, base: str, instant: datetime) -> str:
+    """The tier a member held at an instant, by the recorded history; longer ago than it reaches: the base."""
+    history = standing.tier_history
+    if not history:
+        return base
+    if instant >= history[-1].since:
+        return history[-1].tier
+    if instant < _horizon(standing.clock):
+        return base
+    return next((held.tier for held in reversed(history) if held.since <= instant), base)
+
+
+def _horizon(clock: datetime) -> datetime:
+    return datetime.combine(add_months(clock.date(), -HISTORY_MONTHS), clock.timetz())
+
+
+def qualify(draft: Draft, ladder: Ladder, changes: dict[str, int], key: Key | None) -> None:
+    """Add to windows' sums what an award changed (window → change), and rise or fall by it.
+
+    A closed window can lift at once, and one that a refund takes below the threshold of the tier held lowers at once,
+    once its grace is over; a window that is still open lowers at its end. A lifetime never ends, so it lowers at once.
+    """
+    standing = draft.standing
+    current = ladder.window(standing.clock)
+    before = standing.qualifying
+    standing.qualifying = _summed(ladder, current, before, changes)
+    qualified = _qualified(standing, ladder, current)
+    if ladder.rank(qualified) > ladder.rank(standing.tier or ladder.tiers.base):
+        _move(draft, ladder, qualified, "qualified", key)
+    elif ladder.rank(qualified) < ladder.rank(standing.tier):
+        held = ladder.threshold(standing.tier)
+        fallen = (w for w in changes if before.get(w, 0) >= held > standing.qualifying.get(w, 0))
+        if any(ladder.lifetime or _is_over(ladder, standing, window, current) for window in fallen):
+            _move(draft, ladder, qualified, "reversed", key)
+    _hold(draft, ladder, key)
+
+
+def _summed(ladder: Ladder, current: str, sums: dict[str, int], changes: dict[str, int]) -> dict[str, int]:
+    """Sums after changes; windows that count no more are left out."""
+    previous = ladder.before(current)
+    oldest = ladder.before(previous)
+    after = {window: amount for window, amount in sums.items() if window >= oldest}
+    for window, change in changes.items():
+        if window >= oldest:
+            after[window] = after.get(window, 0) + change
+    return after
+
+
+def _qualified(standing: Standing, ladder: Ladder, current: str) -> str:
+    sums = standing.qualifying
+    return ladder.reached(max(sums.get(current, 0), sums.get(ladder.before(current), 0)))
+
+
+def _is_over(ladder: Ladder, standing: Standing, window: str, current: str) -> bool:
+    """Whether a window is closed, its grace too."""
+    return window < current and standing.clock >= ladder.evaluation(window)
+
+
+def _move(draft: Draft, ladder: Ladder, tier: str, reason: str, key: Key | None) -> None:
+    """Change the tier held, from the standing's clock on."""
+    standing = draft.standing
+    before = standing.tier or ladder.tiers.base
+    standing.tier = tier
+    standing.tier_history = _remembered(standing, TierHeld(standing.clock, tier))
+    standing.tier_until = _until(standing, ladder)
+    draft.say(
+        TierChanged,
+        key=key,
+        version=ladder.program.version,
+        before=before,
+        after=tier,
+        reason=reason,
+        since=standing.clock,
+        valid_until=standing.tier_until,
+        **progress(standing, ladder),
+    )
+
+
+def _remembered(standing: Standing, held: TierHeld) -> list[TierHeld]:
+    """The history with another entry, without what no late fact may ask for any more."""
+    history = [entry for entry in standing.tier_history if entry.since != held.since]
+    horizon = _horizon(standing.clock)
+    while len(history) > 1 and history[1].since <= horizon:
+        del history[0]
+    return [*history, held]
+
+
+def _hold(draft: Draft, ladder: Ladder, key: Key | None) -> None:
+    """Say so where the tier stays, but until another date."""
+    standing = draft.standing
+    until = _until(standing, ladder)
+    if until == standing.tier_until:
+        return
+    standing.tier_until = until
+    draft.say(
+        TierRetained,
+        key=key,
+        version=ladder.program.version,
+        tier=standing.tier,
+        valid_until=until,
+        **progress(standing, ladder),
+    )
+
+
+def progress(standing: Standing, ladder: Ladder) -> dict[str, Any]:
+    """How far the member is: the sum of the current window, and what is missing to the next tier."""
+    total = standing.qualifying.get(ladder.window(standing.clock), 0)
+    above = ladder.rank(standing.tier or ladder.tiers.base) + 1
+    levels = ladder.tiers.levels
+    missing = max(0, levels[above].threshold - total) if above < len(levels) else None
+    return {"qualifying": ladder.text(total), "to_next": "" if missing is None else ladder.text(missing)}
+
+
+def _until(standing: Standing, ladder: Ladder) -> datetime | None:
+    """Until when the tier holds if nothing more comes; None: for ever."""
+    if ladder.lifetime or ladder.rank(standing.tier) <= ladder.rank(ladder.tiers.base):
+        return None
+    current = ladder.window(standing.clock)
+    held = ladder.threshold(standing.tier)
+    if standing.qualifying.get(current, 0) >= held:
+        following = add_months(date.fromisoformat(current), _YEAR_MONTHS).isoformat()
+        return ladder.evaluation(following)
+    previous = ladder.before(current)
+    closing = ladder.evaluation(previous)
+    if standing.clock < closing and standing.qualifying.get(previous, 0) < held:
+        return closing
+    return ladder.evaluation(current)
+
+
+def tier_due(standing: Standing, ladder: Ladder | None) -> datetime | None:
+    """The next instant at which time alone may change the tier."""
+    if ladder is None or ladder.lifetime or ladder.rank(standing.tier) <= ladder.rank(ladder.tiers.base):
+        return None
+    current = ladder.window(standing.clock)
+    closing = ladder.evaluation(ladder.before(current))
+    return closing if standing.clock < closing else ladder.evaluation(current)
+
+
+def evaluate(draft: Draft, ladder: Ladder) -> None:
+    """At a window's end (and grace): keep the tier that is still qualified for, or fall."""
+    standing = draft.standing
+    qualified = _qualified(standing, ladder, ladder.window(standing.clock))
+    place = ladder.rank(standing.tier)
+    if ladder.rank(qualified) >= place:
+        _hold(draft, ladder, None)
+        return
+    one_below = ladder.tiers.levels[place - 1].id if ladder.tiers.fall == "one_level" and place else qualified
+    _move(draft, ladder, one_below, "window_ended", None)
+
+
+def lift(draft: Draft, ladder: Ladder | None) -> None:
+    """When a version takes force: rise to what its ladder says; it lowers only when the tier held ends."""
+    if ladder is None:
+        return
+    standing = draft.standing
+    qualified = _qualified(standing, ladder, ladder.window(standing.clock))
+    if ladder.rank(qualified) > max(0, ladder.rank(standing.tier or ladder.tiers.base)):
+        _move(draft, ladder, qualified, "program_changed", None)
+
+
+def base_of(versions: Versions, instant: datetime) -> str:
+    """The tier that everybody starts at; empty where there are none."""
+    program = versions.at(instant)
+    return program.tiers.base if program is not None and program.tiers is not None else ""
+

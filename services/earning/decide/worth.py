@@ -1,0 +1,107 @@
+"""Worth: what an order's book says it should be worth now, under what is pinned."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from services.earning.books import OrderBook, Pin, RefundKnown
+from services.earning.decide.award import SAME_CURRENCY, Award, Exchange, award_of, firing, total_of
+from services.earning.decide.basis import SHIPPING, Line, lines_of
+from services.earning.decide.conditions import applying
+from services.earning.decide.order_state import rate_of
+from services.earning.decide.plans import number_text, plan_of
+from services.earning.decide.refunds import Share, shares_left
+from services.earning.program.terms import Basis, Program
+from shared.errors import PermanentError
+from shared.money import MICROS
+from shared.reasons import Reason
+
+_NOTHING = Award(0, [], {})
+
+
+class Worth(NamedTuple):
+    """What an order is worth: its award, its basis (micros of program currency), whether anything is left.
+
+    `reason` says why it earns nothing, where it does; `rate` is the exchange rate, empty in the program's currency.
+    """
+
+    award: Award
+    spend: int
+    counts: bool
+    reason: str
+    rate: str
+
+
+def worth_of(program: Program | None, book: OrderBook, status: str) -> Worth:
+    """What an order is worth under the version pinned; None: no version was in force at its time."""
+    sold = book.sold
+    if sold is None or book.pin is None or sold.test:
+        return _worthless(Reason.TEST_ORDER)
+    if status not in {"paid", "fulfilled"}:
+        return _worthless(Reason.NOTHING_CHANGED if status == "cancelled" else Reason.WAITS_FOR_PAYMENT)
+    basis = program.basis if program is not None else Basis()
+    lines = lines_of(sold, basis)
+    left = _left(book, basis, lines)
+    counts = any(line.line_id != SHIPPING and (left is None or left[i]) for i, line in enumerate(lines))
+    if program is None:
+        return _worthless(Reason.NOT_IN_FORCE, counts=counts)
+    if program.gate == "fulfilled" and status != "fulfilled":
+        return _worthless(Reason.WAITS_FOR_FULFILMENT, counts=counts)
+    exchange = exchange_of(book, program.currency)
+    whole, reason = _awarded(program, book.pin, lines, left, exchange)
+    spend = total_of(lines, left) * exchange.numerator // exchange.denominator
+    return Worth(whole, int(spend), counts=counts, reason=reason, rate=_rate_text(exchange))
+
+
+def _worthless(reason: Reason, *, counts: bool = False) -> Worth:
+    return Worth(_NOTHING, 0, counts=counts, reason=reason, rate="")
+
+
+def _rate_text(exchange: Exchange) -> str:
+    return "" if exchange is SAME_CURRENCY else number_text(exchange.numerator, exchange.denominator)
+
+
+def _left(book: OrderBook, basis: Basis, lines: list[Line]) -> list[Share] | None:
+    """The share of each line that is left; None where nothing came back."""
+    refunds: list[RefundKnown] = list(book.refunds.values())
+    if not basis.store_credit_refunds:
+        refunds = [refund for refund in refunds if refund.tender != "store_credit"]
+    if not refunds or book.sold is None:
+        return None
+    return shares_left(lines, refunds, tax_included=book.sold.prices_include_tax)
+
+
+def exchange_of(book: OrderBook, currency: str) -> Exchange:
+    """What turns the order's money into the program's.
+
+    Raises:
+        PermanentError: `no_exchange_rate`, where the order is in another currency and names none.
+    """
+    if book.sold is None or book.sold.currency == currency:
+        return SAME_CURRENCY
+    rate = rate_of(book)
+    if not rate:
+        message = f"the order is in {book.sold.currency}, the program in {currency}, and no exchange_rate came with it"
+        raise PermanentError(Reason.NO_EXCHANGE_RATE, message, field="data.exchange_rate")
+    return Exchange(rate, MICROS)
+
+
+def _awarded(
+    program: Program, pin: Pin, lines: list[Line], left: list[Share] | None, exchange: Exchange
+) -> tuple[Award, str]:
+    """The award of what is left, never above that of the whole; and why it is nothing.
+
+    What is left earns under the rules that fired for the whole order, those whose minimum it still reaches.
+    """
+    plan = plan_of(program)
+    among = applying(plan, pin)
+    fired = firing(among, total_of(lines, None), exchange)
+    award = award_of(plan, fired, pin.tier, lines, None, exchange)
+    reason = Reason.NOTHING_ELIGIBLE
+    if not award.points and len(fired.rated) + len(fired.fixed) < len(among.rated) + len(among.fixed):
+        reason = Reason.BELOW_MINIMUM
+    if left is None or not award.points:
+        return award, reason
+    fired = firing(fired, total_of(lines, left), exchange)
+    rest = award_of(plan, fired, pin.tier, lines, left, exchange)
+    return (rest if rest.points <= award.points else award), Reason.NOTHING_CHANGED
