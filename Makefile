@@ -25,7 +25,7 @@ types: setup # mypy, strict
 	.venv/bin/mypy
 
 walls: setup # who may import whom
-	.venv/bin/lint-imports
+	.venv/bin/lint-imports --no-logo
 
 gates: setup # sizes, words, and generated files that must not drift
 	$(PYTHON_IN_VENV) -m pytest -q -m "house or contract"
@@ -36,11 +36,11 @@ demo: setup ## A real year of retail from Kafka to balances (DEMO=small: shorter
 bench: setup ## Rates and latencies of this machine, beside hand-written minimal loops
 	$(PYTHON_IN_VENV) -m tests.bench
 
-up: setup ## Start Kafka and PostgreSQL without Docker; prints where they are
-	@$(PYTHON_IN_VENV) -m deploy.local_stack up
+up: setup ## Start Kafka, PostgreSQL and both services on this machine, without Docker
+	@.venv/bin/tallystick up
 
 down: setup ## Stop them, keep their data (THROW_AWAY=1: delete it)
-	@$(PYTHON_IN_VENV) -m deploy.local_stack down $(if $(THROW_AWAY),--throw-away)
+	@.venv/bin/tallystick down $(if $(THROW_AWAY),--throw-away)
 
 COMPILE := .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--python-version 3.11 --custom-compile-command 'make lock' pyproject.toml $(if $(UPGRADE),--upgrade)
@@ -50,6 +50,6 @@ lock: setup ## Write the requirements files again from pyproject.toml (UPGRADE=1
 	$(COMPILE) --constraints requirements-dev.txt --output-file requirements.txt
 
 clean: ## Delete what setup and the tools have made; running servers are stopped, their data deleted
-	@[ ! -x $(PYTHON_IN_VENV) ] || [ ! -d .stack ] || $(PYTHON_IN_VENV) -m deploy.local_stack down --throw-away
+	@[ ! -x $(PYTHON_IN_VENV) ] || [ ! -d .tallystick ] || .venv/bin/tallystick down --throw-away
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +

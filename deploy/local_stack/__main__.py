@@ -17,9 +17,9 @@ app = typer.Typer(
 out = Console()
 Directory = Annotated[
     Path,
-    typer.Option("--directory", "-d", envvar="TALLYSTICK_STACK", help="Where the stack keeps its data and ports."),
+    typer.Option("--directory", "-d", envvar="TALLYSTICK_DIRECTORY", help="Where the stack keeps its data and ports."),
 ]
-DEFAULT_DIRECTORY = Path(".stack")
+DEFAULT_DIRECTORY = Path(".tallystick")
 
 
 @app.command()

@@ -1,0 +1,1 @@
+"""What can be known of deploying without a server."""
