@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -82,13 +83,13 @@ def place_of(headers: Headers) -> Place:
         PermanentError: `foreign_record`, when a header of ours is missing or unreadable: earning didn't write it.
     """
     found = dict(headers)
-    try:
-        # A missing or null header fails just like an unreadable one: either way the record is not ours.
-        return Place(int(found["shard"] or b""), int(found["position"] or b""), (found["type"] or b"?").decode())
-    except (KeyError, ValueError) as error:
-        raise PermanentError(
-            Reason.FOREIGN_RECORD, "a record without readable shard, position and type headers", field="headers"
-        ) from error
+    shard, position, event_type = found.get("shard"), found.get("position"), found.get("type")
+    if shard is not None and position is not None and event_type is not None:
+        with suppress(ValueError):  # an unreadable header: as good as none
+            return Place(int(shard), int(position), event_type.decode())
+    raise PermanentError(
+        Reason.FOREIGN_RECORD, "a record without readable shard, position and type headers", field="headers"
+    )
 
 
 def decode_point(value: bytes | None, headers: Headers) -> PointEvent[Any]:
