@@ -1,5 +1,126 @@
 """`tallystick try`: what a program makes of a list of facts; the pure core alone, no servers."""
 
+from __future__ import annotations
 
-def try_program() -> None:
-    """Try."""
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.cli.console import Exit
+from services.cli.fact_files import STDIN, read_arrivals
+from services.cli.program import read_document
+from services.cli.rearrange import differences, duplicated, everything, shuffled, worth
+from services.cli.servers import Json
+from services.cli.try_report import Comparison, JsonReport, Report, TextReport
+from services.earning.program.compile import compile_versions
+from services.earning.program.document import Document
+from services.earning.program.terms import Versions
+from services.earning.program.values import read_instant
+from services.earning.simulate import Arrival, Run, run
+
+Programs = Annotated[
+    list[Path],
+    typer.Option(
+        "--program", help="A program's document. Several of one program are its versions 1, 2, …", show_default=False
+    ),
+]
+Facts = Annotated[
+    Path, typer.Option(help="JSON lines of CloudEvents in order of arrival; `-` for stdin.", show_default=False)
+]
+Until = Annotated[str, typer.Option(metavar="INSTANT", help="Then bring every member up to this instant.")]
+Duplicate = Annotated[bool, typer.Option("--duplicate", help="Run again with every fact repeated; compare the ends.")]
+Shuffle = Annotated[
+    int | None,
+    typer.Option(
+        metavar="SEED", help="Run again with the facts of each business key in another order; compare the ends."
+    ),
+]
+
+
+def try_program(
+    program: Programs,
+    facts: Facts,
+    *,
+    until: Until = "",
+    duplicate: Duplicate = False,
+    shuffle: Shuffle = None,
+    as_json: Json = False,
+) -> None:
+    """Try a program on a list of facts: what each one earns, and where every member stands at the end.
+
+    Needs no servers: this is the deciding core alone, so the answer is what the pipeline would decide. A fact's time
+    of arrival is its extension `receivedat`, or else its own time. Input and output are described in
+    docs/reference/try.md.
+
+    Example: `tallystick try --program deploy/programs/grocer.yaml --facts facts.jsonl --until 2018-01-01T00:00:00Z`
+
+    Exit codes: 0, also where facts are dead letters; 1 for an invalid program, or where a second run ended otherwise.
+    """
+    instant = _instant(until)
+    programs = read_programs(program)
+    arrivals = _arrivals(facts)
+    first = run(programs, arrivals, instant)
+    report: Report = JsonReport() if as_json else TextReport()
+    report.rulings(first.rulings)
+    report.closing(first.closing)
+    report.members(first.ledger)
+    report.counts(first.rulings)
+    comparisons = list(_comparisons(programs, arrivals, instant, first, duplicate=duplicate, seed=shuffle))
+    for comparison in comparisons:
+        report.comparison(comparison)
+    if any(comparison.differences for comparison in comparisons):
+        raise typer.Exit(Exit.FINDING)
+
+
+def read_programs(files: Iterable[Path]) -> dict[str, Versions]:
+    """Programs by name; the files of one name are its versions, each in force from its own `effective_from`.
+
+    Raises:
+        ProgramInvalidError: of the first file that is no valid program.
+    """
+    documents: dict[str, list[Document]] = defaultdict(list)
+    for file in files:
+        if not file.is_file():
+            raise typer.BadParameter(f"there is no file {file}", param_hint="--program")
+        document = read_document(file)
+        documents[document.program].append(document)
+    return {
+        name: compile_versions([(document, document.effective_from) for document in versions])
+        for name, versions in documents.items()
+    }
+
+
+def _arrivals(file: Path) -> list[Arrival]:
+    if file != STDIN and not file.is_file():
+        raise typer.BadParameter(f"there is no file {file}", param_hint="--facts")
+    return list(read_arrivals(file))
+
+
+def _instant(text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        return read_instant(text).astimezone(UTC)
+    except ValueError as error:
+        raise typer.BadParameter("write it like 2027-01-01T00:00:00-05:00", param_hint="--until") from error
+
+
+def _comparisons(
+    programs: Mapping[str, Versions],
+    arrivals: Sequence[Arrival],
+    until: datetime | None,
+    first: Run,
+    *,
+    duplicate: bool,
+    seed: int | None,
+) -> Iterable[Comparison]:
+    if duplicate:
+        second = run(programs, duplicated(arrivals), until)
+        yield Comparison("duplicate", None, differences(everything(first), everything(second)))
+    if seed is not None:
+        second = run(programs, shuffled(arrivals, seed), until)
+        yield Comparison("shuffle", seed, differences(worth(first), worth(second)))
