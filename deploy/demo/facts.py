@@ -30,7 +30,7 @@ ZONE = ZoneInfo("America/New_York")
 SEED = 2017
 """Of everything the data set doesn't have; the same seed gives the same file, byte for byte."""
 
-_EDITION = 1  # in the file's name: a file of an older edition of this module is not used again
+_EDITION = 2  # in the file's name: a file of an older edition of this module is not used again
 _YEAR_END = datetime(2018, 1, 1, tzinfo=ZONE).astimezone(UTC)
 
 # Of 10,000 baskets so many …
@@ -199,13 +199,13 @@ def _refund(basket: Basket, what: str) -> Event:
 
 
 def _values_and_shares(basket: Basket) -> tuple[list[int], list[int]]:
-    """Each line's value and its share of the basket's coupons: largest remainder, ties to the earlier line."""
+    """Each line's value and its share of the basket's coupons: largest remainder, ties to the smaller line_id."""
     values = [line.value for line in basket.lines]
     total = sum(values)
     if not basket.coupons or not total:
         return values, [0] * len(values)
     shares = [basket.coupons * value // total for value in values]
-    by_remainder = sorted(range(len(values)), key=lambda index: (-(basket.coupons * values[index] % total), index))
+    by_remainder = sorted(range(len(values)), key=lambda i: (-(basket.coupons * values[i] % total), str(i + 1)))
     for index in by_remainder[: basket.coupons - sum(shares)]:
         shares[index] += 1
     return values, shares
