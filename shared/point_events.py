@@ -7,12 +7,15 @@ classes below. JSON Schemas, AsyncAPI and the reference page are made from here.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
 SOURCE = "tallystick/earning"
 """CloudEvents `source` of every event of ours."""
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time in UTC."""
 
 
 class Cause(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -61,9 +64,9 @@ class LotChange(msgspec.Struct, omit_defaults=True):
     lot: int
     change: int
     remaining: int
-    earned_at: datetime
-    available_at: datetime | None = None
-    expires_at: datetime | None = None
+    earned_at: Instant
+    available_at: Instant | None = None
+    expires_at: Instant | None = None
     pending: bool = False
 
 
@@ -96,8 +99,8 @@ class EventData(msgspec.Struct, kw_only=True, omit_defaults=True):
     sequence: int
     decision: int
     index: int = 0
-    occurred_at: datetime
-    decided_at: datetime
+    occurred_at: Instant
+    decided_at: Instant
     cause: Cause
     key: Key | None = None
     program_version: int = 0
@@ -151,8 +154,8 @@ class TierChanged(EventData, kw_only=True, omit_defaults=True):
     before: str
     after: str
     reason: str
-    since: datetime
-    valid_until: datetime | None = None
+    since: Instant
+    valid_until: Instant | None = None
     qualifying: str = ""
     to_next: str = ""
 
@@ -163,7 +166,7 @@ class TierRetained(EventData, kw_only=True, omit_defaults=True):
     TYPE = "loyalty.tier.retained.v1"
 
     tier: str
-    valid_until: datetime | None = None
+    valid_until: Instant | None = None
     qualifying: str = ""
     to_next: str = ""
 
@@ -173,7 +176,7 @@ class MemberEnrolled(EventData, kw_only=True, omit_defaults=True):
 
     TYPE = "loyalty.member.enrolled.v1"
 
-    joined_at: datetime
+    joined_at: Instant
     segments: list[str] = []
     attributes: dict[str, str] = {}
 
@@ -189,7 +192,15 @@ class FactRecorded(EventData, kw_only=True, omit_defaults=True):
     qualifying: str = ""
 
 
-EVENT_CLASSES: tuple[type[EventData], ...] = (PointsEarned, PointsReversed, DeficitForgiven, TierChanged, TierRetained, MemberEnrolled, FactRecorded)
+EVENT_CLASSES: tuple[type[EventData], ...] = (
+    PointsEarned,
+    PointsReversed,
+    DeficitForgiven,
+    TierChanged,
+    TierRetained,
+    MemberEnrolled,
+    FactRecorded,
+)
 """Every type that can be in the log; the newest version of each."""
 
 D = TypeVar("D", bound=EventData)
@@ -203,7 +214,7 @@ class PointEvent(msgspec.Struct, Generic[D], kw_only=True):
     source: str = SOURCE
     type: str
     subject: str
-    time: datetime
+    time: Instant
     datacontenttype: str = "application/json"
     partitionkey: str
     program: str
