@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
@@ -19,7 +19,7 @@ becomes a dead letter instead of failing, unseen, at its publisher."""
 REQUEST_TIMEOUT_MS = 15_000
 SEND_TIMEOUT_S = 30.0
 
-CONSUMER_SETTINGS: dict[str, object] = {
+CONSUMER_SETTINGS: dict[str, Any] = {
     # Positions are kept in Postgres; nothing may be skipped or committed behind our back.
     "auto_offset_reset": "none",
     "isolation_level": "read_uncommitted",  # nobody writes with transactions here
@@ -110,7 +110,9 @@ async def _publish_in_order(to: AIOKafkaProducer, topic: str, partition: int, re
 
 
 def _append(batch: BatchBuilder, record: Outgoing) -> bool:
-    appended = batch.append(key=record.key, value=record.value, timestamp=record.timestamp_ms, headers=record.headers)
+    appended = batch.append(
+        key=record.key, value=record.value, timestamp=record.timestamp_ms, headers=list(record.headers)
+    )
     return appended is not None
 
 
