@@ -1,0 +1,155 @@
+"""The application: earning's parts put together from the settings, and their life from start to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import structlog
+from aiokafka.admin import AIOKafkaAdminClient
+from faststream.kafka import KafkaBroker
+from prometheus_client import CollectorRegistry
+
+from services.earning import installation
+from services.earning.batch import Earned
+from services.earning.consume import Intake, consume
+from services.earning.emit import Relay
+from services.earning.emit_dead_letters import DeadLetterRelay
+from services.earning.journal import Entry
+from services.earning.metrics import Metrics
+from services.earning.persevere import Works, persevere
+from services.earning.settings import EarningSettings
+from shared import migrations, service
+from shared.errors import ConfigurationError
+from shared.postgres import connect
+from shared.settings import Connections, Http
+from shared.telemetry import Readiness
+from shared.topics import Topics
+
+log = structlog.get_logger(__name__)
+
+DAY_S = 24 * 60 * 60
+ADMIN_TIMEOUT_MS = 10_000
+MIGRATIONS = {"earning": Path(__file__).parent / "sql" / "migrations"}
+
+
+@dataclass
+class Process:
+    """Everything of one process of earning; also what its lanes share."""
+
+    settings: EarningSettings
+    connections: Connections
+    topics: Topics
+    http: Http
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+
+    def __post_init__(self) -> None:
+        self.metrics = Metrics(self.registry)
+        self.readiness = Readiness(self.registry)
+        self.dsn = self.connections.postgres_dsn
+        self.batch = self.settings.batch
+        self.ranks = {topic: rank for rank, topic in enumerate(self.topics.inputs)}
+        self.shards = 0
+        self.relay: Relay | None = None
+
+    def on_earned(self, earned: Earned, entries: Sequence[Entry]) -> None:
+        """A batch is committed: count it, and let the relay know."""
+        self.metrics.earned(earned)
+        if entries and self.relay is not None:
+            self.relay.wake()
+
+    async def run(self) -> None:
+        """Work and answer HTTP until SIGTERM.
+
+        Raises:
+            ConfigurationError: schema, topics or settings are not what this code needs.
+        """
+        broker = KafkaBroker(
+            self.connections.kafka_bootstrap_servers,
+            client_id="tallystick-earning",
+            acks="all",
+            enable_idempotence=True,
+            allow_auto_create_topics=False,
+            apply_types=False,
+            consumer_only=True,
+            logger=None,
+        )
+
+        async def work(stopping: asyncio.Event) -> None:
+            await self._work(broker, stopping)
+
+        await service.run(work, broker, self.readiness, self.registry, self.http)
+
+    async def _work(self, broker: KafkaBroker, stopping: asyncio.Event) -> None:
+        self.readiness.waits("start", "opening the installation")
+        await persevere("start", self._open, self.readiness, stopping)
+        if stopping.is_set():
+            return
+        async with asyncio.TaskGroup() as tasks:
+            if "relay" in self.settings.roles:
+                self._start_relays(tasks, stopping)
+            if "decide" in self.settings.roles:
+                intake = Intake(broker, self.topics, self.settings.group, self.settings.lanes)
+                tasks.create_task(consume(intake, self, stopping, self.settings.lanes))
+            daily = partial(self._prepare_daily, stopping)
+            tasks.create_task(persevere("journal's months", daily, self.readiness, stopping))
+
+    def _start_relays(self, tasks: asyncio.TaskGroup, stopping: asyncio.Event) -> None:
+        lease_s = self.settings.lease_s
+        self.relay = Relay(self.connections, self.topics.points, self.shards, self.settings, self.metrics, stopping)
+        letters = DeadLetterRelay(self.connections, self.topics.dead_letters, lease_s, stopping)
+        tasks.create_task(persevere("relay", self.relay.attempt, self.readiness, stopping))
+        tasks.create_task(persevere("dead letters", letters.attempt, self.readiness, stopping))
+
+    async def _open(self, works: Works) -> None:
+        """See that schema and topics are what this code needs, and make the rows and months that it works on."""
+        await migrations.check(self.dsn, MIGRATIONS)
+        partitions = await _partitions(
+            self.connections.kafka_bootstrap_servers, (*self.topics.inputs, self.topics.points)
+        )
+        session = await connect(self.dsn, role="earning", application="tallystick-earning")
+        try:
+            self.shards = await installation.open_for_work(session, partitions)
+        finally:
+            await session.close()
+        works()
+        log.info("open", shards=self.shards, roles=sorted(self.settings.roles))
+
+    async def _prepare_daily(self, stopping: asyncio.Event, works: Works) -> None:
+        while not stopping.is_set():
+            session = await connect(self.dsn, role="earning", application="tallystick-earning")
+            try:
+                await installation.prepare_journal(session)
+            finally:
+                await session.close()
+            works()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(DAY_S):
+                    await stopping.wait()
+
+
+async def _partitions(bootstrap_servers: str, topics: Sequence[str]) -> dict[str, int]:
+    """Topic → the number of its partitions.
+
+    Raises:
+        ConfigurationError: a topic doesn't exist.
+        KafkaError, OSError, TimeoutError: Kafka can't be reached.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=ADMIN_TIMEOUT_MS)
+    await admin.start()
+    try:
+        described = await admin.describe_topics(list(topics))
+    finally:
+        await admin.close()
+    found = {topic["topic"]: len(topic["partitions"]) for topic in described if not topic["error_code"]}
+    missing = sorted(set(topics) - found.keys())
+    if missing:
+        raise ConfigurationError(
+            f"Kafka has no topic {', '.join(missing)}.",
+            cure="Run `tallystick topics create`, or correct TOPIC_… settings.",
+        )
+    return found

@@ -1,0 +1,254 @@
+"""Earn: the transaction that decides a batch. After it all is there, journal, standings, counts; before it, nothing.
+
+READ COMMITTED, in this order: lock the shards, each statement after it sees what their last owner has left; compare the
+fences; load; decide; append to the journal; save; move the fences.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import NamedTuple, ParamSpec, TypeVar
+
+import asyncpg
+import msgspec
+import structlog
+
+from services.earning import dead_letters, failpoints, journal
+from services.earning.batch import Behind, Counts, Earned, Input, Partition, Span, one_by_one
+from services.earning.decide import decide, needs
+from services.earning.decide.decision import Decision, Needs
+from services.earning.journal import Entry, Head, Journal
+from services.earning.load import QUERIES, Holdings, MemberId, load, load_spendable
+from services.earning.program.registry import ProgramCache
+from services.earning.program.terms import Versions
+from services.earning.save import save
+from services.earning.source_events.facts import Fact
+from services.earning.standing import RowsMissingError
+from shared.errors import ConfigurationError, PermanentError
+from shared.postgres import DATA_ERRORS
+from shared.reasons import Reason
+from shared.shards import shard_of
+from shared.telemetry import RoomClock
+
+log = structlog.get_logger(__name__)
+
+NOTHING = Needs(())
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Place(NamedTuple):
+    """Where batches are decided: a session, the programs known there, the number of shards, the rank of each topic."""
+
+    session: asyncpg.Connection
+    programs: ProgramCache
+    shards: int
+    ranks: dict[str, int]
+    clock: RoomClock
+
+
+async def earn(place: Place, spans: Sequence[Span]) -> tuple[Earned, list[Entry]]:
+    """Decide a batch and commit; gives what became of it, and the journal rows written.
+
+    Where the database refuses the data of some fact, the batch is decided again fact by fact, each in a transaction of
+    its own, and the guilty one becomes a dead letter.
+
+    Raises:
+        Behind: an earlier batch failed: go back and read again.
+        asyncpg.PostgresError, OSError, TimeoutError: nothing, or the facts before, was decided; try again.
+    """
+    try:
+        return await _in_one_transaction(place, spans)
+    except DATA_ERRORS:
+        log.exception("batch refused", partitions=[span.of for span in spans])
+    return await _fact_by_fact(place, spans)
+
+
+async def _fact_by_fact(place: Place, spans: Sequence[Span]) -> tuple[Earned, list[Entry]]:
+    everything = Earned({}, {}, 0)
+    entries: list[Entry] = []
+    for single in one_by_one(spans):
+        try:
+            earned, written = await _in_one_transaction(place, [single])
+        except DATA_ERRORS as error:
+            log.exception("fact refused", topic=single.topic, partition=single.partition, offset=single.start)
+            (one,) = single.inputs
+            one.fact, one.error = None, dead_letters.internal_error(error)
+            earned, written = await _in_one_transaction(place, [single])
+        everything += earned
+        entries += written
+    return everything, entries
+
+
+async def _in_one_transaction(place: Place, spans: Sequence[Span]) -> tuple[Earned, list[Entry]]:
+    session, clock = place.session, place.clock
+    for one in (one for span in spans for one in span.inputs if one.fact):
+        one.error = one.outcome = None  # what an attempt before this one has said
+    async with session.transaction():
+        with clock.measure("load"):
+            members = {MemberId(one.fact.program, one.fact.member) for span in spans for one in span.inputs if one.fact}
+            book = await _lock(place, members)
+            spans = await _new(session, spans)
+            inputs = _in_order(place, spans)
+            wanted = {key for _, needed in inputs for key in needed.keys}
+            versions = await place.programs.load(session, {member.program for member in members})
+            holdings = await load(session, members, wanted)
+        deciding = _Deciding(holdings, versions, book, place.shards)
+        for one, needed in inputs:
+            while (member := deciding.decide(one, needed)) is not None:
+                await load_spendable(session, member, holdings.wallets[member])
+        clock.add("load", 0.0, len(inputs))
+        clock.add("decide", deciding.decide_s, len(inputs))
+        clock.add("encode", deciding.encode_s, len(inputs))
+        counts, reasons = _tally(spans)
+        with clock.measure("save", len(inputs)):
+            await journal.write(session, book.entries)
+            await save(session, holdings, place.shards)
+            await dead_letters.write(session, (one for one, _ in inputs))
+            await _move(session, book, spans, counts)
+            failpoints.reached(failpoints.Place.BEFORE_COMMIT)
+    failpoints.reached(failpoints.Place.AFTER_COMMIT)
+    return Earned(counts, reasons, len(book.entries)), book.entries
+
+
+async def _lock(place: Place, members: set[MemberId]) -> Journal:
+    shards = sorted({shard_of(*member, place.shards) for member in members})
+    rows = await place.session.fetch(QUERIES["lock_shards"], shards)
+    if len(rows) != len(shards):
+        raise ConfigurationError(
+            "Shards have no row to lock.", cure="Restore earning.shards; see docs/how-to/operate.md."
+        )
+    heads = {shard: Head(position, chain) for shard, position, chain, _ in rows}
+    return Journal(heads, rows[0]["month"] if rows else date.min)
+
+
+async def _new(session: asyncpg.Connection, spans: Sequence[Span]) -> list[Span]:
+    """What of a batch is not decided yet, by the fences; they stay locked until the end."""
+    rows = await session.fetch(
+        QUERIES["lock_fences"], [span.topic for span in spans], [span.partition for span in spans]
+    )
+    stored = {(topic, partition): offset for topic, partition, offset in rows}
+    behind = {span.of: stored.get(span.of, -1) for span in spans if stored.get(span.of, -1) < span.start}
+    if behind:
+        raise Behind(behind)
+    return [
+        Span(
+            span.topic,
+            span.partition,
+            stored[span.of],
+            span.end,
+            [o for o in span.inputs if o.offset >= stored[span.of]],
+        )
+        for span in spans
+        if stored[span.of] < span.end
+    ]
+
+
+def _in_order(place: Place, spans: Sequence[Span]) -> list[tuple[Input, Needs]]:
+    """The inputs in the order in which they are decided, each with the rows it needs."""
+    inputs = [one for span in spans for one in span.inputs]
+    ranks = place.ranks
+    # Alignment of the inputs across batches belongs to `consume`; within one, this is all there is to it.
+    inputs.sort(key=lambda one: (one.received_at, ranks[one.topic], one.offset))
+    return [(one, _guarded(one, needs, one.fact) or NOTHING if one.fact else NOTHING) for one in inputs]
+
+
+def _guarded(one: Input, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | None:
+    """Do a piece of pure work for an input; None: it can't be done, and the input's `error` says why.
+
+    Raises:
+        RowsMissingError: it can be done once more is loaded.
+    """
+    try:
+        return work(*args, **kwargs)
+    except PermanentError as error:
+        one.error = error
+    except RowsMissingError:
+        raise
+    except Exception as error:  # the one place: a fault of ours in one fact must not stop its partition
+        log.exception("fact failed", topic=one.topic, partition=one.partition, offset=one.offset)
+        one.error = dead_letters.internal_error(error)
+    return None
+
+
+class _Deciding:
+    """The decisions of one transaction, one after the other, each seeing what those before have left."""
+
+    def __init__(self, holdings: Holdings, versions: Mapping[str, Versions], book: Journal, shards: int) -> None:
+        self._holdings = holdings
+        self._versions = versions
+        self._book = book
+        self._shards = shards
+        self.decide_s = 0.0
+        self.encode_s = 0.0
+
+    def decide(self, one: Input, needed: Needs) -> MemberId | None:
+        """Decide one input: sets its outcome or error. Or gives the member of whom more lots must be loaded first."""
+        fact = one.fact
+        if fact is None or one.error is not None:
+            return None
+        member = MemberId(fact.program, fact.member)
+        began = time.perf_counter()
+        try:
+            decision = _guarded(one, self._decision, fact, member, needed)
+        except RowsMissingError as error:
+            if not self._holdings.wallets[member].whole:
+                return member
+            one.error = dead_letters.internal_error(error)
+            decision = None
+        decided = time.perf_counter()
+        self.decide_s += decided - began
+        if decision is not None and _guarded(one, self._append, member, decision):
+            self._holdings.apply(member, decision)
+            one.outcome = decision.outcome
+        self.encode_s += time.perf_counter() - decided
+        return None
+
+    def _decision(self, fact: Fact, member: MemberId, needed: Needs) -> Decision:
+        versions = self._versions[fact.program]
+        if not versions.all:
+            raise PermanentError(Reason.UNKNOWN_PROGRAM, f"no program is called {fact.program!r}", field="program")
+        standing = self._holdings.wallets[member].standing
+        decided_at = fact.received_at if standing is None else max(standing.decided_at, fact.received_at)
+        return decide(versions, standing, self._holdings.rows_for(member, needed.keys), fact, decided_at)
+
+    def _append(self, member: MemberId, decision: Decision) -> bool:
+        if decision.events:
+            self._book.append(shard_of(*member, self._shards), decision.events)
+        return True
+
+
+def _tally(spans: Sequence[Span]) -> tuple[dict[Partition, Counts], dict[str, int]]:
+    counts = {span.of: Counts() for span in spans}
+    reasons: dict[str, int] = {}
+    for span in spans:
+        tally = counts[span.of]
+        for one in span.inputs:
+            if one.error is not None:
+                tally.dead_letter += 1
+                reasons[one.error.reason] = reasons.get(one.error.reason, 0) + 1
+            elif one.outcome is not None:
+                tally.add(one.outcome)
+    return counts, reasons
+
+
+async def _move(
+    session: asyncpg.Connection, book: Journal, spans: Sequence[Span], counts: Mapping[Partition, Counts]
+) -> None:
+    """Record how far the shards and the partitions have come."""
+    if book.entries:
+        await session.execute(QUERIES["update_shards"], *zip(*book.moved, strict=True))
+    moved = [
+        (
+            *span.of,
+            span.end,
+            *msgspec.structs.astuple(counts[span.of]),
+            max((o.received_at for o in span.inputs), default=None),
+        )
+        for span in spans
+    ]
+    if moved:
+        await session.execute(QUERIES["update_fences"], *zip(*moved, strict=True))

@@ -1,0 +1,156 @@
+"""Emit: the relay publishes the journal to the points topic, each shard in the order of its positions.
+
+At least once: what was published and not recorded is published again. Readers know a position they have, and drop it.
+Two relays of one shard add such copies, never disorder: each publishes without a gap, from where the log is known to
+be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
+
+import asyncpg
+import structlog
+from aiokafka import AIOKafkaProducer
+
+from services.earning import failpoints
+from services.earning.journal import Entry
+from services.earning.leases import QUERIES, Leases
+from services.earning.log_end import last_positions
+from services.earning.metrics import Metrics
+from services.earning.persevere import Works
+from services.earning.settings import EarningSettings, owner
+from shared.broker import KAFKA_TRANSIENT, Outgoing, producer, publish
+from shared.codec import headers_of
+from shared.postgres import connect
+from shared.settings import Connections
+
+log = structlog.get_logger(__name__)
+
+STOP_TIMEOUT_S = 1.0
+RECORDS_A_SHARD_MIN = 100
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+
+
+class Relay:
+    """Publishes the shards it has leased; woken by this process's commits, and looking for those of others."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        topic: str,
+        shards: int,
+        settings: EarningSettings,
+        metrics: Metrics,
+        stopping: asyncio.Event,
+    ) -> None:
+        self._connections = connections
+        self._topic = topic
+        self._shards = shards
+        self._settings = settings
+        self._metrics = metrics
+        self._stopping = stopping
+        self._news = asyncio.Event()
+        self._emitted: dict[int, int] = {}
+
+    def wake(self) -> None:
+        """There is something new in the journal."""
+        self._news.set()
+
+    async def attempt(self, works: Works) -> None:
+        """Relay until told to stop, with a new producer.
+
+        Raises:
+            KafkaError, asyncpg.PostgresError, OSError, TimeoutError: begin again later.
+        """
+        leases = Leases("emit", range(self._shards), owner(), self._settings.lease_s)
+        async with publishing(self._connections, "tallystick-relay") as (session, publisher):
+            while not self._stopping.is_set():
+                if leases.due:
+                    await self._take(session, leases)
+                entries = await self._next(session, leases)
+                if entries:
+                    await self._publish(session, publisher, entries)
+                works()
+                if not entries:
+                    await self._wait()
+            await leases.release(session)
+
+    async def _take(self, session: asyncpg.Connection, leases: Leases) -> None:
+        """Renew the leases; of a shard newly mine, find out how far its log is.
+
+        Rows that the log has lost, or has and the journal doesn't, show here: what to do then has its place here.
+        """
+        gained = await leases.renew(session)
+        if not gained:
+            return
+        recorded = {row["shard"]: row["emitted"] for row in await session.fetch(QUERIES["emitted"], sorted(gained))}
+        in_log = await last_positions(self._connections.kafka_bootstrap_servers, self._topic, gained)
+        self._emitted.update({shard: max(recorded.get(shard, 0), in_log[shard]) for shard in gained})
+        log.info("relaying", shards=sorted(leases.mine))
+
+    async def _next(self, session: asyncpg.Connection, leases: Leases) -> list[Entry]:
+        """Journal rows not published yet, some of every shard that is mine, each shard's in order and without a gap."""
+        shards = sorted(leases.mine)
+        if not shards:
+            return []
+        at_most = max(RECORDS_A_SHARD_MIN, self._settings.relay_records // len(shards))
+        positions = [self._emitted[shard] for shard in shards]
+        return [Entry(*row) for row in await session.fetch(QUERIES["to_emit"], shards, positions, at_most)]
+
+    async def _publish(
+        self, session: asyncpg.Connection, publisher: AIOKafkaProducer, entries: Sequence[Entry]
+    ) -> None:
+        with self._metrics.clock.measure("emit", len(entries)):
+            by_shard = {shard: list(rows) for shard, rows in groupby(entries, attrgetter("shard"))}
+            await publish(publisher, self._topic, {shard: _records(rows) for shard, rows in by_shard.items()})
+            failpoints.reached(failpoints.Place.AFTER_EMIT)
+            come = {shard: rows[-1].position for shard, rows in by_shard.items()}
+            await session.execute(QUERIES["record_emitted"], list(come), list(come.values()))
+        self._emitted.update(come)
+        self._metrics.emitted(len(entries))
+
+    async def _wait(self) -> None:
+        """Until there is news of this process, or it is time to look for that of others."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.relay_poll_ms / 1000):
+                await self._news.wait()
+        self._news.clear()
+
+
+@asynccontextmanager
+async def publishing(connections: Connections, name: str) -> AsyncIterator[tuple[asyncpg.Connection, AIOKafkaProducer]]:
+    """A session to read from and a producer to publish with, both new, both given up at the end.
+
+    Raises:
+        KafkaError, asyncpg.PostgresError, OSError, TimeoutError: one of them can't be had.
+    """
+    session = await connect(connections.postgres_dsn, role="earning", application=name)
+    publisher = producer(connections.kafka_bootstrap_servers, name)
+    try:
+        await publisher.start()
+        yield session, publisher
+    finally:
+        session.terminate()
+        # A producer that can't even say goodbye is left behind: after a failure none is used again.
+        with suppress(*KAFKA_TRANSIENT):
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await publisher.stop()
+
+
+def _records(entries: Iterable[Entry]) -> list[Outgoing]:
+    return [
+        Outgoing(
+            entry.key.encode(),
+            entry.bytes,
+            headers_of(entry.shard, entry.position, entry.type),
+            (entry.decided_at - EPOCH) // MILLISECOND,
+        )
+        for entry in entries
+    ]

@@ -1,0 +1,84 @@
+"""Emit dead letters: the relay of their table to their topic, at least once.
+
+Apart from that of point events, which must not wait for a record that the dead-letter topic refuses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+
+import asyncpg
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import MessageSizeTooLargeError
+
+from services.earning.dead_letters import read
+from services.earning.emit import publishing
+from services.earning.leases import QUERIES, Leases
+from services.earning.persevere import Works
+from services.earning.settings import owner
+from shared.broker import Outgoing, publish
+from shared.dead_letters import DeadLetter
+from shared.settings import Connections
+
+log = structlog.get_logger(__name__)
+
+AT_A_TIME = 200
+LOOK_EVERY_S = 0.5
+
+
+class DeadLetterRelay:
+    """Publishes dead letters, one process at a time."""
+
+    def __init__(self, connections: Connections, topic: str, lease_s: float, stopping: asyncio.Event) -> None:
+        self._connections = connections
+        self._topic = topic
+        self._lease_s = lease_s
+        self._stopping = stopping
+
+    async def attempt(self, works: Works) -> None:
+        """Relay until told to stop.
+
+        Raises:
+            KafkaError, asyncpg.PostgresError, OSError, TimeoutError: begin again later.
+        """
+        leases = Leases("dead_letters", [0], owner(), self._lease_s)
+        async with publishing(self._connections, "tallystick-dead-letters") as (session, publisher):
+            while not self._stopping.is_set():
+                if leases.due:
+                    await leases.renew(session)
+                rows = await session.fetch(QUERIES["dead_letters_to_relay"], AT_A_TIME) if leases.mine else []
+                if rows:
+                    await self._publish(session, publisher, [read(row) for row in rows])
+                works()
+                if len(rows) < AT_A_TIME:
+                    await self._wait()
+            await leases.release(session)
+
+    async def _publish(
+        self, session: asyncpg.Connection, publisher: AIOKafkaProducer, letters: Sequence[DeadLetter]
+    ) -> None:
+        partitions = len(await publisher.partitions_for(self._topic))
+        for letter in letters:
+            await self._send(publisher, letter, letter.partition % partitions)
+            await session.execute(QUERIES["record_relayed"], letter.topic, letter.partition, letter.offset)
+
+    async def _send(self, publisher: AIOKafkaProducer, letter: DeadLetter, partition: int) -> None:
+        record = letter.to_record()
+        try:
+            await publish(publisher, self._topic, {partition: [record]})
+        except MessageSizeTooLargeError:
+            # The table has it whole; the topic gets all but the bytes that it refuses.
+            log.warning("dead letter too large for its topic", topic=letter.topic, offset=letter.offset)
+            await publish(publisher, self._topic, {partition: [_without_value(record)]})
+
+    async def _wait(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_EVERY_S):
+                await self._stopping.wait()
+
+
+def _without_value(record: Outgoing) -> Outgoing:
+    return record._replace(value=b"", headers=[*record.headers, ("dead-letter-value", b"left out: too large")])

@@ -1,0 +1,261 @@
+"""A lane: one of several loops of a process that fetch, decode and have a batch decided, each with its own session.
+
+Two lanes keep both sides busy: while one waits for Postgres the other computes. Their partitions don't overlap.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import asyncpg
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import IllegalStateError, NoOffsetForPartitionError, OffsetOutOfRangeError
+
+from services.earning.batch import Behind, Earned, Input, Span
+from services.earning.earn import Place, earn
+from services.earning.journal import Entry
+from services.earning.load import QUERIES
+from services.earning.metrics import Metrics
+from services.earning.program.registry import ProgramCache
+from services.earning.source_events.codec import decode
+from shared.broker import Backoff
+from shared.errors import PermanentError
+from shared.postgres import TRANSIENT_ERRORS, connect
+from shared.telemetry import Readiness
+
+log = structlog.get_logger(__name__)
+
+FETCH_WAIT_MS = 200
+"""How long a fetch waits for records; a lane looks this often whether it is to stop."""
+
+SESSION_SETTINGS = {"plan_cache_mode": "force_generic_plan"}
+"""Every statement finds few rows by key, whatever a table's size: planning each execution anew only costs."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+TIMESTAMP_MAX_MS = 253_402_300_799_000
+"""The end of the year 9999: a later timestamp is nonsense, and counts as this one."""
+
+
+class Assignment(Protocol):
+    """What a lane asks of the intake."""
+
+    @property
+    def consumer(self) -> AIOKafkaConsumer:
+        """The consumer all lanes share."""
+        ...
+
+    @property
+    def generation(self) -> int:
+        """A number that grows with every change of the assignment."""
+        ...
+
+    def partitions_of(self, lane: int) -> tuple[TopicPartition, ...]:
+        """The assigned partitions that a lane takes."""
+        ...
+
+    async def changed(self, generation: int) -> None:
+        """Wait until the assignment is newer than `generation`, or it is time to stop."""
+        ...
+
+
+class Shared(Protocol):
+    """What all lanes of a process have in common."""
+
+    dsn: str
+    shards: int
+    ranks: dict[str, int]
+    batch: int
+    metrics: Metrics
+    readiness: Readiness
+
+    def on_earned(self, earned: Earned, entries: Sequence[Entry]) -> None:
+        """Hear of a committed batch: what became of it, and the journal rows it gave."""
+        ...
+
+
+class Lane:
+    """Takes the partitions of its number: fetch, decode, decide, again. Positions in Postgres are the truth."""
+
+    def __init__(self, number: int, shared: Shared, assignment: Assignment, stopping: asyncio.Event) -> None:
+        self._number = number
+        self._shared = shared
+        self._assignment = assignment
+        self._stopping = stopping
+        self._backoff = Backoff(stopping)
+        self._programs = ProgramCache()
+        self._session: asyncpg.Connection | None = None
+        self._generation = -1
+        self._lost: set[TopicPartition] = set()
+        self.positions: dict[TopicPartition, int] = {}
+
+    async def run(self) -> None:
+        """Work until told to stop; a batch that was begun is finished.
+
+        Raises:
+            KafkaError, OSError, TimeoutError: Kafka fails: the consumer must be made anew.
+        """
+        try:
+            while not self._stopping.is_set():
+                if self._generation != self._assignment.generation:
+                    await self._align()
+                elif self.positions:
+                    spans = await self._fetch()
+                    if spans:
+                        await self._settle(spans)
+                else:
+                    await self._assignment.changed(self._generation)
+        finally:
+            if self._session is not None:
+                self._session.terminate()
+
+    async def _align(self) -> None:
+        """Go to where the fences are. Until then nothing of these partitions is fetched."""
+        generation = self._assignment.generation
+        partitions = [one for one in self._assignment.partitions_of(self._number) if one not in self._lost]
+        consumer = self._assignment.consumer
+        consumer.pause(*partitions)
+        self.positions = {}
+        try:
+            stored = await self._stored(partitions)
+            missing = [one for one in partitions if one not in stored]
+            if missing:
+                beginnings = await consumer.beginning_offsets(missing)
+                await self._begin(beginnings)
+                stored = await self._stored(partitions)
+        except TRANSIENT_ERRORS as error:
+            await self._wait(error)
+            return
+        if generation == self._assignment.generation:
+            for partition in partitions:
+                consumer.seek(partition, stored[partition])
+            consumer.resume(*partitions)
+            self.positions = stored
+            self._generation = generation
+
+    async def _stored(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        session = await self._connected()
+        rows = await session.fetch(QUERIES["fences"], *_names_and_numbers(partitions))
+        return {TopicPartition(topic, partition): stored for topic, partition, stored in rows}
+
+    async def _begin(self, beginnings: dict[TopicPartition, int]) -> None:
+        """Partitions never seen before begin where their logs begin."""
+        session = await self._connected()
+        await session.execute(QUERIES["new_fences"], *_names_and_numbers(beginnings), list(beginnings.values()))
+
+    async def _connected(self) -> asyncpg.Connection:
+        if self._session is None or self._session.is_closed():
+            name = f"tallystick-earning-{self._number}"
+            self._session = await connect(self._shared.dsn, role="earning", application=name)
+            for setting, value in SESSION_SETTINGS.items():
+                await self._session.fetchval("SELECT set_config($1, $2, false)", setting, value)
+        return self._session
+
+    async def _fetch(self) -> list[Span]:
+        """The next records of this lane's partitions, decoded; nothing where there are none, or not for us any more."""
+        consumer, clock = self._assignment.consumer, self._shared.metrics.clock
+        loop = asyncio.get_running_loop()
+        before, began = self.positions, loop.time()
+        try:
+            fetched = await consumer.getmany(*before, timeout_ms=FETCH_WAIT_MS, max_records=self._shared.batch)
+            after = {partition: await consumer.position(partition) for partition in fetched}
+        except NoOffsetForPartitionError:
+            # The consumer asked its group before our seek came: seek again.
+            self._generation = -1
+            return []
+        except OffsetOutOfRangeError as error:
+            self._lose(error)
+            return []
+        except IllegalStateError:
+            # Taken away while we fetched.
+            return []
+        records = sum(map(len, fetched.values()))
+        if records:
+            clock.add("consume", loop.time() - began, records)
+        with clock.measure("decode", records):
+            spans = [
+                Span(one.topic, one.partition, before[one], after[one], [_read(record) for record in batch])
+                for one, batch in fetched.items()
+            ]
+        self.positions = before | after
+        return spans
+
+    def _lose(self, error: OffsetOutOfRangeError) -> None:
+        """A log no longer has what comes next: it was cut, made anew, or forgot too soon. Its partition stops."""
+        for partition, offset in error.args[0].items():
+            self._lost.add(partition)
+            name = f"{partition.topic}/{partition.partition}"
+            why = f"its log has no offset {offset}: truncated, re-created, or past its retention"
+            self._shared.readiness.waits(name, why)
+            log.error("input log changed", topic=partition.topic, partition=partition.partition, offset=offset)
+        self._generation = -1
+
+    async def _settle(self, spans: list[Span]) -> None:
+        """Have a batch decided; where that fails, go back to the fences, and nothing newer comes before it."""
+        try:
+            session = await self._connected()
+            shared = self._shared
+            place = Place(session, self._programs, shared.shards, shared.ranks, shared.metrics.clock)
+            earned, entries = await earn(place, spans)
+        except Behind as behind:
+            log.info("going back", partitions={f"{t}/{p}": offset for (t, p), offset in behind.stored.items()})
+            self._generation = -1
+        except TRANSIENT_ERRORS as error:
+            self._generation = -1
+            await self._wait(error)
+        else:
+            self._works()
+            shared.on_earned(earned, entries)
+
+    def _works(self) -> None:
+        self._backoff.reset()
+        if self._shared.readiness.has(f"postgres (lane {self._number})"):
+            log.info("postgres is back", lane=self._number)
+
+    async def _wait(self, error: BaseException) -> None:
+        """Postgres is away: nothing is fetched, but polling goes on, or the group would give our partitions away."""
+        if self._session is not None:
+            self._session.terminate()
+            self._session = None
+        why = f"{type(error).__name__}: {error}"
+        if self._shared.readiness.waits(f"postgres (lane {self._number})", why):
+            log.warning("postgres is away", lane=self._number, error=why)
+        partitions = self._assignment.partitions_of(self._number)
+        self._assignment.consumer.pause(*partitions)
+        waiting = asyncio.ensure_future(self._backoff.wait())
+        try:
+            while partitions and not waiting.done():
+                await self._assignment.consumer.getmany(*partitions, timeout_ms=FETCH_WAIT_MS)
+                partitions = self._assignment.partitions_of(self._number)
+            await waiting
+        finally:
+            waiting.cancel()
+
+
+def _read(record: ConsumerRecord) -> Input:
+    """One record as an input: its fact, or why it has none."""
+    received_at = EPOCH + timedelta(milliseconds=min(max(record.timestamp, 0), TIMESTAMP_MAX_MS))
+    one = Input(
+        record.topic, record.partition, record.offset, record.key, record.value, record.headers, received_at
+    )  # fmt: skip
+    try:
+        one.fact = decode(
+            record.value,
+            record.headers,
+            key=record.key,
+            received_at=received_at,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+        )
+    except PermanentError as error:
+        one.error = error
+    return one
+
+
+def _names_and_numbers(partitions: Iterable[TopicPartition]) -> tuple[list[str], list[int]]:
+    pairs = list(partitions)
+    return [one.topic for one in pairs], [one.partition for one in pairs]

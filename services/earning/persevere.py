@@ -1,0 +1,43 @@
+"""Persevere: work that needs Kafka and Postgres goes on by itself when one of them was away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from shared.broker import KAFKA_TRANSIENT, Backoff
+from shared.postgres import TRANSIENT_ERRORS
+from shared.telemetry import Readiness
+
+log = structlog.get_logger(__name__)
+
+Works = Callable[[], None]
+"""Called by an attempt when it has got through: the next wait is short again, and we are ready."""
+
+
+async def persevere(
+    name: str, attempt: Callable[[Works], Awaitable[None]], readiness: Readiness, stopping: asyncio.Event
+) -> None:
+    """Attempt until it ends well, or we are to stop; failures of Kafka or Postgres are logged once and waited out.
+
+    An attempt that goes on for ever ends by itself when it sees that it is time to stop.
+    """
+    backoff = Backoff(stopping)
+
+    def works() -> None:
+        backoff.reset()
+        if readiness.has(name):
+            log.info("goes on", what=name)
+
+    while not stopping.is_set():
+        try:
+            await attempt(works)
+        except (*KAFKA_TRANSIENT, *TRANSIENT_ERRORS) as error:
+            why = f"{type(error).__name__}: {error}"
+            if readiness.waits(name, why):
+                log.warning("waits", what=name, error=why)
+            await backoff.wait()
+        else:
+            return

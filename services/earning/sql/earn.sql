@@ -1,0 +1,89 @@
+-- name: lock_shards
+-- A statement of its own: what is read after it, in further statements, is what the previous owner has left.
+SELECT shard, position, chain, date_trunc('month', now() AT TIME ZONE 'UTC')::date AS month
+FROM earning.shards
+WHERE shard = ANY ($1::integer[])
+ORDER BY shard
+FOR UPDATE;
+
+-- name: lock_fences
+SELECT f.topic, f.partition, f.stored
+FROM unnest($1::text[], $2::integer[]) AS batch (topic, partition)
+JOIN earning.fences f USING (topic, partition)
+ORDER BY f.topic, f.partition
+FOR UPDATE OF f;
+
+-- name: fences
+SELECT f.topic, f.partition, f.stored
+FROM unnest($1::text[], $2::integer[]) AS mine (topic, partition)
+JOIN earning.fences f USING (topic, partition);
+
+-- name: new_fences
+INSERT INTO earning.fences (topic, partition, stored)
+SELECT topic, partition, stored
+FROM unnest($1::text[], $2::integer[], $3::bigint[]) AS beginnings (topic, partition, stored)
+ORDER BY topic, partition
+ON CONFLICT (topic, partition) DO NOTHING;
+
+-- name: standings
+SELECT s.program, s.member, s.body
+FROM unnest($1::text[], $2::text[]) AS wanted (program, member)
+JOIN earning.standings s USING (program, member);
+
+-- name: keys
+SELECT k.program, k.source, k.kind, k.id, k.member, k.lots, k.body
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS wanted (program, source, kind, id)
+JOIN earning.keys k USING (program, source, kind, id);
+
+-- name: lots
+SELECT l.program, l.member, l.lot, l.source, l.kind, l.id, l.points, l.remaining, l.earned_at, l.available_at, l.expires_at
+FROM unnest($1::text[], $2::text[], $3::integer[]) AS wanted (program, member, lot)
+JOIN earning.lots l USING (program, member, lot);
+
+-- name: spendable_lots
+-- In the order of consumption: null, never expiring, comes last.
+SELECT program, member, lot, source, kind, id, points, remaining, earned_at, available_at, expires_at
+FROM earning.lots
+WHERE program = $1 AND member = $2 AND remaining > 0 AND available_at IS NOT NULL
+ORDER BY expires_at, earned_at, lot
+LIMIT $3;
+
+-- name: update_standings
+UPDATE earning.standings s
+SET next_due = changed.next_due, body = changed.body
+FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bytea[]) AS changed (program, member, next_due, body)
+WHERE s.program = changed.program AND s.member = changed.member;
+
+-- name: update_keys
+-- Lots as text: arrays of arrays would all have to be of one length.
+UPDATE earning.keys k
+SET lots = changed.lots::integer[], body = changed.body
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[])
+    AS changed (program, source, kind, id, lots, body)
+WHERE k.program = changed.program AND k.source = changed.source AND k.kind = changed.kind AND k.id = changed.id;
+
+-- name: update_lots
+UPDATE earning.lots l
+SET points = changed.points, remaining = changed.remaining,
+    available_at = changed.available_at, expires_at = changed.expires_at
+FROM unnest($1::text[], $2::text[], $3::integer[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::timestamptz[])
+    AS changed (program, member, lot, points, remaining, available_at, expires_at)
+WHERE l.program = changed.program AND l.member = changed.member AND l.lot = changed.lot;
+
+-- name: update_shards
+UPDATE earning.shards s
+SET position = moved.position, chain = moved.chain
+FROM unnest($1::integer[], $2::bigint[], $3::text[]) AS moved (shard, position, chain)
+WHERE s.shard = moved.shard;
+
+-- name: update_fences
+UPDATE earning.fences f
+SET stored = moved.stored,
+    applied = f.applied + moved.applied,
+    duplicate = f.duplicate + moved.duplicate,
+    rejected = f.rejected + moved.rejected,
+    dead_letter = f.dead_letter + moved.dead_letter,
+    received_at_last = greatest(f.received_at_last, moved.received_at_last)
+FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::timestamptz[])
+    AS moved (topic, partition, stored, applied, duplicate, rejected, dead_letter, received_at_last)
+WHERE f.topic = moved.topic AND f.partition = moved.partition;

@@ -1,0 +1,43 @@
+-- name: lease
+-- Renews mine, takes what is free or whose term is over; gives what is mine now. Rows others lock just now are theirs.
+INSERT INTO earning.leases AS held (kind, shard, owner, until)
+SELECT $1, shard, $2, clock_timestamp() + $4::interval
+FROM unnest($3::integer[]) AS wanted (shard)
+ORDER BY shard
+ON CONFLICT (kind, shard) DO UPDATE
+SET owner = excluded.owner, until = excluded.until
+WHERE held.owner = excluded.owner OR held.until < clock_timestamp()
+RETURNING shard;
+
+-- name: release
+DELETE FROM earning.leases WHERE owner = $1;
+
+-- name: emitted
+SELECT shard, emitted FROM earning.emissions WHERE shard = ANY ($1::integer[]);
+
+-- name: to_emit
+SELECT j.shard, j.position, j.month, j.key, j.type, j.decided_at, j.bytes
+FROM unnest($1::integer[], $2::bigint[]) AS after (shard, position)
+CROSS JOIN LATERAL (
+    SELECT *
+    FROM earning.journal
+    WHERE journal.shard = after.shard AND journal.position > after.position
+    ORDER BY journal.position
+    LIMIT $3
+) j;
+
+-- name: record_emitted
+UPDATE earning.emissions e
+SET emitted = greatest(e.emitted, come.emitted)
+FROM unnest($1::integer[], $2::bigint[]) AS come (shard, emitted)
+WHERE e.shard = come.shard AND e.emitted < come.emitted;
+
+-- name: dead_letters_to_relay
+SELECT topic, partition, "offset", reason, text, field, key, value, headers, received_at
+FROM earning.dead_letters
+WHERE relayed_at IS NULL
+ORDER BY recorded_at
+LIMIT $1;
+
+-- name: record_relayed
+UPDATE earning.dead_letters SET relayed_at = clock_timestamp() WHERE topic = $1 AND partition = $2 AND "offset" = $3;
