@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import lcm
+from math import lcm, prod
 from typing import NamedTuple
 
-from services.earning.decide.basis import SHIPPING, Amount, Line
+from services.earning.decide.basis import Amount, Lines
 from services.earning.decide.conditions import Applying
-from services.earning.decide.plans import CampaignPlan, Plan, RulePlan, combined, number_text, selects
+from services.earning.decide.numbers import number_text, rounded, split
+from services.earning.decide.plans import BASE_TIER, CampaignPlan, Plan, RulePlan, TierPlan
 from services.earning.decide.refunds import Share
 from shared.money import MICROS, decimal
 from shared.point_events import RuleShare
-
-_ONE = Fraction(1)
 
 
 class Exchange(NamedTuple):
@@ -34,197 +33,152 @@ class Award(NamedTuple):
     lines: dict[str, int]
 
 
-class Firing(NamedTuple):
-    """The rules and campaigns whose minimums are reached too."""
+class Deal(NamedTuple):
+    """What an order's points are reckoned with: the version, the tier held before, its lines' masks, the exchange."""
 
-    rated: tuple[RulePlan, ...]
-    fixed: tuple[RulePlan, ...]
-    campaigns: tuple[CampaignPlan, ...]
-
-
-def total_of(lines: list[Line], left: list[Share] | None) -> Amount:
-    """The basis of the whole order, or of what is left of it: micros of the order's currency."""
-    if left is None:
-        return sum(line.basis for line in lines)
-    return sum(line.basis * share for line, share in zip(lines, left, strict=True))
+    plan: Plan
+    tier: TierPlan
+    lines: Lines
+    masks: list[int]
+    exchange: Exchange
 
 
-def firing(among: Applying | Firing, total: Amount, exchange: Exchange) -> Firing:
-    """Those among them whose minimum the whole order's basis reaches, in the program's currency."""
+def deal_of(plan: Plan, tier: str, lines: Lines, exchange: Exchange) -> Deal:
+    """The deal for an order's lines, the same for all its versions of what is left."""
+    masks = plan.masks(lines.sold)
+    for i in lines.hidden:
+        masks[i] = 0
+    return Deal(plan, plan.tiers.get(tier, BASE_TIER), lines, masks, exchange)
+
+
+def bases_left(lines: Lines, left: list[Share]) -> list[Amount]:
+    """The basis of what is left of each line; whole numbers wherever they can be, so that arithmetic stays fast."""
+    return [_whole(basis * share) for basis, share in zip(lines.bases, left, strict=True)]
+
+
+def firing(among: Applying, total: Amount, exchange: Exchange) -> Applying:
+    """Those whose minimum the whole order's basis reaches, in the program's currency."""
     reached = total * exchange.numerator
 
     def reaches(plan: RulePlan | CampaignPlan) -> bool:
         return not plan.minimum or reached >= plan.minimum * exchange.denominator
 
-    return Firing(
+    return Applying(
         tuple(filter(reaches, among.rated)),
         tuple(filter(reaches, among.fixed)),
         tuple(filter(reaches, among.campaigns)),
     )
 
 
-def award_of(
-    plan: Plan, fired: Firing, tier: str, lines: list[Line], left: list[Share] | None, exchange: Exchange
-) -> Award:
-    """What the lines, or what is left of them, are worth under the rules and campaigns that fire."""
-    reckoning = _Reckoning(plan, fired, tier, lines, left, exchange)
-    if plan.program.stacking == "sum":
-        for rule in fired.rated:
-            reckoning.rate(rule, _chosen(rule, lines))
-    else:
-        free = set(range(len(lines)))
-        for rule in fired.rated:
-            chosen = [i for i in _chosen(rule, lines) if i in free]
-            free.difference_update(chosen)
+def award_of(deal: Deal, fired: Applying, bases: list[Amount], left: list[Share] | None) -> Award:
+    """What lines with these bases are worth under the rules and campaigns that fire.
+
+    Where several rules by rate don't add up, each line goes to the first of them that selects it.
+    """
+    reckoning = _Reckoning(deal, fired, bases)
+    adding_up = deal.plan.program.stacking == "sum"
+    free = deal.masks if adding_up else [*deal.masks]
+    for rule in fired.rated:
+        chosen = [i for i, mask in enumerate(free) if mask & rule.bit]
+        if chosen:
             reckoning.rate(rule, chosen)
+        if not adding_up:
+            for i in chosen:
+                free[i] = 0
     for rule in fired.fixed:
-        reckoning.add_fixed(rule, [i for i in _chosen(rule, lines) if left is None or left[i]])
-    return Award(sum(rule.points for rule in reckoning.rules), reckoning.rules, reckoning.by_line)
+        chosen = [i for i, mask in enumerate(deal.masks) if mask & rule.bit and (left is None or left[i])]
+        if chosen:
+            reckoning.fix(rule, chosen)
+    rules = reckoning.rules
+    return Award(sum([rule.points for rule in rules]), rules, reckoning.by_line)
 
 
 class _Reckoning:
-    """An award in the making. `weights` are bases × multipliers, times `scale` so that they stay whole."""
+    """An award in the making.
 
-    __slots__ = ("bases", "by_line", "exchange", "lines", "multipliers", "rounding", "rules", "scale", "weights")
+    Without campaigns the tier multiplies all lines alike; with them, each line's basis is weighted by its own
+    multiplier, times `scale` so that weights stay whole.
+    """
 
-    def __init__(
-        self, plan: Plan, fired: Firing, tier: str, lines: list[Line], left: list[Share] | None, exchange: Exchange
-    ) -> None:
-        self.lines = lines
-        self.exchange = exchange
-        self.rounding = plan.program.rounding
+    __slots__ = ("bases", "by_line", "deal", "multipliers", "rules", "scale", "weights")
+
+    def __init__(self, deal: Deal, fired: Applying, bases: list[Amount]) -> None:
+        self.deal = deal
+        self.bases = bases
         self.rules: list[RuleShare] = []
         self.by_line: dict[str, int] = {}
-        self.bases = [line.basis for line in lines]
-        if left is not None:
-            self.bases = [_whole(basis * share) for basis, share in zip(self.bases, left, strict=True)]
-        own = plan.tiers.get(tier, _ONE)
-        if not fired.campaigns:
-            self.multipliers = [own] * len(lines)
-            self.scale = own.denominator
-            factor = own.numerator
-            self.weights = self.bases if factor == 1 else [basis * factor for basis in self.bases]
-        else:
-            self.multipliers = _multipliers(plan, fired.campaigns, own, lines)
-            self.scale = lcm(*(multiplier.denominator for multiplier in self.multipliers))
-            self.weights = [
-                basis * (multiplier.numerator * (self.scale // multiplier.denominator))
-                for basis, multiplier in zip(self.bases, self.multipliers, strict=True)
-            ]
+        self.multipliers: list[Fraction] | None = None
+        self.weights = bases
+        self.scale = 1
+        if fired.campaigns:
+            multipliers = self.multipliers = _multipliers(deal, fired.campaigns)
+            self.scale = lcm(*[multiplier.denominator for multiplier in multipliers])
+            factors = [multiplier.numerator * (self.scale // multiplier.denominator) for multiplier in multipliers]
+            self.weights = [basis * factor for basis, factor in zip(bases, factors, strict=True)]
 
     def rate(self, rule: RulePlan, chosen: list[int]) -> None:
         """Add a rule's points for the lines it got: one rounding for their sum."""
+        deal = self.deal
         weights = [self.weights[i] for i in chosen]
         total = sum(weights)
         if not total:
             return
-        raw = total * rule.numerator * self.exchange.numerator
-        denominator = raw.denominator * rule.denominator * self.scale * self.exchange.denominator
-        points = rounded(self.rounding, raw.numerator, denominator)
-        self._split(points, chosen, weights, total)
-        basis = sum([self.bases[i] for i in chosen])
+        raw = total * rule.numerator * deal.exchange.numerator
+        denominator = rule.denominator * deal.exchange.denominator * self.scale
+        if self.multipliers is None:
+            basis, text = total, deal.tier.text
+            raw *= deal.tier.numerator
+            denominator *= deal.tier.denominator
+        else:
+            basis = sum([self.bases[i] for i in chosen])
+            text = self._multiplier_text(basis, total)
+        denominator *= raw.denominator
+        numerator = raw.numerator
+        points = rounded(deal.plan.program.rounding, numerator, denominator)
+        if points:
+            self._split(points, chosen, weights, total)
+        basis_text = money_text(basis, deal.exchange)
         self.rules.append(
-            RuleShare(
-                rule.id,
-                points,
-                money_text(basis, self.exchange),
-                rule.rate,
-                self._multiplier_text(chosen, basis, total),
-                number_text(raw.numerator, denominator),
-            )
+            RuleShare(rule.id, points, basis_text, rule.rate, text, number_text(numerator, denominator))
         )
 
-    def add_fixed(self, rule: RulePlan, chosen: list[int]) -> None:
-        """Add a rule's fixed points, where anything of its lines is there: no multiplier touches them."""
-        if not chosen:
-            return
-        points = rule.rule.points or 0
+    def fix(self, rule: RulePlan, chosen: list[int]) -> None:
+        """Add a rule's fixed points for the lines it selects; no multiplier touches them."""
         weights = [self.bases[i] for i in chosen]
         total = sum(weights)
         if not total:
             weights, total = [1] * len(chosen), len(chosen)
-        self._split(points, chosen, weights, total)
-        self.rules.append(RuleShare(rule.id, points))
+        self._split(rule.points, chosen, weights, total)
+        self.rules.append(RuleShare(rule.id, rule.points))
 
     def _split(self, points: int, chosen: list[int], weights: list[Amount], total: Amount) -> None:
-        """Share points over lines by weight, the largest remainders first, ties to the smaller line_id."""
-        by_line = self.by_line
-        if not points:
-            return
-        if len(chosen) == 1:
-            line_id = self.lines[chosen[0]].line_id
-            by_line[line_id] = by_line.get(line_id, 0) + points
-            return
-        parts = [points * weight for weight in weights]
-        shares = [int(part // total) for part in parts]
-        missing = points - sum(shares)
-        if missing:
-            rests = [part % total for part in parts]
-            for i in sorted(range(len(rests)), key=rests.__getitem__, reverse=True)[:missing]:
-                shares[i] += 1
-        for i, share in zip(chosen, shares, strict=True):
+        """Share points over lines by their raw points."""
+        by_line, sold = self.by_line, self.deal.lines.sold
+        for i, share in zip(chosen, split(points, weights, total), strict=True):
             if share:
-                line_id = self.lines[i].line_id
+                line_id = sold[i].line_id
                 by_line[line_id] = by_line.get(line_id, 0) + share
 
-    def _multiplier_text(self, chosen: list[int], basis: Amount, total: Amount) -> str:
-        """The multiplier of the lines chosen; their average by basis where lines differ."""
-        multipliers = self.multipliers
-        first = multipliers[chosen[0]]
-        if all(multipliers[i] == first for i in chosen):
-            return number_text(first.numerator, first.denominator)
-        mean = Fraction(total, 1) / (Fraction(basis) * self.scale)
+    def _multiplier_text(self, basis: Amount, total: Amount) -> str:
+        """The multiplier of lines; their mean by basis where lines differ."""
+        mean = Fraction(total) / (Fraction(basis) * self.scale)
         return number_text(mean.numerator, mean.denominator)
 
 
-def rounded(mode: str, numerator: int, denominator: int) -> int:
-    """A number that is not negative, rounded to whole points by the program's mode."""
-    whole, rest = divmod(numerator, denominator)
-    if mode == "floor" or not rest:
-        return whole
-    if mode == "ceiling":
-        return whole + 1
-    twice = 2 * rest
-    if mode == "half_up":
-        return whole + (twice >= denominator)
-    return whole + (twice > denominator or (twice == denominator and whole % 2 == 1))
+def _multipliers(deal: Deal, campaigns: tuple[CampaignPlan, ...]) -> list[Fraction]:
+    """The multiplier of each line: the tier's own and those of the campaigns that select it."""
+    several = [[deal.tier.multiplier, *[c.multiplier for c in campaigns if mask & c.bit]] for mask in deal.masks]
+    if deal.plan.program.multipliers == "highest":
+        return [max(multipliers) for multipliers in several]
+    return [prod(multipliers, start=Fraction(1)) for multipliers in several]
 
 
 def money_text(amount: Amount, exchange: Exchange) -> str:
     """An amount of the order's currency as exact text in the program's."""
     if exchange is SAME_CURRENCY and isinstance(amount, int):
         return decimal(amount)
-    return number_text(
-        amount.numerator * exchange.numerator, amount.denominator * exchange.denominator * MICROS
-    )
+    return number_text(amount.numerator * exchange.numerator, amount.denominator * exchange.denominator * MICROS)
 
 
 def _whole(amount: Amount) -> Amount:
-    """An amount as an int where it is whole, so that arithmetic stays fast."""
     return amount.numerator if amount.denominator == 1 else amount
-
-
-def _multipliers(plan: Plan, campaigns: tuple[CampaignPlan, ...], own: Fraction, lines: list[Line]) -> list[Fraction]:
-    """The multiplier of each line: the tier's own and those of the campaigns that select it."""
-    return [
-        combined(plan.program.multipliers, [own, *(c.multiplier for c in campaigns if _touches(c, line))])
-        for line in lines
-    ]
-
-
-def _touches(campaign: CampaignPlan, line: Line) -> bool:
-    if campaign.everything:
-        return True
-    return line.line_id != SHIPPING and selects(campaign.campaign.selection, line.categories, line.sku)
-
-
-def _chosen(rule: RulePlan, lines: list[Line]) -> list[int]:
-    """Places of the lines a rule selects. Shipping is seen only by rules that select no lines."""
-    if rule.everything:
-        return [i for i, line in enumerate(lines) if line.eligible]
-    selection = rule.rule.selection
-    return [
-        i
-        for i, line in enumerate(lines)
-        if line.eligible and line.line_id != SHIPPING and selects(selection, line.categories, line.sku)
-    ]

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from services.earning.books import Sold, SoldLine
 from services.earning.program.terms import Basis
 from shared.currencies import PLACES
-from shared.money import MICROS
 
 Amount = int | Fraction
 """Micros, whole wherever they can be."""
@@ -19,49 +18,53 @@ SHIPPING = ""
 _MICRO_PLACES = 6
 
 
-class Line(NamedTuple):
-    """A line with its money.
+class Lines(NamedTuple):
+    """An order's lines by line_id, shipping last (where there is any), each with its money at the same place.
 
-    `value` is after all discounts, in the order's tax mode; `cash` what was paid for it in money, tax included; `basis`
-    what earns. `eligible`: rules may see it.
+    `values` are after all discounts, in the order's tax mode; `cashes` what was paid in money, tax included; `bases`
+    what earns. Lines at `hidden` places are seen by no rule.
     """
 
-    line_id: str
-    sku: str
-    categories: tuple[str, ...]
-    quantity: int
-    value: int
-    cash: int
-    basis: Amount
-    eligible: bool
+    sold: tuple[SoldLine, ...]
+    values: list[int]
+    cashes: list[int]
+    bases: list[Amount]
+    hidden: tuple[int, ...]
 
 
-def lines_of(sold: Sold, basis: Basis) -> list[Line]:
-    """Every line with its value, cash and basis; shipping is the last, under an id of its own."""
+def lines_of(sold: Sold, basis: Basis) -> Lines:
+    """Every line with its value, cash and basis."""
     values = _values(sold)
-    paid_in_points = _points_shares(sold, values) if sold.points_payment else None
-    lines = []
-    for i, (line, value) in enumerate(zip(sold.lines, values, strict=True)):
-        points_share = paid_in_points[i] if paid_in_points else 0
-        eligible = basis.gift_cards or not line.gift_card
-        lines.append(
-            Line(
-                line.line_id,
-                line.sku,
-                line.categories,
-                line.quantity,
-                value,
-                value + (0 if sold.prices_include_tax else line.tax) - points_share,
-                _line_basis(sold, basis, line, value, points_share) if eligible else 0,
-                eligible,
-            )
-        )
-    if sold.shipping or sold.shipping_tax:
-        lines.append(_shipping(sold, basis))
-    return lines
+    on_top = not sold.prices_include_tax
+    in_points = _points_shares(sold, values) if sold.points_payment else None
+    bases: list[Amount]
+    if basis.after_discounts and in_points is None and basis.tax is not on_top:
+        bases = [*values]
+    else:
+        shares = in_points or [0] * len(values)
+        bases = [_line_basis(sold, basis, i, values[i], shares[i]) for i in range(len(values))]
+    if on_top or in_points is not None:
+        taxes = [line.tax if on_top else 0 for line in sold.lines]
+        shares = in_points or [0] * len(values)
+        cashes = [value + tax - share for value, tax, share in zip(values, taxes, shares, strict=True)]
+    else:
+        cashes = values
+    lines = Lines(sold.lines, values, cashes, bases, _gift_cards(sold, basis, bases))
+    return _with_shipping(lines, sold, basis) if sold.shipping or sold.shipping_tax else lines
 
 
-def _line_basis(sold: Sold, basis: Basis, line: SoldLine, value: int, points_share: int) -> Amount:
+def _gift_cards(sold: Sold, basis: Basis, bases: list[Amount]) -> tuple[int, ...]:
+    """Places of gift cards that earn nothing; their bases become 0."""
+    if basis.gift_cards:
+        return ()
+    hidden = tuple([i for i, line in enumerate(sold.lines) if line.gift_card])
+    for i in hidden:
+        bases[i] = 0
+    return hidden
+
+
+def _line_basis(sold: Sold, basis: Basis, place: int, value: int, points_share: int) -> Amount:
+    line = sold.lines[place]
     amount = value if basis.after_discounts else line.subtotal
     if sold.prices_include_tax and not basis.tax:
         amount -= line.tax
@@ -74,15 +77,21 @@ def _line_basis(sold: Sold, basis: Basis, line: SoldLine, value: int, points_sha
     return max(Fraction(0), amount * (1 - Fraction(points_share, value + line.tax)))
 
 
-def _shipping(sold: Sold, basis: Basis) -> Line:
+def _with_shipping(lines: Lines, sold: Sold, basis: Basis) -> Lines:
+    """The lines, and shipping as one more, which discounts and points don't touch."""
     amount = sold.shipping
     if sold.prices_include_tax and not basis.tax:
         amount = max(0, amount - sold.shipping_tax)
     elif basis.tax and not sold.prices_include_tax:
         amount += sold.shipping_tax
     cash = sold.shipping + (0 if sold.prices_include_tax else sold.shipping_tax)
-    return Line(
-        SHIPPING, SHIPPING, (), 1, sold.shipping, cash, amount if basis.shipping else 0, eligible=basis.shipping
+    line = SoldLine(SHIPPING, SHIPPING, (), 1, sold.shipping, 0, sold.shipping_tax, gift_card=False)
+    return Lines(
+        (*lines.sold, line),
+        [*lines.values, sold.shipping],
+        [*lines.cashes, cash],
+        [*lines.bases, amount if basis.shipping else 0],
+        lines.hidden if basis.shipping else (*lines.hidden, len(lines.sold)),
     )
 
 
@@ -115,7 +124,7 @@ def _unit(sold: Sold) -> int:
         amounts += (line.subtotal, line.discount, line.tax)
     while any(amount % unit for amount in amounts):
         unit //= 10
-    return min(unit, MICROS)
+    return unit
 
 
 def spread(total: int, weights: list[int], unit: int = 1) -> list[int]:
@@ -131,6 +140,6 @@ def spread(total: int, weights: list[int], unit: int = 1) -> list[int]:
     missing = units - sum(shares)
     if missing:
         remainders = [units * weight % whole for weight in weights]
-        for i in sorted(range(len(weights)), key=lambda i: -remainders[i])[:missing]:
+        for i in sorted(range(len(weights)), key=remainders.__getitem__, reverse=True)[:missing]:
             shares[i] += 1
     return [share * unit for share in shares]

@@ -10,7 +10,7 @@ from services.earning.program.terms import Conditions
 
 
 class Applying(NamedTuple):
-    """The rules and campaigns of a version that apply, before minimums are looked at."""
+    """Rules and campaigns of a version that apply to an order."""
 
     rated: tuple[RulePlan, ...]
     fixed: tuple[RulePlan, ...]
@@ -18,11 +18,11 @@ class Applying(NamedTuple):
 
 
 def applying(plan: Plan, pin: Pin) -> Applying:
-    """What applies to an order pinned so."""
+    """What applies to an order pinned so, before minimums are looked at."""
     return Applying(
-        tuple(rule for rule in plan.rated if rule.anybody or _holds(plan, rule.rule.conditions, pin)),
-        tuple(rule for rule in plan.fixed if rule.anybody or _holds(plan, rule.rule.conditions, pin)),
-        tuple(c for c in plan.campaigns if c.anybody or _holds(plan, c.campaign.conditions, pin)),
+        tuple([rule for rule in plan.rated if rule.conditions is None or _holds(plan, rule.conditions, pin)]),
+        tuple([rule for rule in plan.fixed if rule.conditions is None or _holds(plan, rule.conditions, pin)]),
+        tuple([c for c in plan.campaigns if c.conditions is None or _holds(plan, c.conditions, pin)]),
     )
 
 

@@ -28,6 +28,7 @@ def work_off(draft: Draft, versions: Versions, until: datetime) -> None:
         standing.clock = instant
         draft.at(instant, max(standing.decided_at, instant), DUE)
         work()
+        plan_next(draft, versions)
     standing.clock = max(standing.clock, until)
 
 
@@ -38,15 +39,26 @@ def plan_next(draft: Draft, versions: Versions) -> None:
 
 
 def _next(draft: Draft, versions: Versions, until: datetime) -> Due | None:
+    """The first of what is due, if it is due by then."""
     standing = draft.standing
     due: Due | None = None
-    ladder = ladder_of(versions.at(standing.clock))
-    if ladder is not None:
-        instant = tier_due(standing, ladder)
-        if instant is not None and instant <= until:
-            due = (instant, TIER, partial(evaluate, draft, ladder))
+    instant = standing.next_due
+    if instant is not None and instant <= until:
+        due = (instant, TIER, partial(_evaluate, draft, versions))
     for program in versions.all:
         begins = program.in_force_from
         if standing.clock < begins <= until and (due is None or begins < due[0]) and versions.at(begins) is program:
-            due = (begins, VERSION, partial(lift, draft, ladder_of(program)))
+            due = (begins, VERSION, partial(_take_force, draft, versions))
     return due
+
+
+def _evaluate(draft: Draft, versions: Versions) -> None:
+    ladder = ladder_of(versions.at(draft.standing.clock))
+    if ladder is not None:
+        evaluate(draft, ladder)
+
+
+def _take_force(draft: Draft, versions: Versions) -> None:
+    ladder = ladder_of(versions.at(draft.standing.clock))
+    if ladder is not None:
+        lift(draft, ladder)

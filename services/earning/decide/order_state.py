@@ -87,6 +87,8 @@ def known_of(changes: list[Change]) -> Known:
 
     Only a payment, or an update whose status is paid or fulfilled, re-opens a cancelled order.
     """
+    if len(changes) == 1 and changes[0].rank == PAID:
+        return Known("paid", changes[0].time)
     status = ""
     paid_at: datetime | None = None
     for change in changes:

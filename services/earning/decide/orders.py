@@ -124,7 +124,7 @@ def _requalified(book: OrderBook, worth: Worth, ladder: Ladder | None) -> dict[s
     if ladder is None or book.pin is None:
         return {}
     amount = worth.award.points if ladder.tiers.measure == "points_earned" else worth.spend
-    window = ladder.window(book.pin.when)
+    window = ladder.window(book.pin.when).key
     changes = {window: amount}
     if book.window:
         changes[book.window] = changes.get(book.window, 0) - book.qualified

@@ -3,47 +3,133 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import prod
 from typing import NamedTuple
 
+from services.earning.books import SoldLine
+from services.earning.decide.numbers import number_text
 from services.earning.program.terms import Campaign, Conditions, Program, Rule, Selection
 from shared.money import MICROS
 
-_CACHED_MAX = 1_024
+_PLANS_MAX = 1_024
+_MASKS_MAX = 16_384
 _ANYBODY = Conditions()
 
 
 class RulePlan(NamedTuple):
-    """A rule: its rate as whole numbers, its texts ready; `everything`: it selects every line."""
+    """A rule: its rate as points per micro in whole numbers, its texts ready; `bit` is its place in masks."""
 
-    rule: Rule
     id: str
     numerator: int
     denominator: int
     rate: str
-    everything: bool
-    anybody: bool
+    points: int
     minimum: int
+    bit: int
+    conditions: Conditions | None
 
 
 class CampaignPlan(NamedTuple):
     """A campaign, likewise."""
 
-    campaign: Campaign
     multiplier: Fraction
-    everything: bool
-    anybody: bool
     minimum: int
+    bit: int
+    conditions: Conditions | None
 
 
-class Plan(NamedTuple):
+class TierPlan(NamedTuple):
+    """A tier's multiplier as whole numbers, its text ready."""
+
+    multiplier: Fraction
+    numerator: int
+    denominator: int
+    text: str
+
+
+BASE_TIER = TierPlan(Fraction(1), 1, 1, "1")
+
+
+class Plan:
     """A version: rules by rate in the order in which one of them gets a line, fixed rules, campaigns, tiers."""
 
-    program: Program
-    rated: tuple[RulePlan, ...]
-    fixed: tuple[RulePlan, ...]
-    campaigns: tuple[CampaignPlan, ...]
-    tiers: dict[str, Fraction]
+    __slots__ = ("_masks", "_selections", "_skus", "campaigns", "fixed", "program", "rated", "tiers")
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._selections: list[Selection] = []
+        self._masks: dict[object, int] = {}
+        rated = [rule for rule in program.rules if rule.rate is not None]
+        if program.stacking == "first":
+            rated.sort(key=lambda rule: -rule.priority)
+        if program.stacking == "best":
+            rated.sort(key=lambda rule: -(rule.rate or Fraction(0)))
+        self.rated = tuple(map(self._rule, rated))
+        self.fixed = tuple(self._rule(rule) for rule in program.rules if rule.points is not None)
+        self.campaigns = tuple(map(self._campaign, program.campaigns))
+        self._skus = any(selection.skus or selection.except_skus for selection in self._selections)
+        levels = program.tiers.levels if program.tiers else ()
+        self.tiers = {level.id: _tier(level.multiplier) for level in levels}
+
+    def _rule(self, rule: Rule) -> RulePlan:
+        rate = rule.rate if rule.rate is not None else Fraction(0)
+        return RulePlan(
+            rule.id,
+            rate.numerator,
+            rate.denominator * MICROS,
+            number_text(rate.numerator, rate.denominator),
+            rule.points or 0,
+            rule.minimum_micros,
+            self._bit(rule.selection),
+            _asked(rule.conditions),
+        )
+
+    def _campaign(self, campaign: Campaign) -> CampaignPlan:
+        bit = self._bit(campaign.selection)
+        return CampaignPlan(campaign.multiplier, campaign.minimum_micros, bit, _asked(campaign.conditions))
+
+    def _bit(self, selection: Selection) -> int:
+        self._selections.append(selection)
+        return 1 << (len(self._selections) - 1)
+
+    def masks(self, lines: tuple[SoldLine, ...]) -> list[int]:
+        """For each line the bits of the rules and campaigns that select it."""
+        known = self._masks
+        masks = []
+        for line in lines:
+            look = (line.categories, line.sku) if self._skus or not line.line_id else line.categories
+            mask = known.get(look)
+            masks.append(self._remember(look, line) if mask is None else mask)
+        return masks
+
+    def _remember(self, look: object, line: SoldLine) -> int:
+        if len(self._masks) >= _MASKS_MAX:
+            self._masks.clear()
+        mask = 0
+        for place, selection in enumerate(self._selections):
+            mask |= _selects(selection, line) << place
+        self._masks[look] = mask
+        return mask
+
+
+def _tier(multiplier: Fraction) -> TierPlan:
+    numerator, denominator = multiplier.as_integer_ratio()
+    return TierPlan(multiplier, numerator, denominator, number_text(numerator, denominator))
+
+
+def _asked(conditions: Conditions) -> Conditions | None:
+    """Conditions, or None where they ask for nothing."""
+    return None if conditions == _ANYBODY else conditions
+
+
+def _selects(selection: Selection, line: SoldLine) -> bool:
+    """Whether a selection has a line. Shipping (no line_id) is seen only where no lines are selected."""
+    if selection.everything or not line.line_id:
+        return selection.everything
+    if line.sku in selection.except_skus or not selection.except_categories.isdisjoint(line.categories):
+        return False
+    if not (selection.categories or selection.skus):
+        return True
+    return line.sku in selection.skus or not selection.categories.isdisjoint(line.categories)
 
 
 _plans: dict[int, Plan] = {}
@@ -53,77 +139,7 @@ def plan_of(program: Program) -> Plan:
     """The plan of a version, made once."""
     plan = _plans.get(id(program))
     if plan is None or plan.program is not program:
-        if len(_plans) >= _CACHED_MAX:
+        if len(_plans) >= _PLANS_MAX:
             _plans.clear()
-        plan = _plans[id(program)] = _plan(program)
+        plan = _plans[id(program)] = Plan(program)
     return plan
-
-
-def _plan(program: Program) -> Plan:
-    rated = [_rule(rule) for rule in program.rules if rule.rate is not None]
-    if program.stacking == "first":
-        rated.sort(key=lambda plan: -plan.rule.priority)
-    if program.stacking == "best":
-        rated.sort(key=lambda plan: Fraction(-plan.numerator, plan.denominator))
-    return Plan(
-        program,
-        tuple(rated),
-        tuple(_rule(rule) for rule in program.rules if rule.points is not None),
-        tuple(_campaign(campaign) for campaign in program.campaigns),
-        {level.id: level.multiplier for level in program.tiers.levels} if program.tiers else {},
-    )
-
-
-def _rule(rule: Rule) -> RulePlan:
-    rate = rule.rate if rule.rate is not None else Fraction(0)
-    return RulePlan(
-        rule,
-        rule.id,
-        rate.numerator,
-        rate.denominator * MICROS,
-        number_text(rate.numerator, rate.denominator),
-        rule.selection.everything,
-        rule.conditions == _ANYBODY,
-        rule.minimum_micros,
-    )
-
-
-def _campaign(campaign: Campaign) -> CampaignPlan:
-    return CampaignPlan(
-        campaign,
-        campaign.multiplier,
-        campaign.selection.everything,
-        campaign.conditions == _ANYBODY,
-        campaign.minimum_micros,
-    )
-
-
-def selects(selection: Selection, categories: tuple[str, ...], sku: str) -> bool:
-    """Whether a line of these categories and this sku is selected."""
-    if sku in selection.except_skus or not selection.except_categories.isdisjoint(categories):
-        return False
-    if not (selection.categories or selection.skus):
-        return True
-    return sku in selection.skus or not selection.categories.isdisjoint(categories)
-
-
-_SCALE_PLACES = 12
-_SCALE = 10**_SCALE_PLACES
-
-
-def number_text(numerator: int, denominator: int) -> str:
-    """A number as exact text: a decimal where twelve places do (`1.25`), else a fraction (`1/3`)."""
-    if numerator % denominator == 0:
-        return str(numerator // denominator)
-    scaled, rest = divmod(numerator * _SCALE, denominator)
-    if rest:
-        return str(Fraction(numerator, denominator))
-    whole, places = divmod(scaled, _SCALE)
-    return f"{whole}.{places:0{_SCALE_PLACES}d}".rstrip("0")
-
-
-def combined(mode: str, multipliers: list[Fraction]) -> Fraction:
-    """Several multipliers on one line as one: their product, or the highest."""
-    if len(multipliers) == 1:
-        return multipliers[0]
-    return max(multipliers) if mode == "highest" else prod(multipliers, start=Fraction(1))

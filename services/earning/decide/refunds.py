@@ -6,41 +6,41 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from services.earning.books import RefundedLine, RefundKnown
-from services.earning.decide.basis import SHIPPING, Amount, Line
+from services.earning.decide.basis import SHIPPING, Amount, Lines
 
 Share = int | Fraction
 """A part of a whole: 0 to 1."""
 
 
-def shares_left(lines: list[Line], refunds: Iterable[RefundKnown], *, tax_included: bool) -> list[Share]:
-    """The share of each line that is left, in the order of `lines`: 1 untouched, 0 gone.
+def shares_left(lines: Lines, refunds: Iterable[RefundKnown], *, tax_included: bool) -> list[Share]:
+    """The share of each line that is left, place by place: 1 untouched, 0 gone.
 
     Line amounts take their share of the line's value; what a refund names beyond its lines and shipping, in cash, is
     spread over what is left of everything.
     """
-    place = {line.line_id: i for i, line in enumerate(lines)}
-    taken: list[Share] = [0] * len(lines)
-    quantities = [0] * len(lines)
+    place = {line.line_id: i for i, line in enumerate(lines.sold)}
+    taken: list[Share] = [0] * len(lines.sold)
+    quantities = [0] * len(lines.sold)
     beyond: Amount = 0
     for refund in refunds:
-        named = _line_shares(lines, place, refund, quantities)
+        named = _named_shares(lines, place, refund, quantities)
         for i, share in named.items():
             taken[i] += share
         if refund.amount is not None:
-            cash = sum(min(1, share) * lines[i].cash for i, share in named.items())
+            cash = sum(min(1, share) * lines.cashes[i] for i, share in named.items())
             unknown = [line for line in refund.lines if line.line_id not in place]
             cash += sum(_cash_of_unknown(line, tax_included=tax_included) for line in unknown)
             beyond += max(0, refund.amount - cash)
-    for i, line in enumerate(lines):
-        if not line.value and line.quantity and quantities[i] >= line.quantity:
+    for i, line in enumerate(lines.sold):
+        if not lines.values[i] and line.quantity and quantities[i] >= line.quantity:
             taken[i] = 1
     left = [1 - min(1, share) for share in taken]
-    cash_left = sum(share * line.cash for share, line in zip(left, lines, strict=True))
+    cash_left = sum(share * cash for share, cash in zip(left, lines.cashes, strict=True))
     return _without_lines(left, beyond, cash_left)
 
 
-def _line_shares(
-    lines: list[Line], place: dict[str, int], refund: RefundKnown, quantities: list[int]
+def _named_shares(
+    lines: Lines, place: dict[str, int], refund: RefundKnown, quantities: list[int]
 ) -> dict[int, Share]:
     """What a refund takes by name: place of a line → share of its value; counts quantities that came back."""
     named: dict[int, Share] = {}
@@ -48,12 +48,12 @@ def _line_shares(
         i = place.get(line.line_id)
         if i is None:
             continue
-        quantities[i] += lines[i].quantity if line.quantity is None else line.quantity
-        if lines[i].value:
-            named[i] = named.get(i, 0) + Fraction(line.amount, lines[i].value)
+        quantities[i] += lines.sold[i].quantity if line.quantity is None else line.quantity
+        if lines.values[i]:
+            named[i] = named.get(i, 0) + Fraction(line.amount, lines.values[i])
     shipping = place.get(SHIPPING)
-    if refund.shipping and shipping is not None and lines[shipping].value:
-        named[shipping] = Fraction(refund.shipping, lines[shipping].value)
+    if refund.shipping and shipping is not None and lines.values[shipping]:
+        named[shipping] = Fraction(refund.shipping, lines.values[shipping])
     return named
 
 

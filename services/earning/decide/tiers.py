@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NamedTuple
 
 from services.earning.decide.draft import Draft
-from services.earning.decide.local_days import add_months, end_of_day, local_date
+from services.earning.decide.local_days import add_months, local_date, start_of_day
 from services.earning.program.terms import Program, Tiers, Versions
 from services.earning.standing import Standing, TierHeld
 from shared.money import decimal
@@ -19,12 +19,34 @@ LIFETIME = "lifetime"
 """The key of the only window of a ladder whose window never ends."""
 
 _YEAR_MONTHS = 12
+_FIRST = datetime.min.replace(tzinfo=UTC)
+_LAST = datetime.max.replace(tzinfo=UTC)
+
+
+class Window(NamedTuple):
+    """A window: its key (first local date), the instants at which it begins and ends, and its neighbours.
+
+    `closing` is when the window before stops to hold a tier up, `evaluation` when this one does, `following` when the
+    next one does: each at the end of the window after it begins, plus grace.
+    """
+
+    key: str
+    begins: datetime
+    ends: datetime
+    before: str
+    oldest: str
+    closing: datetime
+    evaluation: datetime
+    following: datetime
+
+
+_ALWAYS = Window(LIFETIME, _FIRST, _LAST, LIFETIME, LIFETIME, _FIRST, _LAST, _LAST)
 
 
 class Ladder:
     """The tiers of a program version, with the arithmetic of their windows."""
 
-    __slots__ = ("_places", "lifetime", "program", "tiers", "zone")
+    __slots__ = ("_last", "_places", "lifetime", "program", "tiers", "zone")
 
     def __init__(self, program: Program, tiers: Tiers) -> None:
         self.program = program
@@ -32,10 +54,15 @@ class Ladder:
         self.zone = program.zone
         self.lifetime = tiers.window == "lifetime"
         self._places = {level.id: place for place, level in enumerate(tiers.levels)}
+        self._last = _ALWAYS if self.lifetime else self._window(program.in_force_from)
 
     def rank(self, tier: str) -> int:
         """The place of a tier on the ladder; below the first where it isn't on it."""
         return self._places.get(tier, -1)
+
+    def above_base(self, tier: str) -> bool:
+        """Whether a tier can be lost."""
+        return self.rank(tier) > max(0, self.rank(self.tiers.base))
 
     def reached(self, qualifying: int) -> str:
         """The highest tier whose threshold a sum reaches; the base where it reaches none."""
@@ -50,18 +77,34 @@ class Ladder:
         place = self.rank(tier)
         return self.tiers.levels[place].threshold if place >= 0 else 0
 
-    def window(self, instant: datetime) -> str:
-        """The key of the window that an instant lies in."""
-        return LIFETIME if self.lifetime else f"{local_date(self.zone, instant).year}-01-01"
+    def window(self, instant: datetime) -> Window:
+        """The window that an instant lies in."""
+        last = self._last
+        if last.begins <= instant < last.ends:
+            return last
+        window = self._last = self._window(instant)
+        return window
 
-    def before(self, window: str) -> str:
-        """The window before."""
-        return window if self.lifetime else add_months(date.fromisoformat(window), -_YEAR_MONTHS).isoformat()
+    def _window(self, instant: datetime) -> Window:
+        first = date(local_date(self.zone, instant).year, 1, 1)
+        firsts = [add_months(first, _YEAR_MONTHS * years) for years in (-2, -1, 0, 1, 2)]
+        grace = timedelta(days=self.tiers.grace_days)
+        closing, evaluation, following = (start_of_day(self.zone, day + grace) for day in firsts[2:])
+        return Window(
+            first.isoformat(),
+            start_of_day(self.zone, firsts[2]),
+            start_of_day(self.zone, firsts[3]),
+            firsts[1].isoformat(),
+            firsts[0].isoformat(),
+            closing,
+            evaluation,
+            following,
+        )
 
     def evaluation(self, window: str) -> datetime:
         """When a window's sum stops to hold a tier up in the next: its end, plus grace."""
-        last = add_months(date.fromisoformat(window), _YEAR_MONTHS) - timedelta(days=1)
-        return end_of_day(self.zone, last + timedelta(days=self.tiers.grace_days))
+        following = add_months(date.fromisoformat(window), _YEAR_MONTHS)
+        return start_of_day(self.zone, following + timedelta(days=self.tiers.grace_days))
 
     def text(self, amount: int) -> str:
         """A qualifying sum as events tell it: points, or money."""
@@ -109,22 +152,20 @@ def qualify(draft: Draft, ladder: Ladder, changes: dict[str, int], key: Key | No
     standing = draft.standing
     current = ladder.window(standing.clock)
     before = standing.qualifying
-    standing.qualifying = _summed(ladder, current, before, changes)
+    standing.qualifying = _summed(current.oldest, before, changes)
     qualified = _qualified(standing, ladder, current)
     if ladder.rank(qualified) > ladder.rank(standing.tier or ladder.tiers.base):
         _move(draft, ladder, qualified, "qualified", key)
     elif ladder.rank(qualified) < ladder.rank(standing.tier):
         held = ladder.threshold(standing.tier)
         fallen = (w for w in changes if before.get(w, 0) >= held > standing.qualifying.get(w, 0))
-        if any(ladder.lifetime or _is_over(ladder, standing, window, current) for window in fallen):
+        if any(ladder.lifetime or _is_over(ladder, standing, window, current.key) for window in fallen):
             _move(draft, ladder, qualified, "reversed", key)
     _hold(draft, ladder, key)
 
 
-def _summed(ladder: Ladder, current: str, sums: dict[str, int], changes: dict[str, int]) -> dict[str, int]:
+def _summed(oldest: str, sums: dict[str, int], changes: dict[str, int]) -> dict[str, int]:
     """Sums after changes; windows that count no more are left out."""
-    previous = ladder.before(current)
-    oldest = ladder.before(previous)
     after = {window: amount for window, amount in sums.items() if window >= oldest}
     for window, change in changes.items():
         if window >= oldest:
@@ -132,9 +173,9 @@ def _summed(ladder: Ladder, current: str, sums: dict[str, int], changes: dict[st
     return after
 
 
-def _qualified(standing: Standing, ladder: Ladder, current: str) -> str:
+def _qualified(standing: Standing, ladder: Ladder, current: Window) -> str:
     sums = standing.qualifying
-    return ladder.reached(max(sums.get(current, 0), sums.get(ladder.before(current), 0)))
+    return ladder.reached(max(sums.get(current.key, 0), sums.get(current.before, 0)))
 
 
 def _is_over(ladder: Ladder, standing: Standing, window: str, current: str) -> bool:
@@ -190,7 +231,7 @@ def _hold(draft: Draft, ladder: Ladder, key: Key | None) -> None:
 
 def progress(standing: Standing, ladder: Ladder) -> dict[str, Any]:
     """How far the member is: the sum of the current window, and what is missing to the next tier."""
-    total = standing.qualifying.get(ladder.window(standing.clock), 0)
+    total = standing.qualifying.get(ladder.window(standing.clock).key, 0)
     above = ladder.rank(standing.tier or ladder.tiers.base) + 1
     levels = ladder.tiers.levels
     missing = max(0, levels[above].threshold - total) if above < len(levels) else None
@@ -199,27 +240,23 @@ def progress(standing: Standing, ladder: Ladder) -> dict[str, Any]:
 
 def _until(standing: Standing, ladder: Ladder) -> datetime | None:
     """Until when the tier holds if nothing more comes; None: for ever."""
-    if ladder.lifetime or ladder.rank(standing.tier) <= ladder.rank(ladder.tiers.base):
+    if ladder.lifetime or not ladder.above_base(standing.tier):
         return None
     current = ladder.window(standing.clock)
     held = ladder.threshold(standing.tier)
-    if standing.qualifying.get(current, 0) >= held:
-        following = add_months(date.fromisoformat(current), _YEAR_MONTHS).isoformat()
-        return ladder.evaluation(following)
-    previous = ladder.before(current)
-    closing = ladder.evaluation(previous)
-    if standing.clock < closing and standing.qualifying.get(previous, 0) < held:
-        return closing
-    return ladder.evaluation(current)
+    if standing.qualifying.get(current.key, 0) >= held:
+        return current.following
+    if standing.clock < current.closing and standing.qualifying.get(current.before, 0) < held:
+        return current.closing
+    return current.evaluation
 
 
 def tier_due(standing: Standing, ladder: Ladder | None) -> datetime | None:
     """The next instant at which time alone may change the tier."""
-    if ladder is None or ladder.lifetime or ladder.rank(standing.tier) <= ladder.rank(ladder.tiers.base):
+    if ladder is None or ladder.lifetime or not ladder.above_base(standing.tier):
         return None
     current = ladder.window(standing.clock)
-    closing = ladder.evaluation(ladder.before(current))
-    return closing if standing.clock < closing else ladder.evaluation(current)
+    return current.closing if standing.clock < current.closing else current.evaluation
 
 
 def evaluate(draft: Draft, ladder: Ladder) -> None:
@@ -234,10 +271,8 @@ def evaluate(draft: Draft, ladder: Ladder) -> None:
     _move(draft, ladder, one_below, "window_ended", None)
 
 
-def lift(draft: Draft, ladder: Ladder | None) -> None:
+def lift(draft: Draft, ladder: Ladder) -> None:
     """When a version takes force: rise to what its ladder says; it lowers only when the tier held ends."""
-    if ladder is None:
-        return
     standing = draft.standing
     qualified = _qualified(standing, ladder, ladder.window(standing.clock))
     if ladder.rank(qualified) > max(0, ladder.rank(standing.tier or ladder.tiers.base)):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from services.earning.books import OrderBook, Pin, RefundKnown
-from services.earning.decide.award import SAME_CURRENCY, Award, Exchange, award_of, firing, total_of
-from services.earning.decide.basis import SHIPPING, Line, lines_of
+from services.earning.decide.award import SAME_CURRENCY, Award, Exchange, award_of, bases_left, deal_of, firing
+from services.earning.decide.basis import Amount, Lines, lines_of
 from services.earning.decide.conditions import applying
+from services.earning.decide.numbers import number_text
 from services.earning.decide.order_state import rate_of
-from services.earning.decide.plans import number_text, plan_of
+from services.earning.decide.plans import plan_of
 from services.earning.decide.refunds import Share, shares_left
 from services.earning.program.terms import Basis, Program
 from shared.errors import PermanentError
@@ -42,15 +43,15 @@ def worth_of(program: Program | None, book: OrderBook, status: str) -> Worth:
     basis = program.basis if program is not None else Basis()
     lines = lines_of(sold, basis)
     left = _left(book, basis, lines)
-    counts = any(line.line_id != SHIPPING and (left is None or left[i]) for i, line in enumerate(lines))
+    counts = left is None or any(share for line, share in zip(lines.sold, left, strict=True) if line.line_id)
     if program is None:
         return _worthless(Reason.NOT_IN_FORCE, counts=counts)
     if program.gate == "fulfilled" and status != "fulfilled":
         return _worthless(Reason.WAITS_FOR_FULFILMENT, counts=counts)
     exchange = exchange_of(book, program.currency)
-    whole, reason = _awarded(program, book.pin, lines, left, exchange)
-    spend = total_of(lines, left) * exchange.numerator // exchange.denominator
-    return Worth(whole, int(spend), counts=counts, reason=reason, rate=_rate_text(exchange))
+    award, total, reason = _awarded(program, book.pin, lines, left, exchange)
+    spend = total * exchange.numerator // exchange.denominator
+    return Worth(award, spend, counts=counts, reason=reason, rate=_rate_text(exchange))
 
 
 def _worthless(reason: Reason, *, counts: bool = False) -> Worth:
@@ -61,7 +62,7 @@ def _rate_text(exchange: Exchange) -> str:
     return "" if exchange is SAME_CURRENCY else number_text(exchange.numerator, exchange.denominator)
 
 
-def _left(book: OrderBook, basis: Basis, lines: list[Line]) -> list[Share] | None:
+def _left(book: OrderBook, basis: Basis, lines: Lines) -> list[Share] | None:
     """The share of each line that is left; None where nothing came back."""
     refunds: list[RefundKnown] = list(book.refunds.values())
     if not basis.store_credit_refunds:
@@ -87,21 +88,24 @@ def exchange_of(book: OrderBook, currency: str) -> Exchange:
 
 
 def _awarded(
-    program: Program, pin: Pin, lines: list[Line], left: list[Share] | None, exchange: Exchange
-) -> tuple[Award, str]:
-    """The award of what is left, never above that of the whole; and why it is nothing.
+    program: Program, pin: Pin, lines: Lines, left: list[Share] | None, exchange: Exchange
+) -> tuple[Award, Amount, str]:
+    """The award of what is left, never above that of the whole; the basis left; and why it is nothing.
 
     What is left earns under the rules that fired for the whole order, those whose minimum it still reaches.
     """
     plan = plan_of(program)
+    deal = deal_of(plan, pin.tier, lines, exchange)
     among = applying(plan, pin)
-    fired = firing(among, total_of(lines, None), exchange)
-    award = award_of(plan, fired, pin.tier, lines, None, exchange)
+    total = sum(lines.bases)
+    fired = firing(among, total, exchange)
+    award = award_of(deal, fired, lines.bases, None)
     reason = Reason.NOTHING_ELIGIBLE
     if not award.points and len(fired.rated) + len(fired.fixed) < len(among.rated) + len(among.fixed):
         reason = Reason.BELOW_MINIMUM
-    if left is None or not award.points:
-        return award, reason
-    fired = firing(fired, total_of(lines, left), exchange)
-    rest = award_of(plan, fired, pin.tier, lines, left, exchange)
-    return (rest if rest.points <= award.points else award), Reason.NOTHING_CHANGED
+    if left is None:
+        return award, total, reason
+    bases = bases_left(lines, left)
+    total = sum(bases)
+    rest = award_of(deal, firing(fired, total, exchange), bases, left)
+    return (rest if rest.points <= award.points else award), total, reason
