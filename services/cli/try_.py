@@ -13,9 +13,9 @@ import typer
 from services.cli.console import Exit
 from services.cli.fact_files import STDIN, read_arrivals
 from services.cli.program import read_document
-from services.cli.rearrange import differences, duplicated, everything, shuffled, worth
+from services.cli.rearrange import Comparison, compare_repeated, compare_shuffled, duplicated, shuffled
 from services.cli.servers import Json
-from services.cli.try_report import Comparison, JsonReport, Report, TextReport
+from services.cli.try_report import JsonReport, Report, TextReport
 from services.earning.program.compile import compile_versions
 from services.earning.program.document import Document
 from services.earning.program.terms import Versions
@@ -119,8 +119,6 @@ def _comparisons(
     seed: int | None,
 ) -> Iterable[Comparison]:
     if duplicate:
-        second = run(programs, duplicated(arrivals), until)
-        yield Comparison("duplicate", None, differences(everything(first), everything(second)))
+        yield compare_repeated(first, run(programs, duplicated(arrivals), until))
     if seed is not None:
-        second = run(programs, shuffled(arrivals, seed), until)
-        yield Comparison("shuffle", seed, differences(worth(first), worth(second)))
+        yield compare_shuffled(first, run(programs, shuffled(arrivals, seed), until), seed)

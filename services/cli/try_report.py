@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import msgspec
 from rich.text import Text
 
 from services.cli.console import out, print_json, print_table
+from services.cli.rearrange import Comparison, Difference
 from services.cli.words import sentence
 from services.earning.decide import Outcome
 from services.earning.simulate import Ledger, MemberKey, Ruling
@@ -20,17 +21,10 @@ from shared.errors import PermanentError
 from shared.point_events import EventData
 
 DEAD_LETTER = "dead_letter"
+_ROWS_MAX = 200
 _MEMBER_COLUMNS = ("program", "member", "available", "pending", "deficit", "earned", "reversed", "tier", "until")
 _LOT_COLUMNS = ("member", "lot", "from", "points", "remaining", "earned", "available from", "expires")
 _STYLES = {Outcome.APPLIED: "green", Outcome.DUPLICATE: "dim", Outcome.REJECTED: "yellow"}
-
-
-class Comparison(NamedTuple):
-    """A second run against the first: what was done to the facts, by which seed, and what ended otherwise."""
-
-    check: str
-    seed: int | None
-    differences: list[tuple[MemberKey, str, object, object]]
 
 
 class Report(Protocol):
@@ -78,13 +72,22 @@ class JsonReport:
 
     def comparison(self, comparison: Comparison) -> None:
         """A line `comparison`."""
-        told = [
-            {"program": program, "member": member, "figure": figure, "first": first, "second": second}
-            for (program, member), figure, first, second in comparison.differences
-        ]
         seed = {} if comparison.seed is None else {"seed": comparison.seed}
+        told = {
+            name: [
+                {
+                    "program": d.member[0],
+                    "member": d.member[1],
+                    "figure": d.figure,
+                    "first": d.first,
+                    "second": d.second,
+                }
+                for d in found
+            ]
+            for name, found in (("differences", comparison.differences), ("first_come", comparison.first_come))
+        }
         same = not comparison.differences
-        print_json({"record": "comparison", "check": comparison.check, **seed, "same": same, "differences": told})
+        print_json({"record": "comparison", "check": comparison.check, **seed, "same": same, **told})
 
 
 class TextReport:
@@ -110,10 +113,12 @@ class TextReport:
         """Two tables: members, and their lots that hold points."""
         _print(Text())
         members = sorted(ledger.standings.items())
-        print_table("Members", _MEMBER_COLUMNS, [_member_row(standing) for _, standing in members])
+        _print_rows("Members", _MEMBER_COLUMNS, [_member_row(standing) for _, standing in members])
         _print(Text())
         held = [(key[1], lot) for key, _ in members for _, lot in sorted(ledger.lots.get(key, {}).items())]
-        print_table("Lots", _LOT_COLUMNS, [_lot_row(member, lot) for member, lot in held if lot.remaining])
+        _print_rows(
+            "Lots that hold points", _LOT_COLUMNS, [_lot_row(member, lot) for member, lot in held if lot.remaining]
+        )
 
     def counts(self, rulings: Sequence[Ruling]) -> None:
         """One line that adds up."""
@@ -125,12 +130,25 @@ class TextReport:
     def comparison(self, comparison: Comparison) -> None:
         """One line where all is the same; else a table of what is not."""
         how = "every fact repeated" if comparison.check == "duplicate" else f"shuffled by seed {comparison.seed}"
-        if not comparison.differences:
+        if comparison.differences:
+            _print(Text(f"again, {how}: the end differs", style="red"))
+            _print_differences("Differences", comparison.differences)
+        else:
             _print(Text(f"again, {how}: the end is the same", style="green"))
-            return
-        _print(Text(f"again, {how}: the end differs", style="red"))
-        rows = [(program, member, figure, str(a), str(b)) for (program, member), figure, a, b in comparison.differences]
-        print_table("Differences", ("program", "member", "figure", "first run", "second run"), rows)
+        if comparison.first_come:
+            _print_differences("First come, first served: these met another tier or first order", comparison.first_come)
+
+
+def _print_differences(title: str, differences: Sequence[Difference]) -> None:
+    columns = ("program", "member", "figure", "first run", "second run")
+    _print_rows(title, columns, [(*d.member, d.figure, str(d.first), str(d.second)) for d in differences])
+
+
+def _print_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table of at most `_ROWS_MAX` rows, with a line that says how many are left out."""
+    print_table(title, columns, rows[:_ROWS_MAX])
+    if len(rows) > _ROWS_MAX:
+        _print(Text(f"… and {len(rows) - _ROWS_MAX:,} more; --json has them all", style="dim"))
 
 
 def count(rulings: Iterable[Ruling]) -> dict[str, int]:
@@ -239,7 +257,7 @@ def _lot_row(member: str, lot: Lot) -> tuple[object, ...]:
 
 
 def _time(instant: datetime) -> str:
-    return f"{instant:%Y-%m-%d %H:%M:%S}Z"
+    return f"{instant:%Y-%m-%d %H:%M}Z"
 
 
 def _print(text: Text) -> None:
