@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -94,3 +95,38 @@ def test_the_image_is_made_from_what_the_build_may_see() -> None:
     copied = re.findall(r"^COPY (?!--from)(\S+) ", dockerfile, re.MULTILINE)
     assert sorted(copied) == sorted(seen)
     assert [source for source in copied if not (TOP / source).exists()] == []
+
+
+WITHOUT_WHAT_IS_NOT_LOCKED = """
+import importlib, importlib.metadata, sys
+locked = set(sys.argv[1].split())
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        makers = [maker.replace("_", "-").lower() for maker in packages.get(name.partition(".")[0], [])]
+        if makers and not locked.intersection(makers):
+            raise ModuleNotFoundError(f"{name} is not in requirements.txt", name=name)
+
+packages = {module: makers for module, makers in importlib.metadata.packages_distributions().items()
+            if "tallystick" not in makers}
+sys.meta_path.insert(0, Absent())
+for module in sys.argv[2:]:
+    importlib.import_module(module)
+"""
+
+
+def test_what_is_in_the_image_is_enough_to_run_its_commands(tmp_path: Path) -> None:
+    for room in ("shared", "services", "deploy"):
+        shutil.copytree(TOP / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in re.findall(r"^(deploy/\S+)$", (TOP / ".dockerignore").read_text(encoding="utf-8"), re.MULTILINE):
+        shutil.rmtree(tmp_path / path)
+    locked = re.findall(r"^([a-z0-9-]+)==", (TOP / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    commands = ["services.earning.__main__", "services.projections.__main__", "services.cli.main", "deploy.migrate"]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_WHAT_IS_NOT_LOCKED, " ".join(locked), *commands],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
