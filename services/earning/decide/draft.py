@@ -13,7 +13,8 @@ from shared.point_events import SOURCE, Balances, Cause, EventData, Key, LotChan
 DUE = Cause("tallystick.due", SOURCE, "")
 """The cause of what happens because its time has come."""
 
-_LEFT = frozenset({"available", "pending"})
+_GROW_WITH_PLUS = frozenset({"available", "pending", "transferred_out", "reversed", "redeemed", "expired", "reverted"})
+"""What is held, and where it went; what is owed and where it came from grow with minus, so that postings balance."""
 
 
 class Draft:
@@ -108,8 +109,8 @@ def told(lot: Lot, change: int) -> LotChange:
 
 
 def posted(balances: Balances, postings: dict[str, int]) -> Balances:
-    """Balances after postings: available and pending grow with positive ones, all other accounts with negative ones."""
+    """Balances after postings, by the sign each account grows with."""
     after = copy(balances)
     for account, change in postings.items():
-        setattr(after, account, getattr(after, account) + (change if account in _LEFT else -change))
+        setattr(after, account, getattr(after, account) + (change if account in _GROW_WITH_PLUS else -change))
     return after
