@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from services.cli import program, try_, verify
+from services.cli import program, publish, topics, try_, up, verify
 from services.cli.console import Exit, report
 from shared.errors import ConfigurationError, TallystickError, TransientError
 
@@ -44,7 +44,11 @@ app = typer.Typer(
         "Exit codes: **0** done, **1** something was found, **2** it can't run as asked, **3** a server doesn't answer."
     ),
 )
+app.command("up")(up.up)
+app.command("down")(up.down)
+app.add_typer(topics.app, name="topics")
 app.add_typer(program.app, name="program")
+app.command("publish")(publish.publish)
 app.command("try")(try_.try_program)
 app.command("verify")(verify.verify)
 
