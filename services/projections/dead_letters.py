@@ -9,6 +9,7 @@ from pathlib import Path
 import asyncpg
 from aiokafka import AIOKafkaProducer
 
+from services.projections.decode import SERVICE
 from shared.broker import publish
 from shared.dead_letters import DeadLetter
 from shared.postgres import Queries
@@ -35,7 +36,13 @@ async def add(session: asyncpg.Connection, letters: Sequence[DeadLetter]) -> Non
         )
 
 
-async def relay(session: asyncpg.Connection, producer: AIOKafkaProducer, topic: str, service: str) -> int:
+async def waiting(session: asyncpg.Connection) -> bool:
+    """Whether any dead letter has yet to be relayed."""
+    found: bool = await session.fetchval(_QUERIES["dead_letters_wait"])
+    return found
+
+
+async def relay(session: asyncpg.Connection, producer: AIOKafkaProducer, topic: str) -> int:
     """Publish up to 100 dead letters that weren't yet, then note that they are; gives how many.
 
     Raises:
@@ -44,17 +51,17 @@ async def relay(session: asyncpg.Connection, producer: AIOKafkaProducer, topic: 
     async with session.transaction():
         rows = await session.fetch(_QUERIES["unrelayed_dead_letters"], CHUNK)
         if rows:
-            await publish(producer, topic, {0: [_letter(row, service).to_record() for row in rows]})
+            await publish(producer, topic, {0: [_letter(row).to_record() for row in rows]})
             await session.execute(_QUERIES["mark_relayed"], *map(list, zip(*(row[:3] for row in rows), strict=True)))
     return len(rows)
 
 
-def _letter(row: asyncpg.Record, service: str) -> DeadLetter:
+def _letter(row: asyncpg.Record) -> DeadLetter:
     headers = tuple((name, None if raw is None else bytes.fromhex(raw)) for name, raw in json.loads(row["headers"]))
     return DeadLetter(
         reason=row["reason"],
         text=row["message"],
-        service=service,
+        service=SERVICE,
         topic=row["topic"],
         partition=row["partition"],
         offset=row["record_offset"],

@@ -1,6 +1,7 @@
 """The events as the folds see them: the part of a point event that a read model keeps, decoded and nothing else.
 
-Decoding leaves the canonical fact, the lots and the lines out: they are over half of an event's bytes.
+Decoding leaves the canonical fact, the lots and the lines out: they are over half of an event's bytes. None of these
+values can be part of a cycle, so the garbage collector need not look at them (`gc=False`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ KINDS: dict[str, str] = {
 """CloudEvents type → its kind in the read models. A type that isn't here is newer than this code: it is refused."""
 
 
-class Key(msgspec.Struct, frozen=True):
+class Key(msgspec.Struct, frozen=True, gc=False):
     """The business key within a program."""
 
     source: str
@@ -28,20 +29,20 @@ class Key(msgspec.Struct, frozen=True):
     id: str
 
 
-class Cause(msgspec.Struct, frozen=True):
+class Cause(msgspec.Struct, frozen=True, gc=False):
     """Who told us what led to the decision."""
 
     source: str
 
 
-class RuleShare(msgspec.Struct, frozen=True):
+class RuleShare(msgspec.Struct, frozen=True, gc=False):
     """What one rule gave."""
 
     rule: str
     points: int
 
 
-class Postings(msgspec.Struct, frozen=True):
+class Postings(msgspec.Struct, frozen=True, gc=False):
     """The changes of what a member has (points); a deficit that grows is negative here."""
 
     available: int = 0
@@ -49,18 +50,18 @@ class Postings(msgspec.Struct, frozen=True):
     deficit: int = 0
 
 
-class Data(msgspec.Struct):
+class Data(msgspec.Struct, gc=False):
     """The data of any point event: what all types carry, and what some do."""
 
     program: str
     member: str
-    shard: int
-    position: int
     sequence: int
     occurred_at: datetime
     decided_at: datetime
     cause: Cause
     balances: Balances
+    shard: int = 0  # left out of the bytes where it is 0
+    position: int = 0
     chain: str = ""
     key: Key | None = None
     program_version: int = 0
@@ -75,7 +76,7 @@ class Data(msgspec.Struct):
     to_keep: Decimal | None = None
 
 
-class Event(msgspec.Struct):
+class Event(msgspec.Struct, gc=False):
     """A point event: its type, and the part of its data that a read model keeps."""
 
     type: str

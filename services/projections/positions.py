@@ -23,7 +23,7 @@ class Fence(msgspec.Struct):
     next_offset: int = 0
 
 
-class Received(msgspec.Struct):
+class Received(msgspec.Struct, gc=False):
     """A record of the points topic: its place, the hash of its bytes, and its event or why it can't be read."""
 
     offset: int

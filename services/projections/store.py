@@ -51,8 +51,15 @@ async def settle_partitions(session: asyncpg.Connection, partitions: int) -> Non
 
 
 async def read_fences(session: asyncpg.Connection, generation: int) -> dict[int, Fence]:
-    """Every partition's fence, without a lock."""
-    rows = await session.fetch(statement("read_positions", generation))
+    """Every partition's fence, without a lock.
+
+    Raises:
+        GenerationChangedError: these tables are gone.
+    """
+    try:
+        rows = await session.fetch(statement("read_positions", generation))
+    except asyncpg.UndefinedTableError as error:
+        raise GenerationChangedError from error
     return {row["partition"]: Fence(*row) for row in rows}
 
 
@@ -91,9 +98,15 @@ async def move_fences(session: asyncpg.Connection, generation: int, fences: Sequ
 
 
 async def prepare_session(session: asyncpg.Connection, generation: int) -> None:
-    """Make the session's temporary table: the way of changed rows into the upsert."""
-    await session.execute("DROP TABLE IF EXISTS pg_temp.changed_members")
-    await session.execute(statement("create_changed_members", generation))
+    """Make the session's temporary table: the way of changed rows into the upsert.
+
+    Raises:
+        GenerationChangedError: these tables are gone.
+    """
+    try:
+        await session.execute(statement("create_changed_members", generation))
+    except asyncpg.UndefinedTableError as error:
+        raise GenerationChangedError from error
 
 
 async def save(

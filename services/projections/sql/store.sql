@@ -80,6 +80,9 @@ INSERT INTO projection.dead_letters
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT DO NOTHING;
 
+-- name: dead_letters_wait
+SELECT EXISTS (SELECT FROM projection.dead_letters WHERE relayed_at IS NULL);
+
 -- name: unrelayed_dead_letters
 SELECT topic, partition, record_offset, reason, message, key, value, headers, received_at
 FROM projection.dead_letters

@@ -1,0 +1,195 @@
+"""The application: everything built and joined; the work of the process."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+
+import asyncpg
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from prometheus_client import CollectorRegistry
+
+from services.projections import dead_letters, store
+from services.projections.assignment import Assignment
+from services.projections.consume import ROLE, Lane
+from services.projections.settings import ProjectionsSettings
+from services.projections.telemetry import Telemetry
+from shared import migrations
+from shared.broker import CONSUMER_SETTINGS, KAFKA_TRANSIENT, REQUEST_TIMEOUT_MS, Backoff, producer
+from shared.postgres import TRANSIENT_ERRORS, connect
+from shared.settings import Connections
+from shared.topics import Topics
+
+SERVICE = "tallystick-projections"
+WATCH_S = 2.0
+ANSWER_S = 5.0
+
+MIGRATIONS = {"projections": Path(__file__).parent / "sql" / "migrations"}
+
+log = structlog.get_logger(__name__)
+
+
+class App:
+    """One process of projections."""
+
+    def __init__(self, connections: Connections, topics: Topics, settings: ProjectionsSettings) -> None:
+        self._connections = connections
+        self._topics = topics
+        self._settings = settings
+        self.registry = CollectorRegistry()
+        self.telemetry = Telemetry(self.registry)
+        self.assignment = Assignment(topics.points, self._consumer)
+        self.broker = KafkaBroker(
+            connections.kafka_bootstrap_servers,
+            client_id=SERVICE,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+            allow_auto_create_topics=False,
+            apply_types=False,
+            acks="all",
+            logger=None,
+        )
+        # Without a handler: it gives us a consumer to loop over ourselves, and a place in the AsyncAPI document.
+        self._subscriber = self.broker.subscriber(
+            topics.points,
+            group_id=settings.group,
+            ack_policy=AckPolicy.MANUAL,
+            listener=self.assignment,
+            **CONSUMER_SETTINGS,
+        )
+        self._lanes: list[Lane] = []
+
+    def _consumer(self) -> AIOKafkaConsumer:
+        consumer = self._subscriber.consumer
+        if consumer is None:
+            raise RuntimeError("the broker is not started")
+        return consumer
+
+    async def work(self, stopping: asyncio.Event) -> None:
+        """Fold until we are to stop.
+
+        Raises:
+            ConfigurationError: the schema isn't this code's, or the topic has another number of partitions than the read
+            models were made from.
+        """
+        try:
+            if await self._start(stopping):
+                self._lanes = [
+                    Lane(
+                        number,
+                        self._connections.postgres_dsn,
+                        self._consumer(),
+                        self.assignment,
+                        self._settings,
+                        self.telemetry,
+                    )
+                    for number in range(self._settings.lanes)
+                ]
+                async with asyncio.TaskGroup() as tasks:
+                    for lane in self._lanes:
+                        tasks.create_task(lane.run(stopping))
+                    tasks.create_task(self._watch(stopping))
+                    tasks.create_task(self._relay(stopping))
+        finally:
+            await self._hint()
+            await self.broker.stop()
+
+    async def _start(self, stopping: asyncio.Event) -> bool:
+        """Wait for Kafka, the topic and Postgres; gives False when we are to stop before."""
+        backoff = Backoff(stopping)
+        while not stopping.is_set():
+            try:
+                await self.broker.start()
+                await self._settle()
+            except (*KAFKA_TRANSIENT, *TRANSIENT_ERRORS) as error:
+                if self.telemetry.readiness.waits("servers", repr(error)):
+                    log.warning("waiting for kafka and postgres", error=repr(error))
+                await self.broker.stop()
+                await backoff.wait()
+            else:
+                self.telemetry.readiness.has("servers")
+                return True
+        return False
+
+    async def _settle(self) -> None:
+        consumer = self._consumer()
+        await consumer.topics()
+        partitions = consumer.partitions_for_topic(self._topics.points)
+        if not partitions:
+            raise TimeoutError(f"topic {self._topics.points} is not there: `tallystick topics create`")
+        await migrations.check(self._connections.postgres_dsn, MIGRATIONS)
+        session = await connect(self._connections.postgres_dsn, role=ROLE, application=SERVICE)
+        try:
+            await store.settle_partitions(session, len(partitions))
+        finally:
+            await session.close()
+
+    async def _watch(self, stopping: asyncio.Event) -> None:
+        """Measure the lag, notice when Kafka is away, and stay in the group while Postgres is."""
+        while not await _stops_within(stopping, WATCH_S):
+            # Any poll counts as a sign of life in the group; this one asks for no record of ours.
+            await self._consumer().getmany(TopicPartition("", 0), timeout_ms=0)
+            try:
+                async with asyncio.timeout(ANSWER_S):
+                    ends = await self._consumer().end_offsets(
+                        [self.assignment.topic_partition(p) for p in self.assignment.owned or {0}]
+                    )
+            except KAFKA_TRANSIENT as error:
+                if self.telemetry.readiness.waits("kafka", repr(error)):
+                    log.warning("waiting for kafka", error=repr(error))
+                continue
+            if self.telemetry.readiness.has("kafka"):
+                log.info("goes on", after="kafka")
+            fences = {p: fence for lane in self._lanes for p, fence in lane.fences.items()}
+            for where, end in ends.items():
+                if where.partition in fences and where.partition in self.assignment.owned:
+                    self.telemetry.lag(where.partition, max(0, end - fences[where.partition].next_offset))
+            await self._hint()
+
+    async def _hint(self) -> None:
+        """Tell the group how far we are: a hint for tools that show lag, nothing relies on it."""
+        offsets = {
+            self.assignment.topic_partition(partition): fence.next_offset
+            for lane in self._lanes
+            for partition, fence in lane.fences.items()
+            if partition in self.assignment.owned
+        }
+        if offsets and self._subscriber.consumer is not None:
+            with suppress(*KAFKA_TRANSIENT, CommitFailedError, IllegalStateError):
+                async with asyncio.timeout(ANSWER_S):
+                    await self._subscriber.consumer.commit(offsets)
+
+    async def _relay(self, stopping: asyncio.Event) -> None:
+        """Publish dead letters that were set aside; rare, so that sessions and producers are made when needed."""
+        while not await _stops_within(stopping, WATCH_S):
+            try:
+                session = await connect(self._connections.postgres_dsn, role=ROLE, application=f"{SERVICE}-relay")
+                try:
+                    if await dead_letters.waiting(session):
+                        await self._publish(session)
+                finally:
+                    await session.close()
+            except (*KAFKA_TRANSIENT, *TRANSIENT_ERRORS) as error:
+                log.info("dead letters wait", error=repr(error))
+
+    async def _publish(self, session: asyncpg.Connection) -> None:
+        to = producer(self._connections.kafka_bootstrap_servers, f"{SERVICE}-dead-letters")
+        await to.start()
+        try:
+            while await dead_letters.relay(session, to, self._topics.dead_letters):
+                continue
+        finally:
+            await to.stop()
+
+
+async def _stops_within(stopping: asyncio.Event, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            await stopping.wait()
+    except TimeoutError:
+        return False
+    return True

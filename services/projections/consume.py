@@ -1,0 +1,198 @@
+"""The consuming loop: lanes that fetch and decode a batch while Postgres works on the one before."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
+
+from services.projections import store
+from services.projections.assignment import Assignment
+from services.projections.decode import Decoded, decode_partition
+from services.projections.positions import Fence
+from services.projections.project import Projected, project
+from services.projections.settings import ProjectionsSettings
+from services.projections.telemetry import Telemetry
+from shared.broker import KAFKA_TRANSIENT, Backoff
+from shared.errors import ForkError, TallystickError
+from shared.postgres import TRANSIENT_ERRORS, connect
+
+FETCH_WAIT_MS = 200
+ROLE = "projector"
+
+log = structlog.get_logger(__name__)
+
+
+class Lane:
+    """One of the loops of a process: the assigned partitions whose number leaves its own when divided by the lanes.
+
+    It has its own session, so that one lane computes while Postgres works for another.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        dsn: str,
+        consumer: AIOKafkaConsumer,
+        assignment: Assignment,
+        settings: ProjectionsSettings,
+        telemetry: Telemetry,
+    ) -> None:
+        self._number = number
+        self._dsn = dsn
+        self._consumer = consumer
+        self._assignment = assignment
+        self._settings = settings
+        self._telemetry = telemetry
+        self._session: asyncpg.Connection | None = None
+        self._generation = 0
+        self._writing: asyncio.Task[None] | None = None
+        self.fences: dict[int, Fence] = {}
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Fold until we are to stop; then finish the batch begun."""
+        backoff = Backoff(stopping)
+        try:
+            while not stopping.is_set():
+                await self._turn(stopping, backoff)
+            await self._written()
+        finally:
+            self._hang_up()
+
+    async def _turn(self, stopping: asyncio.Event, backoff: Backoff) -> None:
+        if self._assignment.fresh(self._number, self._settings.lanes):
+            await self._written()
+            await self._seek(backoff)
+        mine = [p for p in self._assignment.owned if p % self._settings.lanes == self._number]
+        if not mine:
+            await self._written()
+            await self._wait_for_change()
+            return
+        records = await self._fetch([self._assignment.topic_partition(p) for p in mine], backoff)
+        if not records:
+            await self._written()
+            return
+        count = sum(map(len, records.values()))
+        with self._telemetry.clock.measure("decode", count):
+            batch = [decode_partition(where.partition, found) for where, found in records.items()]
+        await self._written()
+        self._writing = asyncio.create_task(self._write(batch, Backoff(stopping)))
+        await asyncio.sleep(0)  # lets the writing send its first statement before the next batch is decoded
+
+    async def _wait_for_change(self) -> None:
+        self._assignment.changed.clear()
+        try:
+            async with asyncio.timeout(FETCH_WAIT_MS / 1000):
+                await self._assignment.changed.wait()
+        except TimeoutError:
+            return
+
+    async def _seek(self, backoff: Backoff) -> None:
+        """Bring partitions just assigned to the position that Postgres has."""
+        try:
+            session = await self._open()
+            fences = await store.read_fences(session, self._generation)
+        except (store.GenerationChangedError, *TRANSIENT_ERRORS) as error:
+            await self._wait_for_postgres(error, backoff)
+            return
+        self._there("postgres", backoff)
+        for partition in self._assignment.fresh(self._number, self._settings.lanes):
+            fence = fences.get(partition, Fence(partition))  # without a fence, the transaction refuses
+            self.fences[partition] = fence
+            self._telemetry.goes_on(partition)
+            self._assignment.take(partition, fence.next_offset)
+
+    async def _fetch(self, mine: list[TopicPartition], backoff: Backoff) -> dict[TopicPartition, Sequence[Any]]:
+        """The next records of our partitions; none after a short wait, or when Kafka is away."""
+        records: dict[TopicPartition, Sequence[Any]] = {}
+        try:
+            began = time.perf_counter()
+            records = await self._consumer.getmany(*mine, timeout_ms=0, max_records=self._settings.batch)
+            if records:
+                self._telemetry.clock.add("consume", time.perf_counter() - began, sum(map(len, records.values())))
+            else:
+                records = await self._consumer.getmany(
+                    *mine, timeout_ms=FETCH_WAIT_MS, max_records=self._settings.batch
+                )
+        except OffsetOutOfRangeError as error:
+            # The log is not the one we knew. The position is the truth: from the beginning, what is known is dropped.
+            log.warning("offset out of range: reading from the beginning", partitions=str(error.args))
+            await self._consumer.seek_to_beginning(*error.args[0])
+        except NoOffsetForPartitionError:
+            pass  # asked for before we had sought the partition
+        except KAFKA_TRANSIENT as error:
+            if self._telemetry.readiness.waits("kafka", repr(error)):
+                log.warning("waiting for kafka", error=repr(error))
+            await backoff.wait()
+        return records
+
+    async def _written(self) -> None:
+        """Wait until the batch before is stored."""
+        if self._writing is not None:
+            await self._writing
+            self._writing = None
+
+    async def _write(self, batch: list[Decoded], backoff: Backoff) -> None:
+        """Store a batch, however long it takes; nothing newer is stored before it."""
+        stored = False
+        while batch and not stored:
+            try:
+                session = await self._open()
+                projected = await project(session, self._generation, batch, self._telemetry.clock)
+            except store.GenerationChangedError:
+                self._hang_up()
+            except ForkError as error:
+                batch = [decoded for decoded in batch if decoded.partition != error.shard]
+                self._stop(error.shard, error)
+            except TRANSIENT_ERRORS as error:
+                if not await self._wait_for_postgres(error, backoff):
+                    return
+            else:
+                self._there("postgres", backoff)
+                self._note(batch, projected)
+                stored = True
+
+    def _note(self, batch: list[Decoded], projected: Projected) -> None:
+        self._telemetry.projected(projected.followed)
+        for decoded in batch:
+            self._telemetry.foreign(decoded.partition, len(decoded.foreign))
+        for partition, followed in projected.followed.items():
+            self.fences[partition] = followed.fence
+            if followed.stop is not None:
+                self._stop(partition, followed.stop)
+
+    def _stop(self, partition: int, error: TallystickError) -> None:
+        self._assignment.stop(partition)
+        self._telemetry.stopped(partition, error)
+
+    async def _open(self) -> asyncpg.Connection:
+        """The lane's session, prepared for the current generation."""
+        if self._session is None or self._session.is_closed():
+            name = f"tallystick-projections-{self._number}"
+            self._session = await connect(self._dsn, role=ROLE, application=name)
+            self._generation = await store.current_generation(self._session)
+            await store.prepare_session(self._session, self._generation)
+        return self._session
+
+    def _hang_up(self) -> None:
+        if self._session is not None:
+            self._session.terminate()
+            self._session = None
+
+    async def _wait_for_postgres(self, error: BaseException, backoff: Backoff) -> bool:
+        """Wait once; gives False when we are to stop. The next attempt has a session of its own."""
+        self._hang_up()
+        if self._telemetry.readiness.waits("postgres", repr(error)):
+            log.warning("waiting for postgres", error=repr(error))
+        return await backoff.wait()
+
+    def _there(self, what: str, backoff: Backoff) -> None:
+        backoff.reset()
+        if self._telemetry.readiness.has(what):
+            log.info("goes on", after=what)

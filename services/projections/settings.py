@@ -1,0 +1,21 @@
+"""Settings of projections, from the environment: each `PROJECTIONS_…`, beside those of `shared.settings`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ProjectionsSettings(BaseSettings):
+    """In which portions this process folds."""
+
+    model_config = SettingsConfigDict(env_prefix="PROJECTIONS_", frozen=True)
+
+    group: str = Field(default="projections", description="consumer group; workers of one group share the partitions")
+    lanes: int = Field(default=2, ge=1, le=16, description="batches folded side by side, each with its own session")
+    batch: int = Field(default=4000, ge=1, le=20_000, description="records a transaction at most")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="from which level on to log"
+    )
