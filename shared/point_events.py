@@ -86,7 +86,7 @@ class EventData(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     `position` is dense per partition and `sequence` dense per member, both from 1; `chain` is the hash (BLAKE2b-128,
     hex) of the bytes of the partition's previous event; `postings` (account → points) add up to 0; `fact` is the
-    canonical input, in the first event of a decision only.
+    canonical input, in the first event that it caused only.
     """
 
     TYPE: ClassVar[str]

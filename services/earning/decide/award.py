@@ -7,9 +7,8 @@ from math import lcm, prod
 from typing import NamedTuple
 
 from services.earning.decide.basis import Amount, Lines
-from services.earning.decide.conditions import Applying
 from services.earning.decide.numbers import number_text, rounded, split
-from services.earning.decide.plans import BASE_TIER, CampaignPlan, Plan, RulePlan, TierPlan
+from services.earning.decide.plans import BASE_TIER, Applying, CampaignPlan, Plan, RulePlan, TierPlan
 from services.earning.decide.refunds import Share
 from shared.money import MICROS, decimal
 from shared.point_events import RuleShare
@@ -56,8 +55,11 @@ def bases_left(lines: Lines, left: list[Share]) -> list[Amount]:
     return [_whole(basis * share) for basis, share in zip(lines.bases, left, strict=True)]
 
 
-def firing(among: Applying, total: Amount, exchange: Exchange) -> Applying:
+def firing(deal: Deal, among: Applying, total: Amount) -> Applying:
     """Those whose minimum the whole order's basis reaches, in the program's currency."""
+    if not deal.plan.with_minimums:
+        return among
+    exchange = deal.exchange
     reached = total * exchange.numerator
 
     def reaches(plan: RulePlan | CampaignPlan) -> bool:

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from services.earning.books import Pin
-from services.earning.decide.plans import CampaignPlan, Plan, RulePlan
+from services.earning.decide.plans import Applying, Plan
 from services.earning.program.terms import Conditions
-
-
-class Applying(NamedTuple):
-    """Rules and campaigns of a version that apply to an order."""
-
-    rated: tuple[RulePlan, ...]
-    fixed: tuple[RulePlan, ...]
-    campaigns: tuple[CampaignPlan, ...]
 
 
 def applying(plan: Plan, pin: Pin) -> Applying:
     """What applies to an order pinned so, before minimums are looked at."""
+    every = plan.every
+    if not plan.conditional:
+        return every
     return Applying(
-        tuple([rule for rule in plan.rated if rule.conditions is None or _holds(plan, rule.conditions, pin)]),
-        tuple([rule for rule in plan.fixed if rule.conditions is None or _holds(plan, rule.conditions, pin)]),
-        tuple([c for c in plan.campaigns if c.conditions is None or _holds(plan, c.conditions, pin)]),
+        tuple([rule for rule in every.rated if rule.conditions is None or _holds(plan, rule.conditions, pin)]),
+        tuple([rule for rule in every.fixed if rule.conditions is None or _holds(plan, rule.conditions, pin)]),
+        tuple([c for c in every.campaigns if c.conditions is None or _holds(plan, c.conditions, pin)]),
     )
 
 

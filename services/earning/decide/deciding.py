@@ -65,7 +65,7 @@ def decide(versions: Versions, standing: Standing | None, rows: Rows, fact: Fact
         draft = _begun(versions, standing, rows, fact, decided_at)
         settle_order(draft, versions, key, row, book or OrderBook(), data)
     plan_next(draft, versions)
-    return draft.decision(Outcome.APPLIED, LoggedFact.of(fact))
+    return draft.decision(Outcome.APPLIED)
 
 
 def advance(versions: Versions, standing: Standing, rows: Rows, until: datetime) -> Decision:
@@ -95,7 +95,7 @@ def _begun(versions: Versions, standing: Standing | None, rows: Rows, fact: Fact
     draft = Draft(standing, rows)
     if clock > standing.clock:
         work_off(draft, versions, clock)
-    draft.at(fact.occurred_at, decided_at, fact.cause)
+    draft.at(fact.occurred_at, decided_at, fact.cause, LoggedFact.of(fact))
     return draft
 
 

@@ -24,7 +24,7 @@ class Draft:
     fact.
     """
 
-    __slots__ = ("cause", "decided_at", "events", "keys", "lots", "occurred_at", "rows", "standing")
+    __slots__ = ("cause", "decided_at", "events", "fact", "keys", "lots", "occurred_at", "rows", "standing")
 
     def __init__(self, standing: Standing, rows: Rows) -> None:
         self.standing: Standing = copy(standing)
@@ -36,9 +36,11 @@ class Draft:
         self.occurred_at = standing.clock
         self.decided_at = standing.decided_at
         self.cause = DUE
+        self.fact: object = None
 
-    def at(self, occurred_at: datetime, decided_at: datetime, cause: Cause) -> None:
-        """From here on events are caused by this, and booked then."""
+    def at(self, occurred_at: datetime, decided_at: datetime, cause: Cause, fact: object = None) -> None:
+        """From here on events are caused by this, and booked then. The first of them carries the canonical fact."""
+        self.fact = fact
         self.occurred_at = occurred_at
         self.decided_at = decided_at
         self.cause = cause
@@ -72,9 +74,11 @@ class Draft:
                 program_version=version,
                 postings=postings or {},
                 balances=standing.balances,
+                fact=self.fact,
                 **own,
             )
         )
+        self.fact = None
 
     def lot(self, number: int) -> Lot:
         """A lot as it is now."""
@@ -94,10 +98,8 @@ class Draft:
         lot.remaining += change
         return told(lot, change)
 
-    def decision(self, outcome: Outcome, fact: object = None) -> Decision:
-        """The finished decision; the canonical fact goes into its first event."""
-        if self.events and fact is not None:
-            self.events[0].fact = fact
+    def decision(self, outcome: Outcome) -> Decision:
+        """The finished decision."""
         return Decision(self.standing, self.keys, self.lots, self.events, outcome)
 
 

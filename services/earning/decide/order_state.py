@@ -65,7 +65,10 @@ def _change(fact: Fact, data: Order | OrderCancelled | OrderFulfilled, seen: int
 
 def _take_content(book: OrderBook, change: Change, data: Order) -> None:
     """Keep the content of the highest change, and the exchange rate of the lowest."""
-    with_content = [known for known in book.changes if known.rank in (PAID, UPDATED)]
+    if len(book.changes) == 1:
+        with_content = book.changes
+    else:
+        with_content = [known for known in book.changes if known.rank in (PAID, UPDATED)]
     if change == with_content[-1]:
         book.sold = sold_of(data)
         book.channel = data.channel

@@ -37,6 +37,14 @@ class CampaignPlan(NamedTuple):
     conditions: Conditions | None
 
 
+class Applying(NamedTuple):
+    """Rules and campaigns of a version: all of them, or those that apply to an order."""
+
+    rated: tuple[RulePlan, ...]
+    fixed: tuple[RulePlan, ...]
+    campaigns: tuple[CampaignPlan, ...]
+
+
 class TierPlan(NamedTuple):
     """A tier's multiplier as whole numbers, its text ready."""
 
@@ -50,9 +58,21 @@ BASE_TIER = TierPlan(Fraction(1), 1, 1, "1")
 
 
 class Plan:
-    """A version: rules by rate in the order in which one of them gets a line, fixed rules, campaigns, tiers."""
+    """A version: every rule (by rate, in the order in which one of them gets a line; and fixed), campaign and tier.
 
-    __slots__ = ("_masks", "_selections", "_skus", "campaigns", "fixed", "program", "rated", "tiers")
+    `conditional` and `with_minimums` say whether any of them has a condition, or a minimum.
+    """
+
+    __slots__ = (
+        "_masks",
+        "_selections",
+        "_skus",
+        "conditional",
+        "every",
+        "program",
+        "tiers",
+        "with_minimums",
+    )
 
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -63,9 +83,14 @@ class Plan:
             rated.sort(key=lambda rule: -rule.priority)
         if program.stacking == "best":
             rated.sort(key=lambda rule: -(rule.rate or Fraction(0)))
-        self.rated = tuple(map(self._rule, rated))
-        self.fixed = tuple(self._rule(rule) for rule in program.rules if rule.points is not None)
-        self.campaigns = tuple(map(self._campaign, program.campaigns))
+        self.every = Applying(
+            tuple(map(self._rule, rated)),
+            tuple(self._rule(rule) for rule in program.rules if rule.points is not None),
+            tuple(map(self._campaign, program.campaigns)),
+        )
+        parts: list[RulePlan | CampaignPlan] = [*self.every.rated, *self.every.fixed, *self.every.campaigns]
+        self.conditional = any(part.conditions is not None for part in parts)
+        self.with_minimums = any(part.minimum for part in parts)
         self._skus = any(selection.skus or selection.except_skus for selection in self._selections)
         levels = program.tiers.levels if program.tiers else ()
         self.tiers = {level.id: _tier(level.multiplier) for level in levels}

@@ -98,7 +98,7 @@ def _awarded(
     deal = deal_of(plan, pin.tier, lines, exchange)
     among = applying(plan, pin)
     total = sum(lines.bases)
-    fired = firing(among, total, exchange)
+    fired = firing(deal, among, total)
     award = award_of(deal, fired, lines.bases, None)
     reason = Reason.NOTHING_ELIGIBLE
     if not award.points and len(fired.rated) + len(fired.fixed) < len(among.rated) + len(among.fixed):
@@ -107,5 +107,5 @@ def _awarded(
         return award, total, reason
     bases = bases_left(lines, left)
     total = sum(bases)
-    rest = award_of(deal, firing(fired, total, exchange), bases, left)
+    rest = award_of(deal, firing(deal, fired, total), bases, left)
     return (rest if rest.points <= award.points else award), total, reason

@@ -197,7 +197,7 @@ class LoggedFact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def fact_of(event: EventData) -> Fact:
-    """The fact that the first event of a decision carries, made whole again; for deciding the log anew.
+    """The fact that the first event it caused carries, made whole again; for deciding the log anew.
 
     Raises:
         ValueError: the event carries none: it is not the first of its decision, or nothing but time caused it.
