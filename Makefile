@@ -4,10 +4,10 @@ PYTHON_IN_VENV := .venv/bin/python
 CODE := services shared deploy tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test check lint types walls gates demo bench up down lock clean
+.PHONY: help setup test check lint types walls gates docs demo bench up down reference lock clean
 
 help: ## List what can be made
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: ## Make .venv with the locked requirements (fast the second time)
 	@PYTHON="$(PYTHON)" deploy/bootstrap
@@ -30,6 +30,9 @@ walls: setup # who may import whom
 gates: setup # sizes, words, and generated files that must not drift
 	$(PYTHON_IN_VENV) -m pytest -q -m "house or contract"
 
+docs: setup ## Write the generated reference again from the code (docs/reference)
+	$(PYTHON_IN_VENV) -m deploy.reference
+
 demo: setup ## A real year of retail from Kafka to balances (DEMO=small: shorter; KEEP=1: leave it running)
 	$(PYTHON_IN_VENV) -m deploy.demo
 
@@ -41,6 +44,9 @@ up: setup ## Start Kafka, PostgreSQL and both services on this machine, without 
 
 down: setup ## Stop them, keep their data (THROW_AWAY=1: delete it)
 	@.venv/bin/tallystick down $(if $(THROW_AWAY),--throw-away)
+
+reference: setup ## Write docs/reference and the schemas again from the code
+	$(PYTHON_IN_VENV) -m deploy.reference
 
 COMPILE := .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--python-version 3.11 --custom-compile-command 'make lock' pyproject.toml $(if $(UPGRADE),--upgrade)

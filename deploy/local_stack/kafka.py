@@ -24,7 +24,7 @@ from deploy.local_stack.state import STATE_FILE, Ports
 
 HERE = Path(__file__).parent
 HEAP = "512m"
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 STOP_SECONDS = 30.0
 ANSWER_SECONDS = 2.0
 NEEDED_BYTES = 512 << 20

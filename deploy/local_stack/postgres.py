@@ -23,7 +23,7 @@ from deploy.local_stack.errors import (
 from deploy.local_stack.state import STATE_FILE, Ports
 
 HERE = Path(__file__).parent
-START_SECONDS = 60
+START_SECONDS = 120
 STOP_SECONDS = 60
 NEEDED_BYTES = 512 << 20
 # PostgreSQL refuses to run as root. Its files then belong to this user, made at need, or to the one nobody else uses.
