@@ -4,7 +4,7 @@ PYTHON_IN_VENV := .venv/bin/python
 CODE := services shared deploy tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test check lint types walls gates docs demo bench up down reference lock clean
+.PHONY: help setup test check lint types walls gates docs demo bench up down lock clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,9 +44,6 @@ up: setup ## Start Kafka, PostgreSQL and both services on this machine, without 
 
 down: setup ## Stop them, keep their data (THROW_AWAY=1: delete it)
 	@.venv/bin/tallystick down $(if $(THROW_AWAY),--throw-away)
-
-reference: setup ## Write docs/reference and the schemas again from the code
-	$(PYTHON_IN_VENV) -m deploy.reference
 
 COMPILE := .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--python-version 3.11 --custom-compile-command 'make lock' pyproject.toml $(if $(UPGRADE),--upgrade)
