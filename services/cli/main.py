@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from services.cli import program, publish, topics, try_, up, verify
+from services.cli import program, publish, status, topics, try_, up, verify
 from services.cli.console import Exit, report
 from shared.errors import ConfigurationError, TallystickError, TransientError
 
@@ -46,6 +46,7 @@ app = typer.Typer(
 )
 app.command("up")(up.up)
 app.command("down")(up.down)
+app.command("status")(status.status)
 app.add_typer(topics.app, name="topics")
 app.add_typer(program.app, name="program")
 app.command("publish")(publish.publish)

@@ -57,6 +57,12 @@ class ServiceProcess:
         self._pid_file = directory / "run" / f"{self.name}.json"
         self.log_file = directory / "logs" / f"{self.name}.log"
 
+    @classmethod
+    def of(cls, pid_file: Path) -> ServiceProcess:
+        """The process that a pid file is of."""
+        service, _, number = pid_file.stem.partition("-")
+        return cls(pid_file.parent.parent, service, number=int(number or 1))
+
     @property
     def pid(self) -> int | None:
         """Its pid; None where it isn't running."""

@@ -1,0 +1,28 @@
+-- name: fences
+SELECT topic, sum(stored)::bigint AS decided, sum(applied)::bigint AS applied, sum(duplicate)::bigint AS duplicate,
+    sum(rejected)::bigint AS rejected, sum(dead_letter)::bigint AS dead_letter
+FROM earning.fences
+GROUP BY topic;
+
+-- name: journal
+SELECT coalesce((SELECT sum(position) FROM earning.shards), 0)::bigint AS decided,
+    coalesce((SELECT sum(emitted) FROM earning.emissions), 0)::bigint AS emitted;
+
+-- name: earning_dead_letters
+SELECT reason, count(*) AS count, count(*) FILTER (WHERE relayed_at IS NULL) AS not_relayed,
+    count(*) FILTER (WHERE retried_at IS NOT NULL) AS retried
+FROM earning.dead_letters
+GROUP BY reason
+ORDER BY count(*) DESC, reason;
+
+-- name: generation
+SELECT current FROM projection.generation;
+
+-- name: visible
+SELECT coalesce(sum(position), 0)::bigint AS visible FROM projection.positions_{generation};
+
+-- name: projections_dead_letters
+SELECT reason, count(*) AS count, count(*) FILTER (WHERE relayed_at IS NULL) AS not_relayed, 0::bigint AS retried
+FROM projection.dead_letters
+GROUP BY reason
+ORDER BY count(*) DESC, reason;

@@ -1,0 +1,178 @@
+"""State: how far an installation is, and whether its counts add up, by its topics and tables."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from deploy.topics import partitions_of
+from services.cli.servers import kafka, postgres
+from shared.broker import REQUEST_TIMEOUT_MS
+from shared.postgres import Queries
+from shared.topics import Topics
+
+_QUERIES = Queries(Path(__file__).parent / "sql" / "state.sql")
+
+
+class Input(msgspec.Struct, frozen=True):
+    """One input topic. `decided` is where its fences stand; the four counts are what became of these records."""
+
+    topic: str
+    first: int
+    end: int
+    decided: int = 0
+    applied: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+    dead_letter: int = 0
+
+    @property
+    def lag(self) -> int:
+        """Records in the topic that aren't decided yet."""
+        return max(self.end - self.decided, 0)
+
+    @property
+    def counted(self) -> int:
+        """All records that became something."""
+        return self.applied + self.duplicate + self.rejected + self.dead_letter
+
+    @property
+    def adds_up(self) -> bool:
+        """Every record below the fences became exactly one of the four.
+
+        Where the log no longer begins at 0, earning may have begun at its present beginning or before.
+        """
+        return self.decided - self.first <= self.counted <= self.decided
+
+
+class Letters(msgspec.Struct, frozen=True):
+    """Dead letters of one reason that a service has set aside."""
+
+    service: str
+    reason: str
+    count: int
+    not_relayed: int
+    retried: int
+
+
+class State(msgspec.Struct, frozen=True):
+    """An installation at one moment, in records (inputs) and point events (the rest)."""
+
+    inputs: list[Input]
+    journal: int
+    emitted: int
+    points_in_log: int
+    visible: int
+    generation: int
+    dead_letters: list[Letters]
+
+    @property
+    def published(self) -> int:
+        """Records in all input topics."""
+        return sum(topic.end - topic.first for topic in self.inputs)
+
+    @property
+    def counted(self) -> int:
+        """Records that became something."""
+        return sum(topic.counted for topic in self.inputs)
+
+    @property
+    def lag(self) -> int:
+        """Records that aren't decided yet."""
+        return sum(topic.lag for topic in self.inputs)
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether applied + duplicate + rejected + dead letter = input, for every topic."""
+        return all(topic.adds_up for topic in self.inputs)
+
+    @property
+    def settled(self) -> bool:
+        """Every record is decided, and every point event visible."""
+        return self.lag == 0 and self.visible == self.journal
+
+
+class Observer:
+    """Looks at an installation, again and again over the same connections."""
+
+    def __init__(
+        self,
+        consumer: AIOKafkaConsumer,
+        partitions: dict[str, int],
+        earning: asyncpg.Connection,
+        projector: asyncpg.Connection,
+        topics: Topics,
+    ) -> None:
+        self._consumer = consumer
+        self._partitions = partitions
+        self._earning = earning
+        self._projector = projector
+        self._topics = topics
+
+    async def look(self) -> State:
+        """The state now: read sides first, so that nothing seems visible before it was decided."""
+        generation: int = await self._projector.fetchval(_QUERIES["generation"])
+        visible: int = await self._projector.fetchval(_QUERIES["visible"].format(generation=generation))
+        letters = [
+            Letters(service, *row)
+            for service, session in (("earning", self._earning), ("projections", self._projector))
+            for row in await session.fetch(_QUERIES[f"{service}_dead_letters"])
+        ]
+        [(decided, emitted)] = await self._earning.fetch(_QUERIES["journal"])
+        fences = {row["topic"]: row for row in await self._earning.fetch(_QUERIES["fences"])}
+        names = (*self._topics.inputs, self._topics.points)
+        bounds = {name: await self._bounds(name) for name in names}
+        return State(
+            inputs=[Input(name, *bounds[name], *list(fences.get(name, ()))[1:]) for name in self._topics.inputs],
+            journal=decided,
+            emitted=emitted,
+            points_in_log=bounds[self._topics.points][1],
+            visible=visible,
+            generation=generation,
+            dead_letters=letters,
+        )
+
+    async def _bounds(self, topic: str) -> tuple[int, int]:
+        partitions = [TopicPartition(topic, number) for number in range(self._partitions.get(topic, 0))]
+        if not partitions:
+            return 0, 0
+        first = await self._consumer.beginning_offsets(partitions)
+        end = await self._consumer.end_offsets(partitions)
+        return sum(first.values()), sum(end.values())
+
+
+@asynccontextmanager
+async def observing(bootstrap_servers: str, dsn: str, topics: Topics) -> AsyncIterator[Observer]:
+    """An observer of the installation at these servers.
+
+    Raises:
+        UnreachableError: Kafka or Postgres doesn't answer.
+        ConfigurationError: the database isn't one of ours.
+    """
+    async with AsyncExitStack() as stack:
+        earning = await stack.enter_async_context(postgres(dsn, role="earning"))
+        projector = await stack.enter_async_context(postgres(dsn, role="projector"))
+        with kafka(bootstrap_servers):
+            partitions = await partitions_of(bootstrap_servers, (*topics.inputs, topics.points))
+            consumer = AIOKafkaConsumer(
+                bootstrap_servers=bootstrap_servers,
+                client_id="tallystick-status",
+                group_id=None,  # it looks, and takes part in nothing
+                enable_auto_commit=False,
+                auto_offset_reset="none",
+                request_timeout_ms=REQUEST_TIMEOUT_MS,
+            )
+            stack.push_async_callback(consumer.stop)
+            await consumer.start()
+            # Assigned, so that the client keeps their leaders in mind; nothing is fetched before it is asked for.
+            everything = [
+                TopicPartition(topic, number) for topic, count in partitions.items() for number in range(count)
+            ]
+            consumer.assign(everything)
+            consumer.pause(*everything)
+            yield Observer(consumer, partitions, earning, projector, topics)
