@@ -12,6 +12,15 @@ from rich.text import Text
 
 from services.cli.console import out, print_json, print_table
 from services.cli.rearrange import Comparison, Difference
+from services.cli.try_lines import (
+    ComparisonLine,
+    CountsLine,
+    DifferenceLine,
+    FactLine,
+    LotLine,
+    MemberLine,
+    UntilLine,
+)
 from services.cli.words import sentence
 from services.earning.decide import Outcome
 from services.earning.simulate import Ledger, MemberKey, Ruling
@@ -21,6 +30,7 @@ from shared.errors import PermanentError
 from shared.point_events import EventData
 
 DEAD_LETTER = "dead_letter"
+_OUTCOMES = (*(outcome.value for outcome in Outcome), DEAD_LETTER)
 _ROWS_MAX = 200
 _MEMBER_COLUMNS = ("program", "member", "available", "pending", "deficit", "earned", "reversed", "tier", "until")
 _LOT_COLUMNS = ("member", "lot", "from", "points", "remaining", "earned", "available from", "expires")
@@ -52,42 +62,33 @@ class JsonReport:
     def rulings(self, rulings: Sequence[Ruling]) -> None:
         """A line `fact` for each input."""
         for ruling in rulings:
-            print_json({"record": "fact", "line": ruling.arrival.number, **_about(ruling), **_result(ruling)})
+            print_json(_fact_line(ruling))
 
     def closing(self, closing: Mapping[MemberKey, Sequence[EventData]]) -> None:
         """A line `until` for each member to whom something became due."""
         for (program, member), events in closing.items():
-            told = [_event(event) for event in events]
-            print_json({"record": "until", "program": program, "member": member, "events": told})
+            print_json(UntilLine(program=program, member=member, events=[_event(event) for event in events]))
 
     def members(self, ledger: Ledger) -> None:
         """A line `member` for each member."""
         for key, standing in sorted(ledger.standings.items()):
-            lots = [_lot(lot) for _, lot in sorted(ledger.lots.get(key, {}).items())]
-            print_json({"record": "member", **_state(standing), "lots": lots})
+            print_json(_member_line(standing, [lot for _, lot in sorted(ledger.lots.get(key, {}).items())]))
 
     def counts(self, rulings: Sequence[Ruling]) -> None:
         """The line `counts`."""
-        print_json({"record": "counts", **count(rulings)})
+        print_json(count(rulings))
 
     def comparison(self, comparison: Comparison) -> None:
         """A line `comparison`."""
-        seed = {} if comparison.seed is None else {"seed": comparison.seed}
-        told = {
-            name: [
-                {
-                    "program": d.member[0],
-                    "member": d.member[1],
-                    "figure": d.figure,
-                    "first": d.first,
-                    "second": d.second,
-                }
-                for d in found
-            ]
-            for name, found in (("differences", comparison.differences), ("first_come", comparison.first_come))
-        }
-        same = not comparison.differences
-        print_json({"record": "comparison", "check": comparison.check, **seed, "same": same, **told})
+        print_json(
+            ComparisonLine(
+                check=comparison.check,
+                same=not comparison.differences,
+                seed=comparison.seed,
+                differences=[_difference_line(difference) for difference in comparison.differences],
+                first_come=[_difference_line(difference) for difference in comparison.first_come],
+            )
+        )
 
 
 class TextReport:
@@ -122,10 +123,9 @@ class TextReport:
 
     def counts(self, rulings: Sequence[Ruling]) -> None:
         """One line that adds up."""
-        counts = count(rulings)
-        total = counts.pop("input")
-        parts = " + ".join(f"{number:,} {outcome.replace('_', ' ')}" for outcome, number in counts.items())
-        _print(Text(f"\n{total:,} facts = {parts}"))
+        found = count(rulings)
+        parts = " + ".join(f"{getattr(found, name):,} {name.replace('_', ' ')}" for name in _OUTCOMES)
+        _print(Text(f"\n{found.input:,} facts = {parts}"))
 
     def comparison(self, comparison: Comparison) -> None:
         """One line where all is the same; else a table of what is not."""
@@ -151,33 +151,32 @@ def _print_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
         _print(Text(f"… and {len(rows) - _ROWS_MAX:,} more; --json has them all", style="dim"))
 
 
-def count(rulings: Iterable[Ruling]) -> dict[str, int]:
-    """Inputs by outcome; applied + duplicate + rejected + dead_letter = input."""
+def count(rulings: Iterable[Ruling]) -> CountsLine:
+    """Inputs by outcome."""
     found = Counter(DEAD_LETTER if ruling.outcome is None else ruling.outcome.value for ruling in rulings)
-    return {"input": found.total()} | {name: found[name] for name in (*(o.value for o in Outcome), DEAD_LETTER)}
+    return CountsLine(
+        input=found.total(),
+        applied=found[Outcome.APPLIED],
+        duplicate=found[Outcome.DUPLICATE],
+        rejected=found[Outcome.REJECTED],
+        dead_letter=found[DEAD_LETTER],
+    )
 
 
-def _about(ruling: Ruling) -> dict[str, object]:
-    fact = ruling.arrival.fact
-    if isinstance(fact, PermanentError):
-        return {}
-    return {
-        "type": fact.type,
-        "id": fact.id,
-        "source": fact.source,
-        "program": fact.program,
-        "member": fact.member,
-        "occurred_at": fact.occurred_at,
-        "received_at": fact.received_at,
-    }
-
-
-def _result(ruling: Ruling) -> dict[str, object]:
-    refusal = ruling.dead_letter
-    if refusal is None:
-        return {"outcome": ruling.outcome, "events": [_event(event) for event in ruling.events]}
-    said = {"reason": refusal.reason, "field": refusal.field, "message": refusal.message, "cure": refusal.cure}
-    return {"outcome": DEAD_LETTER, **{name: text for name, text in said.items() if text}}
+def _fact_line(ruling: Ruling) -> FactLine:
+    fact, refusal = ruling.arrival.fact, ruling.dead_letter
+    line = FactLine(
+        line=ruling.arrival.number,
+        outcome=ruling.outcome or DEAD_LETTER,
+        events=[_event(event) for event in ruling.events],
+    )
+    if isinstance(fact, Fact):
+        line.type, line.id, line.source = fact.type, fact.id, fact.source
+        line.program, line.member = fact.program, fact.member
+        line.occurred_at, line.received_at = fact.occurred_at, fact.received_at
+    if refusal is not None:
+        line.reason, line.field, line.message, line.cure = refusal.reason, refusal.field, refusal.message, refusal.cure
+    return line
 
 
 def _event(event: EventData) -> dict[str, Any]:
@@ -185,35 +184,48 @@ def _event(event: EventData) -> dict[str, Any]:
     return {"type": event.TYPE, **msgspec.to_builtins(event, builtin_types=(datetime,))}
 
 
-def _state(standing: Standing) -> dict[str, object]:
+def _member_line(standing: Standing, lots: Iterable[Lot]) -> MemberLine:
     balances = {name: getattr(standing.balances, name) for name in standing.balances.__struct_fields__}
-    held = ("available", "pending", "deficit")
-    return {
-        "program": standing.program,
-        "member": standing.member,
-        **{name: balances[name] for name in held},
-        "lifetime": {name: points for name, points in balances.items() if name not in held},
-        "tier": standing.tier,
-        "tier_until": standing.tier_until,
-        "qualifying": standing.qualifying,
-        "segments": standing.segments,
-        "joined_at": standing.joined_at,
-        "clock": standing.clock,
-    }
+    return MemberLine(
+        program=standing.program,
+        member=standing.member,
+        available=balances.pop("available"),
+        pending=balances.pop("pending"),
+        deficit=balances.pop("deficit"),
+        lifetime=balances,
+        tier=standing.tier,
+        tier_until=standing.tier_until,
+        qualifying=standing.qualifying,
+        segments=standing.segments,
+        joined_at=standing.joined_at,
+        clock=standing.clock,
+        lots=[_lot_line(lot) for lot in lots],
+    )
 
 
-def _lot(lot: Lot) -> dict[str, object]:
-    return {
-        "lot": lot.lot,
-        "kind": lot.key.kind,
-        "source": lot.key.source,
-        "id": lot.key.id,
-        "points": lot.points,
-        "remaining": lot.remaining,
-        "earned_at": lot.earned_at,
-        "available_at": lot.available_at,
-        "expires_at": lot.expires_at,
-    }
+def _lot_line(lot: Lot) -> LotLine:
+    return LotLine(
+        lot=lot.lot,
+        kind=lot.key.kind,
+        source=lot.key.source,
+        id=lot.key.id,
+        points=lot.points,
+        remaining=lot.remaining,
+        earned_at=lot.earned_at,
+        available_at=lot.available_at,
+        expires_at=lot.expires_at,
+    )
+
+
+def _difference_line(difference: Difference) -> DifferenceLine:
+    program, member = difference.member
+    return DifferenceLine(
+        program=program,
+        member=member,
+        figure=difference.figure,
+        first=difference.first,
+        second=difference.second,
+    )
 
 
 def _headline(ruling: Ruling) -> Text:
@@ -238,7 +250,7 @@ def _indented(event: EventData) -> Text:
 
 
 def _why(refusal: PermanentError) -> str:
-    field = f" at {refusal.field}" if refusal.field else ""
+    field = f" at {refusal.field}" if refusal.field and not refusal.message.startswith(refusal.field) else ""
     return f"{refusal.reason}{field}: {refusal.message}. {refusal.cure}".rstrip()
 
 

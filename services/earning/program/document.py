@@ -165,7 +165,7 @@ class Document(_Part):
     currency: Currency = Field(description="The currency of all amounts here (ISO 4217).")
     time_zone: Zone = Field(description="Where days, weeks and years begin and end (IANA name).")
     basis: Basis = Field(Basis(), description="What of an order's money earns.")
-    orders: Orders = Field(Orders(), description="How orders are awarded.")
+    orders: Orders = Field(Orders(), description="When orders earn, and how it is worked out.")
     rules: Annotated[list[Rule], Field(max_length=ENTRIES_MAX)] = Field([], description="What earns.")
     campaigns: Annotated[list[Campaign], Field(max_length=ENTRIES_MAX)] = Field([], description="What multiplies.")
     tiers: Tiers | None = Field(None, description="The levels members rise through; none: no tiers.")
