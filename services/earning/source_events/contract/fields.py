@@ -61,7 +61,7 @@ def _instant(value: object) -> datetime:
 
 _AMOUNT_SCHEMA = {
     "type": "string",
-    "pattern": r"^\d{1,12}(\.\d{1,6}0*)?$",
+    "pattern": r"^[0-9]{1,12}(\.[0-9]{1,6}0*)?$",
     "description": "Decimal text, never a JSON number; at most 6 decimal places.",
     "examples": ["19.99"],
 }
