@@ -90,6 +90,7 @@ class Lane:
         self._session: asyncpg.Connection | None = None
         self._generation = -1
         self._lost: set[TopicPartition] = set()
+        self._records_max = shared.batch
         self.positions: dict[TopicPartition, int] = {}
 
     async def run(self) -> None:
@@ -160,7 +161,7 @@ class Lane:
         loop = asyncio.get_running_loop()
         before, began = self.positions, loop.time()
         try:
-            fetched = await consumer.getmany(*before, timeout_ms=FETCH_WAIT_MS, max_records=self._shared.batch)
+            fetched = await consumer.getmany(*before, timeout_ms=FETCH_WAIT_MS, max_records=self._records_max)
             after = {partition: await consumer.position(partition) for partition in fetched}
         except NoOffsetForPartitionError:
             # The consumer asked its group before our seek came: seek again.
@@ -205,8 +206,11 @@ class Lane:
             self._generation = -1
         except TRANSIENT_ERRORS as error:
             self._generation = -1
+            # It may have been too much for the time a transaction has: try half of it.
+            self._records_max = max(1, self._records_max // 2)
             await self._wait(error)
         else:
+            self._records_max = min(shared.batch, self._records_max * 2)
             self._works()
             shared.on_earned(earned, entries)
 

@@ -20,7 +20,9 @@ QUERIES = Queries(Path(__file__).parent / "sql" / "earn.sql")
 LOTS_FIRST = 64
 """Spendable lots read when a decision first asks for them; each further time four times as many."""
 
-_standing = msgspec.msgpack.Decoder(Standing).decode
+read_standing = msgspec.msgpack.Decoder(Standing).decode
+"""The body of a standing as a value."""
+
 _book: msgspec.msgpack.Decoder[Book] = msgspec.msgpack.Decoder(Book)
 
 
@@ -96,7 +98,7 @@ async def _load_standings(session: asyncpg.Connection, holdings: Holdings, membe
     # A member without a standing has no lots: there is nothing more to read.
     holdings.wallets = {member: Wallet(None, {}, set(), set(), whole=True) for member in members}
     for program, member, body in rows:
-        standing = _standing(body)
+        standing = read_standing(body)
         wallet = holdings.wallets[MemberId(program, member)]
         wallet.standing = standing
         wallet.stored = True
@@ -104,9 +106,8 @@ async def _load_standings(session: asyncpg.Connection, holdings: Holdings, membe
 
 
 async def _load_keys(session: asyncpg.Connection, holdings: Holdings, keys: set[BusinessKey]) -> None:
-    for program, source, kind, name, member, lots, body in await session.fetch(QUERIES["keys"], *_columns(keys, 4)):
-        key = BusinessKey(program, source, kind, name)
-        holdings.keys[key] = KeyRow(key, member, _book.decode(body), lots)
+    rows = map(read_key, await session.fetch(QUERIES["keys"], *_columns(keys, 4)))
+    holdings.keys = {row.key: row for row in rows}
     holdings.keys_read = set(holdings.keys)
 
 
@@ -121,7 +122,7 @@ async def _load_lots(session: asyncpg.Connection, holdings: Holdings) -> None:
     if wanted:
         for row in await session.fetch(QUERIES["lots"], *_columns(wanted, 3)):
             wallet = holdings.wallets[MemberId(row[0], row[1])]
-            wallet.lots[row[2]] = _lot(row)
+            wallet.lots[row[2]] = read_lot(row)
             wallet.read.add(row[2])
             wallet.whole = wallet.whole or len(wallet.read) == (wallet.standing.lots if wallet.standing else 0)
 
@@ -135,7 +136,7 @@ async def load_spendable(session: asyncpg.Connection, member: MemberId, wallet: 
     rows = await session.fetch(QUERIES["spendable_lots"], *member, wallet.asked)
     for row in rows:
         if row[2] not in wallet.lots:
-            wallet.lots[row[2]] = _lot(row)
+            wallet.lots[row[2]] = read_lot(row)
             wallet.read.add(row[2])
     if len(rows) < wallet.asked:
         wallet.whole = True
@@ -145,7 +146,14 @@ async def load_spendable(session: asyncpg.Connection, member: MemberId, wallet: 
         wallet.horizon = SpendingOrder(last["expires_at"] is None, last["expires_at"], last["earned_at"], last["lot"])
 
 
-def _lot(row: asyncpg.Record) -> Lot:
+def read_key(row: asyncpg.Record) -> KeyRow:
+    """A row of keys, in the order of the query `keys`, as a value."""
+    program, source, kind, name, member, lots, body = row
+    return KeyRow(BusinessKey(program, source, kind, name), member, _book.decode(body), lots)
+
+
+def read_lot(row: asyncpg.Record) -> Lot:
+    """A row of lots, in the order of the query `lots`, as a value."""
     program, _, lot, source, kind, name, points, remaining, earned_at, available_at, expires_at = row
     return Lot(lot, BusinessKey(program, source, kind, name), points, remaining, earned_at, available_at, expires_at)
 

@@ -1,0 +1,228 @@
+"""Rederive: standings, rows of keys and lots made anew from the journal alone, compared with the tables, and put there.
+
+Every decision of the log is decided again, from its canonical fact; its events must come out byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import asyncpg
+import msgspec
+
+from services.earning.decide import Decision, advance, decide, needs
+from services.earning.journal import Head, Journal
+from services.earning.load import Holdings, MemberId, Wallet, read_key, read_lot, read_standing
+from services.earning.program.registry import NONE
+from services.earning.program.registry import load as load_programs
+from services.earning.program.terms import Versions
+from services.earning.save import KEY_COLUMNS, LOT_COLUMNS, STANDING_COLUMNS, insert, key_row, lot_row, standing_row
+from services.earning.source_events.facts import fact_of
+from services.earning.standing import BusinessKey, KeyRow, Standing
+from shared.codec import CHAIN_START, decoder_of
+from shared.errors import UnreadableEventError
+from shared.point_events import EventData
+from shared.postgres import LONG_WORK_SETTINGS, Queries, connect
+
+QUERIES = Queries(Path(__file__).parent / "sql" / "rederive.sql")
+
+AT_A_TIME = 5000
+NAMED_MAX = 1000
+"""Differences that are named; all are counted."""
+
+Progress = Callable[[int, int], None]
+"""Told how many events are decided again, and of how many."""
+
+
+class Difference(NamedTuple):
+    """What is not as the log says: a member's `standing`, `key …`, `lot …`, or an `event …` that comes out otherwise."""
+
+    program: str
+    member: str
+    what: str
+
+
+class Report(msgspec.Struct):
+    """What was decided again, and how the tables compare with it. `swapped`: they are now as the log says."""
+
+    shards: int = 0
+    events: int = 0
+    standings: int = 0
+    keys: int = 0
+    lots: int = 0
+    different: int = 0
+    differences: list[Difference] = []
+    swapped: bool = False
+
+    def add(self, found: Iterator[Difference]) -> None:
+        """Count differences, and name those there is room for."""
+        for difference in found:
+            self.different += 1
+            if len(self.differences) < NAMED_MAX:
+                self.differences.append(difference)
+
+
+async def rederive(dsn: str, *, check: bool, progress: Progress | None = None) -> Report:
+    """Derive all state from the journal again, shard by shard; compare, and unless `check` put it into the tables.
+
+    Services may go on working: each shard is locked for its last rows, the comparison and the exchange.
+
+    Raises:
+        UnreadableEventError: the journal has a gap, or a row that can't be read.
+        OSError, asyncpg.PostgresError: Postgres is away; shards done so far stay done.
+    """
+    session = await connect(dsn, role="earning", application="tallystick-rederive", settings=LONG_WORK_SETTINGS)
+    try:
+        heads = {row["shard"]: row["position"] for row in await session.fetch(QUERIES["heads"])}
+        report = Report(shards=len(heads), swapped=not check)
+        total = sum(heads.values())
+
+        def told() -> None:
+            if progress is not None:
+                progress(report.events, max(total, report.events))
+
+        for shard in heads:
+            again = _Again(session, shard, report, told)
+            await again.read_on()
+            async with session.transaction():
+                await session.fetchval(QUERIES["lock_shard"], shard)
+                await again.read_on()
+                await again.compare()
+                if not check:
+                    await again.put(len(heads))
+        return report
+    finally:
+        await session.close()
+
+
+class Written(NamedTuple):
+    """An event of the journal, and its bytes."""
+
+    data: EventData
+    bytes: bytes
+
+
+class _Again:
+    """One shard, decided again in memory."""
+
+    def __init__(self, session: asyncpg.Connection, shard: int, report: Report, told: Callable[[], None]) -> None:
+        self._session = session
+        self._shard = shard
+        self._report = report
+        self._told = told
+        self._versions: dict[str, Versions] = {}
+        self._holdings = Holdings()
+        self._journal = Journal({shard: Head(0, CHAIN_START)}, date.min)
+        self._position = 0
+
+    async def read_on(self) -> None:
+        """Decide again what the journal has beyond what was read so far."""
+        waiting: list[Written] = []
+        while rows := await self._session.fetch(QUERIES["journal"], self._shard, self._position, AT_A_TIME):
+            events = waiting + [self._read(*row) for row in rows]
+            decisions = [list(group) for _, group in groupby(events, _decision_of)]
+            # A decision is committed as a whole, but what was read may end in the middle of one.
+            waiting = decisions.pop() if len(rows) == AT_A_TIME else []
+            for decision in decisions:
+                await self._decide(decision)
+            self._report.events += len(rows)
+            self._told()
+        if waiting:
+            await self._decide(waiting)
+
+    def _read(self, position: int, event_type: str, value: bytes) -> Written:
+        if position != self._position + 1:
+            raise UnreadableEventError(self._shard, self._position + 1, "the journal has a gap")
+        self._position = position
+        try:
+            event: EventData = decoder_of(event_type).decode(value).data
+        except (KeyError, msgspec.MsgspecError) as error:
+            raise UnreadableEventError(self._shard, position, str(error)) from error
+        return Written(event, value)
+
+    async def _decide(self, events: list[Written]) -> None:
+        member = MemberId(events[0].data.program, events[0].data.member)
+        wallet = self._holdings.wallets.get(member)
+        if wallet is None:
+            wallet = self._holdings.wallets[member] = Wallet(None, {}, set(), set(), whole=True)
+        decision = self._decision(await self._versions_of(member.program), wallet.standing, member, events)
+        first = len(self._journal.entries)
+        self._journal.append(self._shard, decision.events)
+        again = [entry.bytes for entry in self._journal.entries[first:]]
+        self._journal.entries.clear()
+        if again != [event.bytes for event in events]:
+            self._report.add(
+                iter([Difference(*member, f"event {self._shard}/{events[0].data.position} comes out otherwise")])
+            )
+        self._holdings.apply(member, decision)
+
+    def _decision(
+        self, versions: Versions, standing: Standing | None, member: MemberId, events: list[Written]
+    ) -> Decision:
+        """The decision that gave these events, made again."""
+        first, last = events[0].data, events[-1].data
+        if first.fact is None:
+            if standing is None:
+                raise UnreadableEventError(self._shard, first.position, "a member's first event carries no fact")
+            return advance(versions, standing, self._holdings.rows_for(member, ()), last.occurred_at)
+        fact = fact_of(first)
+        # What was due comes first in a decision, and has no record as its cause.
+        fact.topic, fact.partition, fact.offset = last.cause.topic, last.cause.partition, last.cause.offset
+        decided_at = fact.received_at if standing is None else max(standing.decided_at, fact.received_at)
+        return decide(versions, standing, self._holdings.rows_for(member, needs(fact).keys), fact, decided_at)
+
+    async def _versions_of(self, program: str) -> Versions:
+        if program not in self._versions:
+            self._versions |= await load_programs(self._session, [program])
+        return self._versions.get(program, NONE)
+
+    async def compare(self) -> None:
+        """Compare with the tables: each standing, key and lot that is not as derived, and which of them are missing."""
+        report, session, shard = self._report, self._session, self._shard
+        wallets = self._holdings.wallets
+        standings = {member: wallet.standing for member, wallet in wallets.items() if wallet.standing}
+        lots = {(*member, lot.lot): lot for member, wallet in wallets.items() for lot in wallet.lots.values()}
+        report.standings += len(standings)
+        report.keys += len(self._holdings.keys)
+        report.lots += len(lots)
+        stored_standings = {
+            (program, member): read_standing(body)
+            for program, member, body in await session.fetch(QUERIES["standings"], shard)
+        }
+        report.add(_differences(standings, stored_standings, lambda key, _: Difference(key[0], key[1], "standing")))
+        stored_keys = {row.key: row for row in map(read_key, await session.fetch(QUERIES["keys"], shard))}
+        report.add(_differences(self._holdings.keys, stored_keys, _named_key))
+        stored_lots = {tuple(row)[:3]: read_lot(row) for row in await session.fetch(QUERIES["lots"], shard)}
+        report.add(_differences(lots, stored_lots, lambda key, _: Difference(key[0], key[1], f"lot {key[2]}")))
+
+    async def put(self, shards: int) -> None:
+        """Put what was derived in the place of what the tables hold of this shard."""
+        session, holdings = self._session, self._holdings
+        for table in ("standings", "keys", "lots"):
+            await session.execute(QUERIES[f"delete_{table}"], self._shard)
+        wallets = holdings.wallets.items()
+        standings = [standing_row(member, wallet, shards) for member, wallet in wallets if wallet.standing]
+        await insert(session, "standings", STANDING_COLUMNS, standings)
+        await insert(session, "keys", KEY_COLUMNS, [key_row(row, shards) for row in holdings.keys.values()])
+        lots = [lot_row(member, lot, shards) for member, wallet in wallets for lot in wallet.lots.values()]
+        await insert(session, "lots", LOT_COLUMNS, lots)
+
+
+def _decision_of(event: Written) -> tuple[str, str, int]:
+    return event.data.program, event.data.member, event.data.decision
+
+
+def _named_key(key: BusinessKey, row: KeyRow) -> Difference:
+    return Difference(key.program, row.member, f"key {key.kind} {key.id} of {key.source}")
+
+
+def _differences(
+    derived: Mapping[Any, Any], stored: Mapping[Any, Any], named: Callable[[Any, Any], Difference]
+) -> Iterator[Difference]:
+    for key in sorted(derived.keys() | stored.keys()):
+        if derived.get(key) != stored.get(key):
+            yield named(key, derived.get(key) or stored.get(key))
