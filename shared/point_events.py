@@ -87,6 +87,10 @@ class EventData(msgspec.Struct, kw_only=True, omit_defaults=True):
     `position` is dense per partition and `sequence` dense per member, both from 1; `chain` is the hash (BLAKE2b-128,
     hex) of the bytes of the partition's previous event; `postings` (account → points) add up to 0; `fact` is the
     canonical input, in the first event that it caused only.
+
+    Where the program has tiers, an event that moves what counts for them says `qualifies` (its change), and what holds
+    after it in the present window: `qualifying` (the sum), `to_next` (missing to the next tier), `to_keep` (missing to
+    keep this one). Decimal text: points, money or orders, by the measure.
     """
 
     TYPE: ClassVar[str]
@@ -107,6 +111,10 @@ class EventData(msgspec.Struct, kw_only=True, omit_defaults=True):
     postings: dict[str, int] = {}
     balances: Balances
     fact: Any = None
+    qualifies: str = ""
+    qualifying: str = ""
+    to_next: str = ""
+    to_keep: str = ""
 
 
 class PointsEarned(EventData, kw_only=True, omit_defaults=True):
@@ -118,7 +126,6 @@ class PointsEarned(EventData, kw_only=True, omit_defaults=True):
     rules: list[RuleShare]
     lines: dict[str, int] = {}
     lots: list[LotChange]
-    qualifying: str = ""
     rate: str = ""
 
 
@@ -134,7 +141,6 @@ class PointsReversed(EventData, kw_only=True, omit_defaults=True):
     lots: list[LotChange] = []
     to_deficit: int = 0
     from_expired: int = 0
-    qualifying: str = ""
 
 
 class DeficitForgiven(EventData, kw_only=True, omit_defaults=True):
@@ -156,8 +162,6 @@ class TierChanged(EventData, kw_only=True, omit_defaults=True):
     reason: str
     since: Instant
     valid_until: Instant | None = None
-    qualifying: str = ""
-    to_next: str = ""
 
 
 class TierRetained(EventData, kw_only=True, omit_defaults=True):
@@ -167,8 +171,6 @@ class TierRetained(EventData, kw_only=True, omit_defaults=True):
 
     tier: str
     valid_until: Instant | None = None
-    qualifying: str = ""
-    to_next: str = ""
 
 
 class MemberEnrolled(EventData, kw_only=True, omit_defaults=True):
@@ -189,7 +191,6 @@ class FactRecorded(EventData, kw_only=True, omit_defaults=True):
     reason: str
     rules: list[RuleShare] = []
     lines: dict[str, int] = {}
-    qualifying: str = ""
 
 
 EVENT_CLASSES: tuple[type[EventData], ...] = (

@@ -140,16 +140,14 @@ class _Reckoning:
         if points:
             self._split(points, chosen, weights, total)
         basis_text = money_text(basis, deal.exchange)
-        self.rules.append(
-            RuleShare(rule.id, points, basis_text, rule.rate, text, number_text(numerator, denominator))
-        )
+        self.rules.append(RuleShare(rule.id, points, basis_text, rule.rate, text, number_text(numerator, denominator)))
 
     def fix(self, rule: RulePlan, chosen: list[int]) -> None:
         """Add a rule's fixed points for the lines it selects; no multiplier touches them."""
         weights = [self.bases[i] for i in chosen]
         total = sum(weights)
         if not total:
-            weights, total = [1] * len(chosen), len(chosen)
+            chosen, weights, total = chosen[:1], [1], 1
         self._split(rule.points, chosen, weights, total)
         self.rules.append(RuleShare(rule.id, rule.points))
 

@@ -49,18 +49,10 @@ def lines_of(sold: Sold, basis: Basis) -> Lines:
         cashes = [value + tax - share for value, tax, share in zip(values, taxes, shares, strict=True)]
     else:
         cashes = values
-    lines = Lines(sold.lines, values, cashes, bases, _gift_cards(sold, basis, bases))
+    if not basis.gift_cards:
+        bases = [0 if line.gift_card else amount for line, amount in zip(sold.lines, bases, strict=True)]
+    lines = Lines(sold.lines, values, cashes, bases, ())
     return _with_shipping(lines, sold, basis) if sold.shipping or sold.shipping_tax else lines
-
-
-def _gift_cards(sold: Sold, basis: Basis, bases: list[Amount]) -> tuple[int, ...]:
-    """Places of gift cards that earn nothing; their bases become 0."""
-    if basis.gift_cards:
-        return ()
-    hidden = tuple([i for i, line in enumerate(sold.lines) if line.gift_card])
-    for i in hidden:
-        bases[i] = 0
-    return hidden
 
 
 def _line_basis(sold: Sold, basis: Basis, place: int, value: int, points_share: int) -> Amount:
@@ -72,7 +64,7 @@ def _line_basis(sold: Sold, basis: Basis, place: int, value: int, points_share: 
         amount += line.tax
     if not points_share or basis.points_payment:
         return max(0, amount)
-    if sold.prices_include_tax or not line.tax:
+    if sold.prices_include_tax or (amount == value and not line.tax):
         return max(0, amount - points_share)
     return max(Fraction(0), amount * (1 - Fraction(points_share, value + line.tax)))
 
@@ -111,17 +103,18 @@ def _values(sold: Sold) -> list[int]:
 def _points_shares(sold: Sold, values: list[int]) -> list[int]:
     """What of each line was paid with points: spread like a discount, over tax too where it comes on top."""
     if sold.prices_include_tax:
-        return spread(sold.points_payment, values, _unit(sold))
-    with_tax = [value + line.tax for value, line in zip(values, sold.lines, strict=True)]
-    return spread(sold.points_payment, with_tax, _unit(sold))
+        return spread(sold.points_payment, values, _unit(sold, sold.points_payment))
+    taxes = [line.tax for line in sold.lines]
+    with_tax = [value + tax for value, tax in zip(values, taxes, strict=True)]
+    return spread(sold.points_payment, with_tax, _unit(sold, sold.points_payment, *taxes))
 
 
-def _unit(sold: Sold) -> int:
-    """The step of spreading: the currency's minor unit, or finer where an amount of the order is."""
+def _unit(sold: Sold, *others: int) -> int:
+    """The step of spreading: the currency's minor unit, or finer where prices, discounts or the others are."""
     unit = int(10 ** (_MICRO_PLACES - PLACES.get(sold.currency, 2)))
-    amounts = [sold.discount, sold.points_payment]
+    amounts = [sold.discount, *others]
     for line in sold.lines:
-        amounts += (line.subtotal, line.discount, line.tax)
+        amounts += (line.subtotal, line.discount)
     while any(amount % unit for amount in amounts):
         unit //= 10
     return unit

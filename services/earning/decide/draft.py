@@ -103,6 +103,11 @@ class Draft:
         return Decision(self.standing, self.keys, self.lots, self.events, outcome)
 
 
+def public(key: BusinessKey) -> Key:
+    """A business key as events name it."""
+    return Key(key.source, key.kind, key.id)
+
+
 def told(lot: Lot, change: int) -> LotChange:
     """A lot as its events tell it."""
     return LotChange(

@@ -22,7 +22,7 @@ OrderFact = Order | OrderCancelled | OrderFulfilled | OrderRefunded
 
 
 class Known(NamedTuple):
-    """What all changes of an order say: its status, and the time of its earliest payment."""
+    """What all changes of an order say: its status, and the time of its earliest payment, or else fulfilment."""
 
     status: str
     paid_at: datetime | None
@@ -64,17 +64,17 @@ def _change(fact: Fact, data: Order | OrderCancelled | OrderFulfilled, seen: int
 
 
 def _take_content(book: OrderBook, change: Change, data: Order) -> None:
-    """Keep the content of the highest change, and the exchange rate of the lowest."""
+    """Keep what was sold from the highest change; what never moves (where, when, the rate) from the lowest."""
     if len(book.changes) == 1:
         with_content = book.changes
     else:
         with_content = [known for known in book.changes if known.rank in (PAID, UPDATED)]
     if change == with_content[-1]:
         book.sold = sold_of(data)
+    if change == with_content[0]:
         book.channel = data.channel
         book.store = data.store
         book.placed_at = data.placed_at
-    if change == with_content[0]:
         book.rate = None if data.exchange_rate is None else Rate(data.currency, micros(data.exchange_rate))
 
 
@@ -100,6 +100,8 @@ def known_of(changes: list[Change]) -> Known:
             paid_at = change.time
         if status != "cancelled" or opens:
             status = change.status
+    if paid_at is None:
+        paid_at = next((change.time for change in changes if change.rank == FULFILLED), None)
     return Known(status, paid_at)
 
 

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 from services.earning.books import OrderBook, Pin
 from services.earning.decide.award import Award
-from services.earning.decide.draft import Draft
+from services.earning.decide.draft import Draft, public
 from services.earning.decide.lots import new_lot
-from services.earning.decide.order_state import OrderFact, known_of
+from services.earning.decide.order_state import Known, OrderFact, known_of
 from services.earning.decide.reversal import take_back
-from services.earning.decide.tiers import Ladder, base_of, ladder_of, qualify, tier_at
+from services.earning.decide.tiers import Ladder, base_of, ladder_of, move_tier, qualify, tier_at
 from services.earning.decide.worth import Worth, worth_of
 from services.earning.program.terms import Program, Versions
 from services.earning.source_events.facts import OrderCancelled, OrderRefunded
@@ -30,18 +30,25 @@ def settle_order(
     saved = KeyRow(key, draft.standing.member, book, row.lots if row is not None else [])
     draft.keys[key] = saved
     known = known_of(book.changes)
-    public = Key(key.source, key.kind, key.id)
-    if book.sold is None or known.paid_at is None:
-        waits = Reason.WAITS_FOR_ORDER if book.sold is None else Reason.WAITS_FOR_PAYMENT
-        draft.say(FactRecorded, key=public, reason=waits)
+    waits = _waits(book, known)
+    if waits is not None:
+        draft.say(FactRecorded, key=public(key), reason=waits)
         return
-    program = _pin(draft, versions, book, known.paid_at)
+    program = _pin(draft, versions, book, known.paid_at or draft.occurred_at)
     worth = worth_of(program, book, known.status)
-    _count(draft, book, counts=worth.counts)
-    changes = _move_points(draft, saved, book, worth, public, data, program)
-    ladder = ladder_of(versions.at(draft.standing.clock)) or ladder_of(program)
-    if ladder is not None and changes:
-        qualify(draft, ladder, changes, public)
+    draft.standing.orders_open += worth.counts - book.counts
+    book.counts = worth.counts
+    present = versions.at(draft.standing.clock)
+    _move_points(draft, saved, book, worth, data, program, present)
+
+
+def _waits(book: OrderBook, known: Known) -> Reason | None:
+    """Why an order can't be decided yet: who and when are pinned once it is known, and paid or fulfilled."""
+    if book.sold is None:
+        return Reason.WAITS_FOR_ORDER
+    if book.pin is None and known.status not in {"paid", "fulfilled"}:
+        return Reason.NOTHING_CHANGED if known.status == "cancelled" else Reason.WAITS_FOR_PAYMENT
+    return None
 
 
 def _pin(draft: Draft, versions: Versions, book: OrderBook, paid_at: datetime) -> Program | None:
@@ -61,28 +68,27 @@ def _pin(draft: Draft, versions: Versions, book: OrderBook, paid_at: datetime) -
     return program
 
 
-def _count(draft: Draft, book: OrderBook, *, counts: bool) -> None:
-    """Count the order among those with anything left, or no longer."""
-    draft.standing.orders_open += counts - book.counts
-    book.counts = counts
-
-
 def _move_points(
-    draft: Draft, row: KeyRow, book: OrderBook, worth: Worth, key: Key, data: OrderFact, program: Program | None
-) -> dict[str, int]:
+    draft: Draft,
+    row: KeyRow,
+    book: OrderBook,
+    worth: Worth,
+    data: OrderFact,
+    program: Program | None,
+    present: Program | None,
+) -> None:
     """Say the difference between what the order has and what it is worth; the book has it then.
 
-    What that changes in the sums of tier windows is given back: window → change.
+    `program` is the version pinned, `present` the one in force at the standing's clock, whose tiers count.
     """
     before = book.points
     difference = _difference(book, worth.award)
     book.lines = {line_id: share for line_id, share in worth.award.lines.items() if share}
     book.rules = {share.rule: share.points for share in worth.award.rules if share.points}
-    ladder = ladder_of(program)
-    changes = _requalified(book, worth, ladder)
-    own: dict[str, Any] = {"rules": difference.rules, "lines": difference.lines}
-    if ladder is not None and changes:
-        own["qualifying"] = ladder.text(sum(changes.values()))
+    ladder = ladder_of(present) or ladder_of(program)
+    qualified = qualify(draft.standing, ladder, _requalified(book, worth, ladder_of(program)))
+    own: dict[str, Any] = {"rules": difference.rules, "lines": difference.lines, **qualified.told}
+    key = public(row.key)
     version = program.version if program is not None else 0
     if difference.points > 0:
         lot, postings = new_lot(draft, row, difference.points)
@@ -94,7 +100,8 @@ def _move_points(
     else:
         reason = worth.reason if not before else Reason.NOTHING_CHANGED
         draft.say(FactRecorded, key=key, version=version, reason=reason, **own)
-    return changes
+    if ladder is not None and qualified.changes:
+        move_tier(draft, ladder, qualified, key)
 
 
 class _Difference(NamedTuple):

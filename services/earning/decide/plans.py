@@ -82,7 +82,7 @@ class Plan:
         if program.stacking == "first":
             rated.sort(key=lambda rule: -rule.priority)
         if program.stacking == "best":
-            rated.sort(key=lambda rule: -(rule.rate or Fraction(0)))
+            rated.sort(key=lambda rule: (-(rule.rate or Fraction(0)), -rule.priority))
         self.every = Applying(
             tuple(map(self._rule, rated)),
             tuple(self._rule(rule) for rule in program.rules if rule.points is not None),

@@ -18,48 +18,64 @@ def shares_left(lines: Lines, refunds: Iterable[RefundKnown], *, tax_included: b
     Line amounts take their share of the line's value; what a refund names beyond its lines and shipping, in cash, is
     spread over what is left of everything.
     """
-    place = {line.line_id: i for i, line in enumerate(lines.sold)}
-    taken: list[Share] = [0] * len(lines.sold)
-    quantities = [0] * len(lines.sold)
+    taking = _Taking(lines, tax_included=tax_included)
     beyond: Amount = 0
     for refund in refunds:
-        named = _named_shares(lines, place, refund, quantities)
-        for i, share in named.items():
-            taken[i] += share
+        named = sum([taking.line(line) for line in refund.lines]) + taking.shipping(refund.shipping)
         if refund.amount is not None:
-            cash = sum(min(1, share) * lines.cashes[i] for i, share in named.items())
-            unknown = [line for line in refund.lines if line.line_id not in place]
-            cash += sum(_cash_of_unknown(line, tax_included=tax_included) for line in unknown)
-            beyond += max(0, refund.amount - cash)
-    for i, line in enumerate(lines.sold):
-        if not lines.values[i] and line.quantity and quantities[i] >= line.quantity:
-            taken[i] = 1
-    left = [1 - min(1, share) for share in taken]
+            beyond += max(0, refund.amount - named)
+    left = taking.left()
     cash_left = sum(share * cash for share, cash in zip(left, lines.cashes, strict=True))
     return _without_lines(left, beyond, cash_left)
 
 
-def _named_shares(
-    lines: Lines, place: dict[str, int], refund: RefundKnown, quantities: list[int]
-) -> dict[int, Share]:
-    """What a refund takes by name: place of a line → share of its value; counts quantities that came back."""
-    named: dict[int, Share] = {}
-    for line in refund.lines:
-        i = place.get(line.line_id)
+class _Taking:
+    """What refunds take by name, summed up; each taking says the cash it names.
+
+    That cash is not cut to the line's own: what a refund names too much never takes from another line.
+    """
+
+    def __init__(self, lines: Lines, *, tax_included: bool) -> None:
+        self._lines = lines
+        self._tax_included = tax_included
+        self._places = {line.line_id: i for i, line in enumerate(lines.sold)}
+        self._taken: list[Share] = [0] * len(lines.sold)
+        self._quantities = [0] * len(lines.sold)
+
+    def line(self, refunded: RefundedLine) -> Amount:
+        """Take what came back for a line.
+
+        One that the order lacks takes nothing, and its cash stays out of the rest.
+        """
+        cash = refunded.amount if self._tax_included else refunded.amount + refunded.tax
+        i = self._places.get(refunded.line_id)
         if i is None:
-            continue
-        quantities[i] += lines.sold[i].quantity if line.quantity is None else line.quantity
-        if lines.values[i]:
-            named[i] = named.get(i, 0) + Fraction(line.amount, lines.values[i])
-    shipping = place.get(SHIPPING)
-    if refund.shipping and shipping is not None and lines.values[shipping]:
-        named[shipping] = Fraction(refund.shipping, lines.values[shipping])
-    return named
+            return cash
+        self._quantities[i] += refunded.quantity or 0
+        value = self._lines.values[i]
+        if not value:
+            self._taken[i] += 1 if refunded.amount else 0
+            return cash
+        return self._take(i, refunded.amount)
 
+    def shipping(self, amount: int) -> Amount:
+        """Take what came back for shipping."""
+        i = self._places.get(SHIPPING)
+        if not amount or i is None or not self._lines.values[i]:
+            return amount
+        return self._take(i, amount)
 
-def _cash_of_unknown(line: RefundedLine, *, tax_included: bool) -> int:
-    """The cash a refund names for a line that the order lacks: it takes nothing, and stays out of the rest."""
-    return line.amount if tax_included else line.amount + line.tax
+    def _take(self, place: int, amount: int) -> Amount:
+        share = Fraction(amount, self._lines.values[place])
+        self._taken[place] += share
+        return share * self._lines.cashes[place]
+
+    def left(self) -> list[Share]:
+        """What is left of each line. One of no value is gone when its quantity came back."""
+        for i, line in enumerate(self._lines.sold):
+            if not self._lines.values[i] and line.quantity and self._quantities[i] >= line.quantity:
+                self._taken[i] = 1
+        return [1 - min(1, share) for share in self._taken]
 
 
 def _without_lines(left: list[Share], beyond: Amount, cash_left: Amount) -> list[Share]:

@@ -143,24 +143,45 @@ def _horizon(clock: datetime) -> datetime:
     return datetime.combine(add_months(clock.date(), -HISTORY_MONTHS), clock.timetz())
 
 
-def qualify(draft: Draft, ladder: Ladder, changes: dict[str, int], key: Key | None) -> None:
-    """Add to windows' sums what an award changed (window → change), and rise or fall by it.
+class Qualified(NamedTuple):
+    """Sums of windows that a fact changed: what they were, by how much, and how the fact's event tells it."""
+
+    before: dict[str, int]
+    changes: dict[str, int]
+    told: dict[str, Any]
+
+
+_UNMOVED = Qualified({}, {}, {})
+
+
+def qualify(standing: Standing, ladder: Ladder | None, changes: dict[str, int]) -> Qualified:
+    """Add to windows' sums what an award changed (window → change)."""
+    if ladder is None or not changes:
+        return _UNMOVED
+    before = standing.qualifying
+    standing.qualifying = _summed(ladder.window(standing.clock).oldest, before, changes)
+    told = progress(standing, ladder)
+    told["qualifies"] = ladder.text(sum(changes.values()))
+    return Qualified(before, changes, told)
+
+
+def move_tier(draft: Draft, ladder: Ladder, qualified: Qualified, key: Key | None) -> None:
+    """Rise or fall by sums that changed.
 
     A closed window can lift at once, and one that a refund takes below the threshold of the tier held lowers at once,
     once its grace is over; a window that is still open lowers at its end. A lifetime never ends, so it lowers at once.
     """
     standing = draft.standing
     current = ladder.window(standing.clock)
-    before = standing.qualifying
-    standing.qualifying = _summed(current.oldest, before, changes)
-    qualified = _qualified(standing, ladder, current)
-    if ladder.rank(qualified) > ladder.rank(standing.tier or ladder.tiers.base):
-        _move(draft, ladder, qualified, "qualified", key)
-    elif ladder.rank(qualified) < ladder.rank(standing.tier):
+    reached = _reached(standing, ladder, current)
+    if ladder.rank(reached) > ladder.rank(standing.tier or ladder.tiers.base):
+        _move(draft, ladder, reached, "qualified", key)
+    elif ladder.rank(reached) < ladder.rank(standing.tier):
         held = ladder.threshold(standing.tier)
-        fallen = (w for w in changes if before.get(w, 0) >= held > standing.qualifying.get(w, 0))
+        sums = standing.qualifying
+        fallen = (w for w in qualified.changes if qualified.before.get(w, 0) >= held > sums.get(w, 0))
         if any(ladder.lifetime or _is_over(ladder, standing, window, current.key) for window in fallen):
-            _move(draft, ladder, qualified, "reversed", key)
+            _move(draft, ladder, reached, "reversed", key)
     _hold(draft, ladder, key)
 
 
@@ -173,7 +194,7 @@ def _summed(oldest: str, sums: dict[str, int], changes: dict[str, int]) -> dict[
     return after
 
 
-def _qualified(standing: Standing, ladder: Ladder, current: Window) -> str:
+def _reached(standing: Standing, ladder: Ladder, current: Window) -> str:
     sums = standing.qualifying
     return ladder.reached(max(sums.get(current.key, 0), sums.get(current.before, 0)))
 
@@ -230,12 +251,17 @@ def _hold(draft: Draft, ladder: Ladder, key: Key | None) -> None:
 
 
 def progress(standing: Standing, ladder: Ladder) -> dict[str, Any]:
-    """How far the member is: the sum of the current window, and what is missing to the next tier."""
+    """How far the member is: the sum of the current window, what is missing to the next tier and to keep this one."""
     total = standing.qualifying.get(ladder.window(standing.clock).key, 0)
-    above = ladder.rank(standing.tier or ladder.tiers.base) + 1
+    tier = standing.tier or ladder.tiers.base
     levels = ladder.tiers.levels
-    missing = max(0, levels[above].threshold - total) if above < len(levels) else None
-    return {"qualifying": ladder.text(total), "to_next": "" if missing is None else ladder.text(missing)}
+    above = ladder.rank(tier) + 1
+    told = {"qualifying": ladder.text(total)}
+    if above < len(levels):
+        told["to_next"] = ladder.text(max(0, levels[above].threshold - total))
+    if not ladder.lifetime and ladder.above_base(tier):
+        told["to_keep"] = ladder.text(max(0, ladder.threshold(tier) - total))
+    return told
 
 
 def _until(standing: Standing, ladder: Ladder) -> datetime | None:
@@ -262,25 +288,24 @@ def tier_due(standing: Standing, ladder: Ladder | None) -> datetime | None:
 def evaluate(draft: Draft, ladder: Ladder) -> None:
     """At a window's end (and grace): keep the tier that is still qualified for, or fall."""
     standing = draft.standing
-    qualified = _qualified(standing, ladder, ladder.window(standing.clock))
+    reached = _reached(standing, ladder, ladder.window(standing.clock))
     place = ladder.rank(standing.tier)
-    if ladder.rank(qualified) >= place:
+    if ladder.rank(reached) >= place:
         _hold(draft, ladder, None)
         return
-    one_below = ladder.tiers.levels[place - 1].id if ladder.tiers.fall == "one_level" and place else qualified
+    one_below = ladder.tiers.levels[place - 1].id if ladder.tiers.fall == "one_level" and place else reached
     _move(draft, ladder, one_below, "window_ended", None)
 
 
 def lift(draft: Draft, ladder: Ladder) -> None:
     """When a version takes force: rise to what its ladder says; it lowers only when the tier held ends."""
     standing = draft.standing
-    qualified = _qualified(standing, ladder, ladder.window(standing.clock))
-    if ladder.rank(qualified) > max(0, ladder.rank(standing.tier or ladder.tiers.base)):
-        _move(draft, ladder, qualified, "program_changed", None)
+    reached = _reached(standing, ladder, ladder.window(standing.clock))
+    if ladder.rank(reached) > max(0, ladder.rank(standing.tier or ladder.tiers.base)):
+        _move(draft, ladder, reached, "program_changed", None)
 
 
 def base_of(versions: Versions, instant: datetime) -> str:
     """The tier that everybody starts at; empty where there are none."""
     program = versions.at(instant)
     return program.tiers.base if program is not None and program.tiers is not None else ""
-

@@ -43,7 +43,7 @@ def worth_of(program: Program | None, book: OrderBook, status: str) -> Worth:
     basis = program.basis if program is not None else Basis()
     lines = lines_of(sold, basis)
     left = _left(book, basis, lines)
-    counts = left is None or any(share for line, share in zip(lines.sold, left, strict=True) if line.line_id)
+    counts = any(line.line_id and (left is None or left[i]) for i, line in enumerate(lines.sold))
     if program is None:
         return _worthless(Reason.NOT_IN_FORCE, counts=counts)
     if program.gate == "fulfilled" and status != "fulfilled":
