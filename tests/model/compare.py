@@ -1,0 +1,82 @@
+"""Where the naive model and the core differ, in words, with the rule to look at."""
+
+from __future__ import annotations
+
+from services.earning.books import OrderBook
+from tests.model.account import COUNTERS
+from tests.model.core import Core
+from tests.model.naive import Naive
+
+Differences = list[str]
+
+
+def differences(model: Naive, core: Core) -> Differences:
+    """Everything that isn't the same, over all members."""
+    found: Differences = []
+    if set(model.members) != set(core.standings):
+        found.append(f"members: model {sorted(model.members)}, core {sorted(core.standings)}")
+    for name in sorted(set(model.members) & set(core.standings)):
+        found += _balances(model, core, name) + _orders(model, core, name)
+        found += _lots(model, core, name) + _tier(model, core, name)
+    return found
+
+
+def _differ(what: str, model: object, core: object) -> Differences:
+    return [] if model == core else [f"{what}: model {model}, core {core}"]
+
+
+def _balances(model: Naive, core: Core, name: str) -> Differences:
+    account, standing = model.members[name].account, core.standing(name)
+    assert standing is not None
+    balances = standing.balances
+    found = _differ(f"{name} clock (architecture 12)", model.members[name].clock, standing.clock)
+    for part in ("available", "pending", "deficit"):
+        found += _differ(f"{name} {part} (rules 12, 15, 58)", getattr(account, part), getattr(balances, part))
+    for counter in COUNTERS:
+        found += _differ(f"{name} {counter} (rule 31)", account.counters[counter], getattr(balances, counter))
+    return found
+
+
+def _orders(model: Naive, core: Core, name: str) -> Differences:
+    found: Differences = []
+    for (source, kind, order_id), order in model.members[name].orders.items():
+        book = core.book(source, kind, order_id)
+        if not isinstance(book, OrderBook):
+            found.append(f"{name} {order_id}: the core has no such order")
+            continue
+        rules = {rule: points for rule, points in order.award.rules.items() if points}
+        found += _differ(
+            f"{name} {order_id} award by rule (rules 2-11)", rules, {r: p for r, p in book.rules.items() if p}
+        )
+        by_line = {line: points for line, points in order.award.lines.items() if points}
+        found += _differ(
+            f"{name} {order_id} award by line (rules 4, 45)", by_line, {line: p for line, p in book.lines.items() if p}
+        )
+        found += _differ(f"{name} {order_id} has something left (rule 50)", order.left, book.counts)
+    return found
+
+
+def _lots(model: Naive, core: Core, name: str) -> Differences:
+    expected = [
+        (lot.number, lot.key[2], lot.points, lot.remaining, lot.earned_at, lot.expires_at, lot.pending)
+        for lot in model.members[name].account.lots
+        if lot.remaining
+    ]
+    actual = [
+        (lot.lot, lot.key.id, lot.points, lot.remaining, lot.earned_at, lot.expires_at, lot.available_at is None)
+        for lot in core.lots_of(name)
+        if lot.remaining
+    ]
+    return _differ(f"{name} lots (rules 12, 13, 17, 18)", expected, actual)
+
+
+def _tier(model: Naive, core: Core, name: str) -> Differences:
+    standing = core.standing(name)
+    assert standing is not None
+    tier, until = model.tier_of(name)
+    found = _differ(f"{name} tier (rule 23)", tier, standing.tier or tier)
+    found += _differ(f"{name} tier valid until (rules 23, 62)", until, standing.tier_until)
+    totals = {window: total for window, total in model.members[name].totals().items() if total}
+    kept = {window: total for window, total in standing.qualifying.items() if total}
+    counting = {window: total for window, total in totals.items() if window in kept or window in model.counting(name)}
+    return found + _differ(f"{name} qualifying (rules 22, 23)", counting, kept)

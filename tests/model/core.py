@@ -1,0 +1,120 @@
+"""The real core with its rows in memory: a shell that loads as little as it may, as the service does.
+
+Everything saved goes through bytes and back, and what is given to the core must come out of it unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+
+from services.earning.books import Book
+from services.earning.decide import Decision, advance, decide, needs
+from services.earning.program.terms import Versions
+from services.earning.source_events.facts import Fact
+from services.earning.standing import BusinessKey, KeyRow, Lot, Rows, RowsMissingError, SpendingOrder, Standing
+from shared.errors import PermanentError
+from shared.point_events import EventData
+
+LOADS_MAX = 50
+
+
+def spending_order(lot: Lot) -> SpendingOrder:
+    """A lot's place in the order of consumption, with the never-expiring ones comparable."""
+    return SpendingOrder(lot.expires_at is None, lot.expires_at, lot.earned_at, lot.lot)
+
+
+def _turn(lot: Lot) -> tuple[bool, float, datetime, int]:
+    return (lot.expires_at is None, lot.expires_at.timestamp() if lot.expires_at else 0.0, lot.earned_at, lot.lot)
+
+
+@dataclass
+class Core:
+    """All members of one program, as the services' tables would hold them."""
+
+    versions: Versions
+    standings: dict[str, bytes] = field(default_factory=dict)
+    rows: dict[BusinessKey, bytes] = field(default_factory=dict)
+    lots: dict[str, dict[int, bytes]] = field(default_factory=dict)
+    events: list[EventData] = field(default_factory=list)
+    latest: list[EventData] = field(default_factory=list)
+
+    def standing(self, member: str) -> Standing | None:
+        """What is saved of a member."""
+        saved = self.standings.get(member)
+        return None if saved is None else msgspec.msgpack.decode(saved, type=Standing)
+
+    def row(self, key: BusinessKey) -> KeyRow | None:
+        """The row of a business key."""
+        saved = self.rows.get(key)
+        return None if saved is None else msgspec.msgpack.decode(saved, type=KeyRow)
+
+    def lots_of(self, member: str) -> list[Lot]:
+        """All lots of a member, by number."""
+        saved = self.lots.get(member, {})
+        return [msgspec.msgpack.decode(saved[number], type=Lot) for number in sorted(saved)]
+
+    def book(self, source: str, kind: str, name: str) -> Book | None:
+        """The book of a business key."""
+        row = self.row(BusinessKey(self.versions.all[0].name, source, kind, name))
+        return None if row is None else row.book
+
+    def take(self, fact: Fact) -> str:
+        """Decide a fact and save; returns its outcome, or the reason of its dead letter."""
+        self.latest = []
+        standing = self.standing(fact.member)
+        decided_at = fact.received_at if standing is None else max(standing.decided_at, fact.received_at)
+        keys = {key: row for key in needs(fact).keys if (row := self.row(key)) is not None}
+        try:
+            decision = self._until_loaded(
+                fact.member, keys, lambda rows: decide(self.versions, standing, rows, fact, decided_at)
+            )
+        except PermanentError as error:
+            return str(error.reason)
+        if decision.outcome != "duplicate":
+            self._save(fact.member, decision)
+        return str(decision.outcome)
+
+    def advance(self, member: str, until: datetime) -> None:
+        """Bring a member's time forward."""
+        self.latest = []
+        standing = self.standing(member)
+        if standing is None or until <= standing.clock:
+            return
+        self._save(member, self._until_loaded(member, {}, lambda rows: advance(self.versions, standing, rows, until)))
+
+    def _until_loaded(self, member: str, keys: dict[BusinessKey, KeyRow], work: Callable[[Rows], Decision]) -> Decision:
+        named = {number for row in keys.values() if row.member == member for number in row.lots}
+        every = {lot.lot: lot for lot in self.lots_of(member)}
+        spendable = sorted((lot for lot in every.values() if lot.available_at and lot.remaining), key=_turn)
+        taken: list[Lot] = []
+        for _ in range(LOADS_MAX):
+            lots = {number: every[number] for number in named} | {lot.lot: lot for lot in taken}
+            rows = Rows(keys, lots, spending_order(taken[-1]) if taken else None, len(taken) == len(spendable))
+            before = msgspec.msgpack.encode((list(keys.values()), list(lots.values())))
+            try:
+                decision = work(rows)
+            except RowsMissingError as error:
+                assert not rows.all_lots, "asked for more than there is"
+                missing = error.points
+                while len(taken) < len(spendable):
+                    taken.append(spendable[len(taken)])
+                    missing -= taken[-1].remaining
+                    if missing <= 0:
+                        break
+                continue
+            assert msgspec.msgpack.encode((list(keys.values()), list(lots.values()))) == before, "an input was changed"
+            return decision
+        raise AssertionError("the core asks for rows again and again")
+
+    def _save(self, member: str, decision: Decision) -> None:
+        self.standings[member] = msgspec.msgpack.encode(decision.standing)
+        for key, row in decision.keys.items():
+            self.rows[key] = msgspec.msgpack.encode(row)
+        for number, lot in decision.lots.items():
+            self.lots.setdefault(member, {})[number] = msgspec.msgpack.encode(lot)
+        self.latest = decision.events
+        self.events += decision.events
