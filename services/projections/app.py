@@ -73,8 +73,8 @@ class App:
         """Fold until we are to stop.
 
         Raises:
-            ConfigurationError: the schema isn't this code's, or the topic has another number of partitions than the read
-            models were made from.
+            ConfigurationError: the schema isn't this code's, or the topic has another number of partitions than the
+                read models were made from.
         """
         try:
             if await self._start(stopping):

@@ -25,6 +25,7 @@ from shared.postgres import TRANSIENT_ERRORS, connect
 
 FETCH_WAIT_MS = 200
 ROLE = "projector"
+_TRY_AGAIN: tuple[type[BaseException], ...] = (store.GenerationChangedError, *TRANSIENT_ERRORS)
 
 log = structlog.get_logger(__name__)
 
@@ -98,7 +99,7 @@ class Lane:
         try:
             session = await self._open()
             fences = await store.read_fences(session, self._generation)
-        except (store.GenerationChangedError, *TRANSIENT_ERRORS) as error:
+        except _TRY_AGAIN as error:
             await self._wait_for_postgres(error, backoff)
             return
         self._there("postgres", backoff)

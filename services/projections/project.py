@@ -13,6 +13,9 @@ from services.projections.fold import HistoryRow, MemberRow, fold_member, histor
 from services.projections.positions import Fence, Followed, Received, follow
 from shared.telemetry import RoomClock
 
+Members = dict[tuple[str, str], MemberRow]
+"""(program, member) → their row."""
+
 
 class Projected(msgspec.Struct):
     """What a committed batch did, per partition."""
@@ -40,9 +43,10 @@ async def project(
         followed = follow_all(fences, batch)
         applied = [record for each in followed for record in each.applied]
         with clock.measure("fold", len(applied)):
-            history, members = fold_all(applied)
+            members: Members = {}
+            history = fold_all(applied, members)
         with clock.measure("store", len(applied)):
-            await _write(session, generation, history, members, followed)
+            await _write(session, generation, history, members.values(), followed)
             await dead_letters.add(session, [letter for decoded in batch for letter in decoded.foreign])
     return Projected({each.fence.partition: each for each in followed})
 
@@ -52,10 +56,9 @@ def follow_all(fences: dict[int, Fence], batch: Iterable[Decoded]) -> list[Follo
     return [follow(fences[decoded.partition], decoded.records) for decoded in batch]
 
 
-def fold_all(applied: Iterable[Received]) -> tuple[list[HistoryRow], Iterable[MemberRow]]:
-    """The rows of events that follow each other: one of history for each, and the latest of each member."""
+def fold_all(applied: Iterable[Received], members: Members) -> list[HistoryRow]:
+    """Fold events that follow each other: gives their rows of history, and brings `members` up to the last."""
     history: list[HistoryRow] = []
-    members: dict[tuple[str, str], MemberRow] = {}
     for record in applied:
         event = record.event
         if event is None:  # `follow` stops before such a record
@@ -63,7 +66,7 @@ def fold_all(applied: Iterable[Received]) -> tuple[list[HistoryRow], Iterable[Me
         history.append(history_row(event, record.hash))
         key = (event.data.program, event.data.member)
         members[key] = fold_member(members.get(key), event)
-    return history, members.values()
+    return history
 
 
 async def _write(

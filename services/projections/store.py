@@ -21,10 +21,15 @@ class GenerationChangedError(Exception):
     """A rebuild has put newer tables in place: read which, and go on with them."""
 
 
+def generational(text: str, generation: int) -> str:
+    """A statement's text, for the tables of a generation."""
+    return text.replace("{generation}", str(generation))
+
+
 @cache
 def statement(name: str, generation: int) -> str:
     """A statement of `store.sql`, for the tables of a generation."""
-    return _QUERIES[name].replace("{generation}", str(generation))
+    return generational(_QUERIES[name], generation)
 
 
 async def current_generation(session: asyncpg.Connection) -> int:

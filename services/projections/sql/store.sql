@@ -14,6 +14,11 @@ INSERT INTO projection.positions_{generation} (partition)
 SELECT partition FROM generate_series(0, $1::int - 1) AS partition
 ON CONFLICT DO NOTHING;
 
+-- The new tables of a rebuild have no key yet, which ON CONFLICT would need.
+-- name: fill_positions
+INSERT INTO projection.positions_{generation} (partition)
+SELECT partition FROM generate_series(0, $1::int - 1) AS partition;
+
 -- name: read_positions
 SELECT partition, position, hash, next_offset FROM projection.positions_{generation} ORDER BY partition;
 

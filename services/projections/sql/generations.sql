@@ -1,0 +1,43 @@
+-- Statements of a rebuild. {generation} is the suffix of the tables meant.
+
+-- name: lock_rebuild
+SELECT pg_try_advisory_lock(7411010);
+
+-- name: generations
+SELECT substring(c.relname FROM '^positions_(\d+)$')::int AS generation
+FROM pg_class AS c
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = 'projection' AND c.relkind = 'r' AND c.relname ~ '^positions_\d+$'
+ORDER BY 1;
+
+-- name: create_tables
+SELECT projection.create_tables($1);
+
+-- name: add_keys
+SELECT projection.add_keys($1);
+
+-- name: analyze
+ANALYZE projection.members_{generation}, projection.history_{generation}, projection.positions_{generation};
+
+-- name: drop_tables
+SELECT projection.drop_tables($1);
+
+-- name: show
+SELECT projection.show($1);
+
+-- name: set_current
+UPDATE projection.generation SET current = $1;
+
+-- name: retire
+UPDATE projection.positions_{generation} SET successor = $1;
+
+-- name: wait_briefly
+SET LOCAL lock_timeout = '50ms';
+
+-- Who reads the views and so holds up a swap.
+-- name: readers
+SELECT DISTINCT a.pid, a.usename, coalesce(a.application_name, '') AS application_name
+FROM pg_locks AS l
+JOIN pg_stat_activity AS a USING (pid)
+WHERE l.relation = ANY (ARRAY['loyalty.balances', 'loyalty.tiers', 'loyalty.history']::regclass[])
+    AND l.granted AND a.pid <> pg_backend_pid();
