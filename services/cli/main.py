@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from services.cli import program, publish, status, topics, try_, up, verify
+from services.cli import explain, members, program, publish, status, topics, try_, up, verify
 from services.cli.console import Exit, report
 from shared.errors import ConfigurationError, TallystickError, TransientError
 
@@ -50,6 +50,9 @@ app.command("status")(status.status)
 app.add_typer(topics.app, name="topics")
 app.add_typer(program.app, name="program")
 app.command("publish")(publish.publish)
+app.command("balance")(members.balance)
+app.command("history")(members.history)
+app.command("explain")(explain.explain)
 app.command("try")(try_.try_program)
 app.command("verify")(verify.verify)
 
