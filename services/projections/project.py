@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import asyncpg
 import msgspec
 
-from services.projections import dead_letters, store
+from services.projections import dead_letters, failpoints, store
 from services.projections.decode import Decoded
 from services.projections.fold import HistoryRow, MemberRow, fold_member, history_row
 from services.projections.positions import Fence, Followed, Received, follow
@@ -48,6 +48,8 @@ async def project(
         with clock.measure("store", len(applied)):
             await _write(session, generation, history, members.values(), followed)
             await dead_letters.add(session, [letter for decoded in batch for letter in decoded.foreign])
+            failpoints.reached(failpoints.Place.BEFORE_COMMIT)
+    failpoints.reached(failpoints.Place.AFTER_COMMIT)
     return Projected({each.fence.partition: each for each in followed})
 
 

@@ -1,0 +1,32 @@
+"""Failpoints: places where a test makes this process die, as a power cut would, between two statements.
+
+`PROJECTIONS_FAILPOINT=before_commit:3` kills the process (SIGKILL: nothing is cleaned up) when it comes to that place
+for the third time. No deployment sets it; without it a place costs one comparison. Nothing outside can hit such a moment.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+from enum import StrEnum
+
+VARIABLE = "PROJECTIONS_FAILPOINT"
+
+
+class Place(StrEnum):
+    """Where a crash tells most: rows written and not committed, or committed and not yet known to us."""
+
+    BEFORE_COMMIT = "before_commit"
+    AFTER_COMMIT = "after_commit"
+
+
+_name, _, _times = os.environ.get(VARIABLE, "").partition(":")
+_place = Place(_name) if _name else None
+_visits = itertools.count(1)
+
+
+def reached(place: Place) -> None:
+    """Die here, if this is the place and the time."""
+    if place == _place and next(_visits) == int(_times or 1):
+        os.kill(os.getpid(), signal.SIGKILL)
