@@ -10,13 +10,15 @@ from typing import Annotated
 import typer
 from rich.markdown import Markdown
 
+from deploy.topics import partitions_of
 from services.cli.console import Exit, err, out, print_json, print_table
-from services.cli.servers import Bootstrap, Dsn, Json, bootstrap_or_local, dsn_or_local, kafka_producer, postgres
+from services.cli.servers import Bootstrap, Dsn, Json, bootstrap_or_local, dsn_or_local, kafka, kafka_producer, postgres
 from services.earning.program import registry
 from services.earning.program.check import check as check_document
 from services.earning.program.describe import describe
 from services.earning.program.document import Document
 from services.earning.program.problems import ProgramInvalidError
+from shared.errors import ConfigurationError
 from shared.topics import Topics
 
 app = typer.Typer(no_args_is_help=True, help="Programs: check, publish, list, show.")
@@ -91,6 +93,10 @@ def publish(file: File, *, dsn: Dsn = "", bootstrap_servers: Bootstrap = "", as_
 
 async def _publish(document: Document, dsn: str, bootstrap_servers: str) -> registry.Publication:
     topic = Topics().programs
+    with kafka(bootstrap_servers):
+        there = await partitions_of(bootstrap_servers, [topic])
+    if topic not in there:
+        raise ConfigurationError(f"There is no topic {topic}.", cure="Run `tallystick topics create` first.")
     async with kafka_producer(bootstrap_servers) as producer, postgres(dsn, role="earning") as connection:
         publication = await registry.publish(connection, document)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -110,7 +110,8 @@ async def publish(connection: asyncpg.Connection, document: Document) -> Publica
 
 def _next(document: Document, newest: Published | None, published_at: datetime) -> Published:
     text = document.canonical()
-    earliest = document.effective_from if newest is None else max(document.effective_from, published_at + NOTICE)
+    effective = document.effective_from.astimezone(UTC)
+    earliest = effective if newest is None else max(effective, published_at + NOTICE)
     return Published(
         program=document.program,
         version=1 if newest is None else newest.version + 1,

@@ -1,4 +1,4 @@
-"""The terms of a program as values: what `decide` reads. Made from the document by `services.earning.program.compile`."""
+"""The terms of a program as values: what `decide` reads, made from the document by `program.compile`."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Conditions(msgspec.Struct, frozen=True):
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """Points for an order: `rate` per unit of basis, or `points` fixed. `minimum_micros` is of the whole order's basis."""
+    """Points for an order: `rate` per unit of basis, or `points` fixed; `minimum_micros` is of the whole basis."""
 
     id: str
     rate: Fraction | None = None
@@ -84,7 +84,10 @@ class TierLevel(msgspec.Struct, frozen=True):
 
 
 class Tiers(msgspec.Struct, frozen=True):
-    """The ladder: `measure` is points_earned or spend, `window` lifetime or calendar_year; levels ascend from `base`."""
+    """The ladder: `measure` points_earned or spend, `window` lifetime or calendar_year; levels ascend from `base`.
+
+    The base stands in `levels` too, first, with threshold 0.
+    """
 
     base: str
     levels: tuple[TierLevel, ...]
