@@ -9,7 +9,7 @@ from typing import Any
 from deploy.reference.schemas import Schema, fact_schema, point_event_schema
 from deploy.reference.tables import field_table, parts_of
 from services.cli.routing import topic_of
-from services.earning.source_events import facts
+from services.earning.source_events import kinds
 from services.earning.source_events.facts import FACT_TYPES
 from services.earning.source_events.limits import DEPTH_MAX, SIZE_MAX_BYTES
 from shared.codec import CLASSES
@@ -34,7 +34,7 @@ Unknown fields are ignored and not kept. Of a field that is there twice the last
 - **money** is decimal text, never a JSON number: 1 to 12 digits, then at most 6 decimal places; never negative.
 - **time** is RFC 3339 with an offset, from the years 1970 to 2199; it is kept in UTC.
 - A record has at most {SIZE_MAX_BYTES:,} bytes and {DEPTH_MAX} levels of nesting, no NUL and no half surrogate pairs;
-  an id has 1 to {facts.ID_LENGTH_MAX} characters; an order has at most {facts.LINES_MAX:,} lines.
+  an id has 1 to {kinds.ID_LENGTH_MAX} characters; an order has at most {kinds.LINES_MAX:,} lines.
 
 What breaks these rules becomes a dead letter with a [reason code](reason-codes.md) and the field's path.
 

@@ -11,6 +11,17 @@ from typing import Any
 
 from msgspec.structs import force_setattr
 
+from services.earning.source_events.commands import (
+    BalanceImport,
+    ImportRevert,
+    MemberClosed,
+    MemberUpdated,
+    PointsAdjust,
+    PointsReinstate,
+    RedemptionCancelled,
+    RedemptionRequested,
+    TierAssigned,
+)
 from services.earning.source_events.facts import (
     MemberEnrolled,
     Order,
@@ -72,6 +83,26 @@ def check_line_ids(lines: tuple[OrderLine, ...]) -> None:
         raise PermanentError(Reason.DUPLICATE_LINE, "two lines share a line_id")
 
 
+def check_given(value: object) -> None:
+    """Refuse an adjustment of 0 points, or one without a reason.
+
+    Raises:
+        PermanentError: `invalid_fact`.
+    """
+    if not value:
+        raise PermanentError(Reason.INVALID_FACT, "it must say how many points, and why")
+
+
+def check_one_of(reward: str | None, points: int | None) -> None:
+    """Refuse a redemption of a reward and points, or of neither.
+
+    Raises:
+        PermanentError: `invalid_fact`.
+    """
+    if (reward is None) == (points is None):
+        raise PermanentError(Reason.INVALID_FACT, "a redemption names either a reward or points")
+
+
 def _check_order(order: Order) -> None:
     check_currency(order.currency)
     check_line_ids(order.lines)
@@ -110,6 +141,31 @@ def _check_enrolled(member: MemberEnrolled) -> None:
         force_setattr(member, "joined_at", utc(member.joined_at))
 
 
+def _check_redemption(redemption: RedemptionRequested) -> None:
+    check_one_of(redemption.reward, redemption.points)
+
+
+def _check_adjust(adjust: PointsAdjust) -> None:
+    check_given(adjust.points)
+    check_given(adjust.reason)
+    _expiry_in_utc(adjust)
+
+
+def _check_reinstate(reinstate: PointsReinstate) -> None:
+    check_given(reinstate.reason)
+    _expiry_in_utc(reinstate)
+
+
+def _expiry_in_utc(data: PointsAdjust | PointsReinstate | BalanceImport) -> None:
+    if data.expires_at is not None:
+        force_setattr(data, "expires_at", utc(data.expires_at))
+
+
+def _check_tier(assigned: TierAssigned) -> None:
+    if assigned.until is not None:
+        force_setattr(assigned, "until", utc(assigned.until))
+
+
 def _nothing_to_check(_: object) -> None:
     """Its types say all there is to say."""
 
@@ -121,5 +177,14 @@ CHECKS: dict[type, Callable[[Any], None]] = {
     OrderCancelled: _nothing_to_check,
     OrderFulfilled: _nothing_to_check,
     MemberEnrolled: _check_enrolled,
+    MemberUpdated: _nothing_to_check,
+    MemberClosed: _nothing_to_check,
+    RedemptionRequested: _check_redemption,
+    RedemptionCancelled: _nothing_to_check,
+    PointsAdjust: _check_adjust,
+    PointsReinstate: _check_reinstate,
+    BalanceImport: _expiry_in_utc,
+    ImportRevert: _nothing_to_check,
+    TierAssigned: _check_tier,
 }
 """Class of data → its check. Each raises PermanentError."""

@@ -75,7 +75,7 @@ def decode(
 
 
 def encode(fact: Fact) -> bytes:
-    """A fact as a CloudEvent in structured mode, in canonical form: known fields only, defaults left out, time in UTC."""
+    """A fact as a CloudEvent in structured mode, canonical: known fields only, defaults left out, time in UTC."""
     return _encode(
         ENVELOPES[fact.type](
             specversion="1.0",

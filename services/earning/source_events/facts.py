@@ -7,38 +7,24 @@ proves that both accept and refuse the same inputs. Encoding a struct gives the 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from services.earning.source_events.kinds import (
+    LINES_MAX,
+    Id,
+    Ids,
+    Instant,
+    Labels,
+    Money,
+    Quantity,
+    Revision,
+    Status,
+    Tender,
+)
 from shared.point_events import Cause, EventData
-
-ID_LENGTH_MAX = 200
-LINES_MAX = 1_000
-LIST_LENGTH_MAX = 100
-QUANTITY_MAX = 1_000_000_000
-REVISION_MAX = 2**53 - 1
-
-Id = Annotated[str, Meta(min_length=1, max_length=ID_LENGTH_MAX)]
-"""An id or a short label, 1 to 200 characters."""
-
-Ids = Annotated[tuple[Id, ...], Meta(max_length=LIST_LENGTH_MAX)]
-"""At most 100 ids or labels."""
-
-Money = str
-"""Decimal text; `shared.money.micros` proved it readable before a decision sees it."""
-
-Instant = Annotated[datetime, Meta(tz=True)]
-"""A time with an offset; in UTC before a decision sees it."""
-
-Quantity = Annotated[int, Meta(ge=0, le=QUANTITY_MAX)]
-Revision = Annotated[int, Meta(ge=0, le=REVISION_MAX)]
-Labels = Annotated[dict[Id, Annotated[str, Meta(max_length=ID_LENGTH_MAX)]], Meta(max_length=LIST_LENGTH_MAX)]
-"""At most 100 named texts of at most 200 characters."""
-
-Status = Literal["pending", "paid", "fulfilled", "cancelled"]
-Tender = Literal["cash", "store_credit"]
 
 
 class OrderLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -11,8 +11,17 @@ from typing import Any, Literal
 
 from pydantic import Field, create_model
 
+from services.earning.source_events.contract.commands import (
+    BalanceImport,
+    ImportRevert,
+    PointsAdjust,
+    PointsReinstate,
+    RedemptionCancelled,
+    RedemptionRequested,
+    TierAssigned,
+)
 from services.earning.source_events.contract.fields import Contract, Envelope
-from services.earning.source_events.contract.members import MemberEnrolled
+from services.earning.source_events.contract.members import MemberClosed, MemberEnrolled, MemberUpdated
 from services.earning.source_events.contract.orders import (
     OrderCancelled,
     OrderFulfilled,
@@ -20,16 +29,28 @@ from services.earning.source_events.contract.orders import (
     OrderRefunded,
     OrderUpdated,
 )
+from services.earning.source_events.facts import FACT_TYPES
 
-CONTRACTS: dict[str, type[Contract]] = {
+_MODELS: dict[str, type[Contract]] = {
     "commerce.order.paid.v1": OrderPaid,
     "commerce.order.updated.v1": OrderUpdated,
     "commerce.order.refunded.v1": OrderRefunded,
     "commerce.order.cancelled.v1": OrderCancelled,
     "commerce.order.fulfilled.v1": OrderFulfilled,
     "loyalty.member.enrolled.v1": MemberEnrolled,
+    "loyalty.member.updated.v1": MemberUpdated,
+    "loyalty.member.closed.v1": MemberClosed,
+    "loyalty.redemption.requested.v1": RedemptionRequested,
+    "loyalty.redemption.cancelled.v1": RedemptionCancelled,
+    "loyalty.points.adjust.v1": PointsAdjust,
+    "loyalty.points.reinstate.v1": PointsReinstate,
+    "loyalty.balance.import.v1": BalanceImport,
+    "loyalty.import.revert.v1": ImportRevert,
+    "loyalty.tier.assigned.v1": TierAssigned,
 }
-"""CloudEvents type → the contract of its data. The same types as `FACT_TYPES`."""
+
+CONTRACTS: dict[str, type[Contract]] = {fact_type: _MODELS[fact_type] for fact_type in FACT_TYPES}
+"""CloudEvents type → the contract of its data; those of all types that earning takes."""
 
 
 def _envelope(fact_type: str, data: type[Contract]) -> type[Envelope[Any]]:

@@ -10,7 +10,7 @@ import msgspec
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from services.earning.source_events import facts
+from services.earning.source_events import kinds
 from services.earning.source_events.checks import check_currency, check_rate, utc
 from services.earning.source_events.envelope import check_name
 from shared.errors import PermanentError
@@ -52,7 +52,7 @@ def _instant(value: object) -> datetime:
     if not isinstance(value, str):
         raise custom(Reason.WRONG_TYPE, "a time is text")
     try:
-        return utc(msgspec.convert(value, facts.Instant))
+        return utc(msgspec.convert(value, kinds.Instant))
     except msgspec.ValidationError as error:
         raise custom(Reason.INVALID_TIME, f"{value!r} is not an RFC 3339 time with an offset") from error
     except PermanentError as error:
@@ -66,10 +66,10 @@ _AMOUNT_SCHEMA = {
     "examples": ["19.99"],
 }
 
-Id = Annotated[str, Field(min_length=1, max_length=facts.ID_LENGTH_MAX)]
-Ids = Annotated[tuple[Id, ...], Field(max_length=facts.LIST_LENGTH_MAX)]
+Id = Annotated[str, Field(min_length=1, max_length=kinds.ID_LENGTH_MAX)]
+Ids = Annotated[tuple[Id, ...], Field(max_length=kinds.LIST_LENGTH_MAX)]
 Labels = Annotated[
-    dict[Id, Annotated[str, Field(max_length=facts.ID_LENGTH_MAX)]], Field(max_length=facts.LIST_LENGTH_MAX)
+    dict[Id, Annotated[str, Field(max_length=kinds.ID_LENGTH_MAX)]], Field(max_length=kinds.LIST_LENGTH_MAX)
 ]
 Name = Annotated[
     Id, AfterValidator(refusing(check_name)), Field(json_schema_extra={"pattern": r"^[^/\u0000-\u001f\u007f-\u009f]+$"})
@@ -82,8 +82,13 @@ Rate = Annotated[
 ]
 Currency = Annotated[str, AfterValidator(refusing(check_currency)), Field(json_schema_extra={"pattern": "^[A-Z]{3}$"})]
 Instant = Annotated[datetime, PlainValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
-Quantity = Annotated[int, Field(ge=0, le=facts.QUANTITY_MAX)]
-Revision = Annotated[int, Field(ge=0, le=facts.REVISION_MAX)]
+Quantity = Annotated[int, Field(ge=0, le=kinds.QUANTITY_MAX)]
+Points = Annotated[int, Field(ge=-kinds.POINTS_MAX, le=kinds.POINTS_MAX)]
+PointsHeld = Annotated[int, Field(ge=0, le=kinds.POINTS_MAX)]
+PointsGiven = Annotated[int, Field(ge=1, le=kinds.POINTS_MAX)]
+Why = Annotated[str, Field(max_length=kinds.ID_LENGTH_MAX)]
+Revision = Annotated[int, Field(ge=0, le=kinds.REVISION_MAX)]
+Row = Revision | Id
 
 D = TypeVar("D", bound=Contract)
 

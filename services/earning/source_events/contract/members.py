@@ -1,4 +1,4 @@
-"""The contract of member facts: enrolled."""
+"""The contract of member facts: enrolled, updated, closed."""
 
 from __future__ import annotations
 
@@ -13,3 +13,14 @@ class MemberEnrolled(Contract):
     segments: Ids = Field((), description="Groups the member belongs to; rules can ask for them.")
     joined_at: Instant | None = Field(None, description="When they joined, if not at the event's time.")
     attributes: Labels = Field(default_factory=dict, description="Further properties; no personal data.")
+
+
+class MemberUpdated(Contract):
+    """What is known of a member changed. What is left out stays as it was."""
+
+    segments: Ids | None = Field(None, description="All groups the member belongs to from now on.")
+    attributes: Labels | None = Field(None, description="All further properties from now on; no personal data.")
+
+
+class MemberClosed(Contract):
+    """A membership ended: all its points expire."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from services.earning.source_events import facts
+from services.earning.source_events import kinds
 from services.earning.source_events.checks import check_line_ids
 from services.earning.source_events.contract.fields import (
     Contract,
@@ -42,7 +42,7 @@ class Order(Contract):
     order_id: Id = Field(description="The order's id in its shop; with `source` its business key.", examples=["o-1001"])
     currency: Currency = Field(description="ISO 4217 code of all amounts.", examples=["EUR"])
     lines: Annotated[tuple[OrderLine, ...], AfterValidator(refusing(check_line_ids))] = Field(
-        max_length=facts.LINES_MAX, description="All lines; each with a line_id of its own."
+        max_length=kinds.LINES_MAX, description="All lines; each with a line_id of its own."
     )
     discount: Money = Field("0", description="Discount on the whole order, on top of the lines' own.")
     shipping: Money = Field("0", description="Shipping; holds its tax where prices include tax.")
@@ -79,10 +79,10 @@ class Refund(Contract):
     """Money given back, by line or as an amount."""
 
     refund_id: Id = Field(description="The refund's id within its order: each counts once.")
-    lines: tuple[RefundLine, ...] = Field((), max_length=facts.LINES_MAX, description="What came back, line by line.")
+    lines: tuple[RefundLine, ...] = Field((), max_length=kinds.LINES_MAX, description="What came back, line by line.")
     amount: Money | None = Field(None, description="All cash paid back, tax included, where lines don't say it all.")
     shipping: Money = Field("0", description="Shipping paid back.")
-    tender: facts.Tender = Field("cash", description="How it was paid back.")
+    tender: kinds.Tender = Field("cash", description="How it was paid back.")
 
 
 class OrderRefunded(Refund):
@@ -94,8 +94,8 @@ class OrderRefunded(Refund):
 class OrderUpdated(Order):
     """An order changed: its whole present state as sold, with its status and all its refunds."""
 
-    status: facts.Status = Field(description="Where the order stands now.")
-    refunds: tuple[Refund, ...] = Field((), max_length=facts.LINES_MAX, description="Every refund so far.")
+    status: kinds.Status = Field(description="Where the order stands now.")
+    refunds: tuple[Refund, ...] = Field((), max_length=kinds.LINES_MAX, description="Every refund so far.")
 
 
 class OrderCancelled(Contract):
