@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from services.cli import explain, members, program, publish, status, topics, try_, up, verify
+from services.cli import dead_letters, explain, members, program, publish, rebuild, status, topics, try_, up, verify
 from services.cli.console import Exit, report
 from shared.errors import ConfigurationError, TallystickError, TransientError
 
@@ -53,6 +53,8 @@ app.command("publish")(publish.publish)
 app.command("balance")(members.balance)
 app.command("history")(members.history)
 app.command("explain")(explain.explain)
+app.command("rebuild")(rebuild.rebuild)
+app.add_typer(dead_letters.app, name="dead-letters")
 app.command("try")(try_.try_program)
 app.command("verify")(verify.verify)
 

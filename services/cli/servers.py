@@ -109,6 +109,29 @@ def kafka(bootstrap_servers: str) -> Iterator[None]:
         raise UnreachableError("Kafka", bootstrap_servers, error) from error
 
 
+@contextmanager
+def reaching_postgres(dsn: str) -> Iterator[None]:
+    """What goes wrong with Postgres inside the block, said in the words of whoever runs the command.
+
+    Raises:
+        UnreachableError: the server doesn't answer, or stopped answering.
+        ConfigurationError: it answers, and is not ours: no such database, role, password or table.
+    """
+    try:
+        yield
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
+        raise ConfigurationError(
+            f"The database lacks what this command reads: {error}.", cure="Run `python -m deploy.migrate`."
+        ) from error
+    except (
+        OSError,
+        asyncpg.PostgresConnectionError,
+        asyncpg.CannotConnectNowError,
+        asyncpg.OperatorInterventionError,
+    ) as error:
+        raise UnreachableError("Postgres", _without_password(dsn), error) from error
+
+
 @asynccontextmanager
 async def postgres(dsn: str, *, role: str | None = None) -> AsyncIterator[asyncpg.Connection]:
     """A session for a command, which may take its time; closed at the end.
@@ -117,25 +140,26 @@ async def postgres(dsn: str, *, role: str | None = None) -> AsyncIterator[asyncp
         UnreachableError: the server doesn't answer.
         ConfigurationError: it answers, and is not ours: no such database, role, or password.
     """
-    try:
-        connection = await connect(dsn, role=role, application="tallystick", settings=LONG_WORK_SETTINGS)
-    except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
-        raise UnreachableError("Postgres", _without_password(dsn), error) from error
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
-        raise ConfigurationError(
-            f"Postgres at {_without_password(dsn)} refuses us: {error}.",
-            cure=f"Check {POSTGRES_VARIABLE}; a new database needs `python -m deploy.migrate` first.",
-        ) from error
-    try:
-        yield connection
-    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
-        raise ConfigurationError(
-            f"The database lacks what this command reads: {error}.", cure="Run `python -m deploy.migrate`."
-        ) from error
-    except (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError) as error:
-        raise UnreachableError("Postgres", _without_password(dsn), error) from error
-    finally:
-        await connection.close()
+    with reaching_postgres(dsn):
+        try:
+            connection = await connect(dsn, role=role, application="tallystick", settings=LONG_WORK_SETTINGS)
+        except TimeoutError as error:
+            raise UnreachableError("Postgres", _without_password(dsn), error) from error
+        except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+            raise _refused(dsn, error) from error
+        except (asyncpg.InvalidParameterValueError, asyncpg.InsufficientPrivilegeError, ValueError) as error:
+            raise _refused(dsn, error) from error
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+
+def _refused(dsn: str, error: Exception) -> ConfigurationError:
+    return ConfigurationError(
+        f"Postgres at {_without_password(dsn)} refuses us: {error}.",
+        cure=f"Check {POSTGRES_VARIABLE}; a new database needs `python -m deploy.migrate` first.",
+    )
 
 
 @asynccontextmanager
