@@ -69,6 +69,7 @@ class Data(msgspec.Struct, gc=False):
     reason: str | None = None
     rules: tuple[RuleShare, ...] = ()
     after: str | None = None
+    tier: str | None = None
     since: datetime | None = None
     valid_until: datetime | None = None
     qualifying: Decimal | None = None

@@ -1,7 +1,8 @@
 """Failpoints: places where a test makes this process die, as a power cut would, between two statements.
 
 `PROJECTIONS_FAILPOINT=before_commit:3` kills the process (SIGKILL: nothing is cleaned up) when it comes to that place
-for the third time. No deployment sets it; without it a place costs one comparison. Nothing outside can hit such a moment.
+for the third time. No deployment sets it, and without it a place costs one comparison. From outside such a moment can't
+be hit.
 """
 
 from __future__ import annotations

@@ -24,9 +24,9 @@ _QUERIES = Queries(Path(__file__).parent / "sql" / "query.sql")
 
 @dataclass(frozen=True)
 class Tier:
-    """The tier a member holds; see view `loyalty.tiers`."""
+    """The tier a member holds (None: the program's base); see view `loyalty.tiers`."""
 
-    tier: str
+    tier: str | None
     since: datetime | None
     valid_until: datetime | None
     qualifying: Decimal | None
@@ -36,7 +36,7 @@ class Tier:
 
 @dataclass(frozen=True)
 class Balance:
-    """A member's points; `gross` has the lifetime counters by name, `tier` None where the program has no tiers."""
+    """A member's points; `gross` has the lifetime counters by name, `tier` None where nothing was said of tiers."""
 
     program: str
     member: str
@@ -109,9 +109,9 @@ class PointsStatus:
 
 @dataclass(frozen=True)
 class TierCount:
-    """How many members hold a tier."""
+    """How many members hold a tier (None: the program's base)."""
 
-    tier: str
+    tier: str | None
     members: int
 
 
@@ -156,16 +156,9 @@ async def balance(session: asyncpg.Connection, program: str, member: str) -> Bal
     if not rows:
         return None
     held = dict(rows[0])
-    tier = Tier(
-        held.pop("tier"),
-        held.pop("tier_since"),
-        held.pop("tier_valid_until"),
-        held.pop("qualifying"),
-        held.pop("to_next"),
-        held.pop("to_keep"),
-    )
+    tier = [held.pop(name) for name in ("tier", "tier_since", "tier_valid_until", "qualifying", "to_next", "to_keep")]
     own = {name: held.pop(name) for name in Balance.__dataclass_fields__ if name in held}
-    return Balance(**own, gross=held, tier=None if tier.tier is None else tier)
+    return Balance(**own, gross=held, tier=Tier(*tier) if any(value is not None for value in tier) else None)
 
 
 async def history(session: asyncpg.Connection, program: str, member: str, limit: int = 50) -> list[HistoryEntry]:

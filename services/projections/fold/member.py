@@ -8,15 +8,14 @@ from decimal import Decimal
 import msgspec
 
 from services.projections.events import Event
-from shared.point_events import Balances
+from shared.point_events import Balances, TierRetained
 
 
 class MemberRow(msgspec.Struct):
     """A member's balances and tier after event `sequence`.
 
-    `tier` None: no event (since the row began) said a tier; then `tier_since` and `tier_until` mean nothing.
-    Likewise `qualifying`, `to_next` and `to_keep`. A batch's rows begin empty, and what they don't say is kept by
-    the store.
+    A row of a batch begins empty: what None leaves unsaid is kept by the store. `tier_until` is said with `tier` (then
+    None means for ever), `to_next` and `to_keep` with `qualifying` (then None means none).
     """
 
     partition: int
@@ -82,10 +81,9 @@ def fold_member(row: MemberRow | None, event: Event) -> MemberRow:
         row.sequence, row.booked_at, row.balances = data.sequence, data.decided_at, data.balances
     if data.after is not None:
         row.tier, row.tier_since, row.tier_until = data.after, data.since, data.valid_until
-        # A tier is said with its measures: one that is missing doesn't exist (there is no next tier, say).
+    elif event.type == TierRetained.TYPE:
+        row.tier, row.tier_until = data.tier, data.valid_until
+    if data.qualifying is not None:
+        # These are said together: one that is missing is none (no next tier, nothing needed to keep this one).
         row.qualifying, row.to_next, row.to_keep = data.qualifying, data.to_next, data.to_keep
-    elif data.qualifying is not None:
-        row.qualifying = data.qualifying
-        row.to_next = row.to_next if data.to_next is None else data.to_next
-        row.to_keep = row.to_keep if data.to_keep is None else data.to_keep
     return row

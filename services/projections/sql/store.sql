@@ -38,7 +38,7 @@ WHERE p.partition = n.partition;
 -- name: create_changed_members
 CREATE TEMPORARY TABLE changed_members (LIKE projection.members_{generation}) ON COMMIT DELETE ROWS;
 
--- A row that says no tier keeps the one stored. Balances are absolute: the later event holds the truth.
+-- What a batch did not say of a tier stays as it is. Balances are absolute: the later event holds the truth.
 -- name: save_members
 INSERT INTO projection.members_{generation} AS m
 SELECT * FROM changed_members
@@ -62,12 +62,11 @@ ON CONFLICT (program, member, partition) DO UPDATE SET
     expired = excluded.expired,
     reverted = excluded.reverted,
     tier = coalesce(excluded.tier, m.tier),
-    tier_since = CASE WHEN excluded.tier IS NULL THEN m.tier_since ELSE excluded.tier_since END,
+    tier_since = coalesce(excluded.tier_since, m.tier_since),
     tier_until = CASE WHEN excluded.tier IS NULL THEN m.tier_until ELSE excluded.tier_until END,
-    qualifying = CASE WHEN excluded.tier IS NULL THEN coalesce(excluded.qualifying, m.qualifying)
-        ELSE excluded.qualifying END,
-    to_next = CASE WHEN excluded.tier IS NULL THEN coalesce(excluded.to_next, m.to_next) ELSE excluded.to_next END,
-    to_keep = CASE WHEN excluded.tier IS NULL THEN coalesce(excluded.to_keep, m.to_keep) ELSE excluded.to_keep END;
+    qualifying = coalesce(excluded.qualifying, m.qualifying),
+    to_next = CASE WHEN excluded.qualifying IS NULL THEN m.to_next ELSE excluded.to_next END,
+    to_keep = CASE WHEN excluded.qualifying IS NULL THEN m.to_keep ELSE excluded.to_keep END;
 
 -- Of records seen again: the first whose bytes are not those folded at its position.
 -- name: find_fork

@@ -175,7 +175,7 @@ BEGIN
         SELECT program, member, tier, tier_since AS since, tier_until AS valid_until, qualifying, to_next, to_keep,
             booked_at
         FROM projection.members_%1$s
-        WHERE tier IS NOT NULL$view$, generation);
+        WHERE tier IS NOT NULL OR qualifying IS NOT NULL$view$, generation);
     EXECUTE format($view$
         CREATE OR REPLACE VIEW loyalty.history WITH (security_invoker = true) AS
         SELECT program, member, sequence, occurred_at, booked_at, kind,
@@ -224,15 +224,15 @@ COMMENT ON COLUMN loyalty.balances.next_expiry_points IS 'How many points expire
 COMMENT ON COLUMN loyalty.balances.booked_at IS 'When the latest point event was decided.';
 COMMENT ON COLUMN loyalty.balances.sequence IS 'Number of the latest point event of the member, counted from 1.';
 
-COMMENT ON VIEW loyalty.tiers IS 'The tier of each member who holds one.';
+COMMENT ON VIEW loyalty.tiers IS 'Tier of each member who holds one, or for whom anything counts towards one.';
 COMMENT ON COLUMN loyalty.tiers.program IS 'The loyalty program.';
 COMMENT ON COLUMN loyalty.tiers.member IS 'The member, by the opaque id of the shop.';
-COMMENT ON COLUMN loyalty.tiers.tier IS 'The tier held.';
-COMMENT ON COLUMN loyalty.tiers.since IS 'Since when it is held.';
+COMMENT ON COLUMN loyalty.tiers.tier IS 'The tier held; null: none reached yet, the program''s base.';
+COMMENT ON COLUMN loyalty.tiers.since IS 'Since when it is held; null: none reached yet.';
 COMMENT ON COLUMN loyalty.tiers.valid_until IS 'How long it holds at least; null: for ever.';
 COMMENT ON COLUMN loyalty.tiers.qualifying IS 'What counts for the tier in the present window: points, money or orders, by the program''s measure.';
-COMMENT ON COLUMN loyalty.tiers.to_next IS 'How much more leads to the next tier; null: there is none, or it was not told yet.';
-COMMENT ON COLUMN loyalty.tiers.to_keep IS 'How much more keeps this tier beyond valid_until; null: nothing needed, or not told yet.';
+COMMENT ON COLUMN loyalty.tiers.to_next IS 'How much more leads to the next tier; null: there is none.';
+COMMENT ON COLUMN loyalty.tiers.to_keep IS 'How much more keeps this tier beyond valid_until; null: nothing.';
 COMMENT ON COLUMN loyalty.tiers.booked_at IS 'When the member''s latest point event was decided.';
 
 COMMENT ON VIEW loyalty.history IS 'One row a point event: what happened to a member''s points, why, and the balance after it.';
