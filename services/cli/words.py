@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
 
 from shared import point_events
 from shared.point_events import EventData, RuleShare
@@ -11,21 +13,8 @@ from shared.reasons import MEANINGS, Reason
 
 def sentence(event: EventData) -> str:
     """What an event says: `earned 49 points: base 19.99 × 1 × 2.5 = 49.975 → 49`."""
-    match event:
-        case point_events.PointsEarned():
-            return f"earned {points(event.points)}{_because(event.rules)}"
-        case point_events.PointsReversed():
-            return f"took back {points(event.points)} ({_reversal(event)})"
-        case point_events.TierChanged():
-            until = f", until {event.valid_until:%Y-%m-%d %H:%M}Z" if event.valid_until else ""
-            return f"tier {event.before or 'none'} → {event.after or 'none'} ({_plain(event.reason)}){until}"
-        case point_events.MemberEnrolled():
-            segments = f", segments {', '.join(event.segments)}" if event.segments else ""
-            return f"joined on {event.joined_at:%Y-%m-%d}{segments}"
-        case point_events.FactRecorded():
-            return _recorded(event.reason)
-        case _:
-            return _plain(event.TYPE.removeprefix("loyalty.").removesuffix(".v1"))
+    say = _SENTENCES.get(type(event))
+    return say(event) if say else _plain(event.TYPE.removeprefix("loyalty.").removesuffix(".v1"))
 
 
 def points(number: int) -> str:
@@ -45,20 +34,60 @@ def _share(rule: RuleShare) -> str:
     return f"{rule.rule} {' × '.join(factors)} = {rule.raw} → {rule.points}"
 
 
-def _reversal(event: point_events.PointsReversed) -> str:
+def _earned(event: point_events.PointsEarned) -> str:
+    return f"earned {points(event.points)}{_because(event.rules)}"
+
+
+def _reversed(event: point_events.PointsReversed) -> str:
     parts = [_plain(event.reason)]
     if event.from_expired:
         parts.append(f"{event.from_expired:,} of them had expired")
     if event.to_deficit:
         parts.append(f"{event.to_deficit:,} were spent and are owed")
-    return ", ".join(parts)
+    return f"took back {points(event.points)} ({', '.join(parts)})"
 
 
-def _recorded(reason: str) -> str:
+def _forgiven(event: point_events.DeficitForgiven) -> str:
+    return f"{points(event.points)} owed are forgiven ({_plain(event.reason)})"
+
+
+def _tier_changed(event: point_events.TierChanged) -> str:
+    return (
+        f"tier {event.before or 'none'} → {event.after or 'none'} ({_plain(event.reason)}){_until(event.valid_until)}"
+    )
+
+
+def _tier_retained(event: point_events.TierRetained) -> str:
+    return f"keeps tier {event.tier}{_until(event.valid_until)}"
+
+
+def _until(instant: datetime | None) -> str:
+    return f", until {instant:%Y-%m-%d %H:%M}Z" if instant else ""
+
+
+def _enrolled(event: point_events.MemberEnrolled) -> str:
+    segments = f", segments {', '.join(event.segments)}" if event.segments else ""
+    return f"joined on {event.joined_at:%Y-%m-%d}{segments}"
+
+
+def _recorded(event: point_events.FactRecorded) -> str:
     """A reason code in words; one that a newer version wrote, as it is."""
+    reason = event.reason
     meaning = MEANINGS[Reason(reason)][0] if reason in set(Reason) else ""
     return f"no points: {_plain(reason)}" + (f" ({meaning.rstrip('.')})" if meaning else "")
 
 
 def _plain(code: str) -> str:
     return code.replace("_", " ").replace(".", " ")
+
+
+_SENTENCES: dict[type[EventData], Callable[[Any], str]] = {
+    point_events.PointsEarned: _earned,
+    point_events.PointsReversed: _reversed,
+    point_events.DeficitForgiven: _forgiven,
+    point_events.TierChanged: _tier_changed,
+    point_events.TierRetained: _tier_retained,
+    point_events.MemberEnrolled: _enrolled,
+    point_events.FactRecorded: _recorded,
+}
+"""Kind of event → what says it; a kind that is missing is named by its type."""

@@ -21,6 +21,9 @@ from shared.money import decimal, micros
 PART_MAX = 1_000_000_000
 """The largest numerator and denominator of a rate in lowest terms: exact arithmetic stays fast within it."""
 
+YEAR_MIN, YEAR_MAX = 1970, 2199
+"""The years that instants may be in, as in facts."""
+
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})\Z", re.ASCII)
 _RATE_TEXT = re.compile(r"\d{1,10}(?:\.\d{1,9}|/[1-9]\d{0,9})?\Z", re.ASCII)
 _HOURS = re.compile(r"([01]\d|2[0-3]):00-((?:[01]\d|2[0-3]):00|24:00)\Z", re.ASCII)
@@ -82,9 +85,10 @@ def read_instant(value: object) -> datetime:
         raise refusal(f"{_shown(value)} is not an instant", cure)
     try:
         instant = datetime.fromisoformat(value)
-        instant.timestamp()
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise refusal(f"{value!r} is not an instant ({error})", cure) from error
+    if not YEAR_MIN <= instant.year <= YEAR_MAX:
+        raise refusal(f"{value!r} is outside the years {YEAR_MIN} to {YEAR_MAX}", cure)
     return instant
 
 

@@ -15,7 +15,7 @@ from shared.errors import ConfigurationError
 from shared.postgres import connect
 
 HEAD = "program: {name}\neffective_from: {start}\ncurrency: EUR\ntime_zone: Europe/Berlin\n"
-PAST, FAR = "2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
+PAST, FAR = "2020-01-01T00:00:00Z", "2199-01-01T00:00:00Z"
 
 
 def document(rate: int = 1, *, name: str = "shop", start: str = PAST) -> Document:
