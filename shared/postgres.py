@@ -51,7 +51,13 @@ TRANSIENT_ERRORS: tuple[type[BaseException], ...] = (
 )
 """What to wait for with backoff and try again: the server is away, starting, stopping or full, or a lock is held."""
 
-DATA_ERRORS: tuple[type[BaseException], ...] = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+DATA_ERRORS: tuple[type[BaseException], ...] = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    # What COPY says of a value that its column has no room for, before it is sent.
+    OverflowError,
+    UnicodeEncodeError,
+)
 """What one fact of a batch can cause: the batch is run again fact by fact."""
 
 

@@ -68,7 +68,16 @@ class Process:
         Raises:
             ConfigurationError: schema, topics or settings are not what this code needs.
         """
-        broker = KafkaBroker(
+        broker = self.broker()
+
+        async def work(stopping: asyncio.Event) -> None:
+            await self.work(broker, stopping)
+
+        await service.run(work, broker, self.readiness, self.registry, self.http)
+
+    def broker(self) -> KafkaBroker:
+        """FastStream's broker, from which the intake has its consumer; it publishes nothing."""
+        return KafkaBroker(
             self.connections.kafka_bootstrap_servers,
             client_id="tallystick-earning",
             acks="all",
@@ -79,12 +88,12 @@ class Process:
             logger=None,
         )
 
-        async def work(stopping: asyncio.Event) -> None:
-            await self._work(broker, stopping)
+    async def work(self, broker: KafkaBroker, stopping: asyncio.Event) -> None:
+        """Do what the roles say until told to stop.
 
-        await service.run(work, broker, self.readiness, self.registry, self.http)
-
-    async def _work(self, broker: KafkaBroker, stopping: asyncio.Event) -> None:
+        Raises:
+            ConfigurationError: schema or topics are not what this code needs; in a group where it comes from a task.
+        """
         self.readiness.waits("start", "opening the installation")
         await persevere("start", self._open, self.readiness, stopping)
         if stopping.is_set():

@@ -178,7 +178,7 @@ class Lane:
             clock.add("consume", loop.time() - began, records)
         with clock.measure("decode", records):
             spans = [
-                Span(one.topic, one.partition, before[one], after[one], [_read(record) for record in batch])
+                Span(one.topic, one.partition, before[one], after[one], [read(record) for record in batch])
                 for one, batch in fetched.items()
             ]
         self.positions = before | after
@@ -239,7 +239,7 @@ class Lane:
             waiting.cancel()
 
 
-def _read(record: ConsumerRecord) -> Input:
+def read(record: ConsumerRecord) -> Input:
     """One record as an input: its fact, or why it has none."""
     received_at = EPOCH + timedelta(milliseconds=min(max(record.timestamp, 0), TIMESTAMP_MAX_MS))
     one = Input(

@@ -39,7 +39,7 @@ Progress = Callable[[int, int], None]
 
 
 class Difference(NamedTuple):
-    """What is not as the log says: a member's `standing`, `key …`, `lot …`, or an `event …` that comes out otherwise."""
+    """What is not as the log says: a member's `standing`, `key …`, `lot …`, or an `event …` that comes out new."""
 
     program: str
     member: str

@@ -1,0 +1,101 @@
+"""Consuming: where a worker begins, what it shares with others, and when it refuses to work."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
+from aiokafka.structs import TopicPartition
+
+from shared.errors import ConfigurationError
+from tests.integration.earning.counter import BEGAN, paid
+from tests.integration.earning.worker import Town, sent
+from tests.waiting import eventually
+
+AT_MS = int(BEGAN.timestamp() * 1000)
+
+
+@asynccontextmanager
+async def admin(town: Town) -> AsyncIterator[AIOKafkaAdminClient]:
+    client = AIOKafkaAdminClient(bootstrap_servers=town.bootstrap_servers)
+    await client.start()
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+def orders(name: str, number: int) -> list[bytes]:
+    return [paid(f"{name}-{at}") for at in range(number)]
+
+
+async def test_a_log_that_begins_later_is_read_from_where_it_begins(town: Town) -> None:
+    await town.publish({0: sent(orders("a", 5), timestamp_ms=AT_MS)})
+    async with admin(town) as client:
+        await client.delete_records({TopicPartition(town.topics.orders, 0): RecordsToDelete(before_offset=3)})
+    async with town.worker():
+        await town.decided(2)
+    assert await town.totals() == (2, 0, 0, 0)
+
+
+async def test_a_worker_goes_on_where_the_last_one_stopped_whatever_the_group_says(town: Town) -> None:
+    await town.publish({0: sent(orders("a", 5), timestamp_ms=AT_MS)})
+    async with town.worker():
+        await town.decided(5)
+    await town.publish({0: sent(orders("b", 5), timestamp_ms=AT_MS)})
+    async with town.worker(group="a group without positions"):
+        await town.decided(10)
+    assert await town.totals() == (10, 0, 0, 0)
+
+
+async def test_a_lane_that_is_ahead_of_its_fence_goes_back(town: Town) -> None:
+    await town.publish({1: sent(orders("a", 5), timestamp_ms=AT_MS)})
+    async with town.worker(batch=2):
+        await town.decided(5)
+        await town.execute(
+            f"UPDATE earning.fences SET stored = 3 WHERE topic = '{town.topics.orders}' AND partition = 1"
+        )  # noqa: S608 - a name of ours
+        await town.publish({1: sent(orders("b", 1), timestamp_ms=AT_MS)})
+        await town.decided(8)
+    assert await town.totals() == (6, 2, 0, 0)
+
+
+async def test_a_log_that_lost_what_comes_next_stops_its_partition_with_an_alarm_and_others_go_on(town: Town) -> None:
+    await town.publish({0: sent(orders("a", 2), timestamp_ms=AT_MS)})
+    async with town.worker():
+        await town.decided(2)
+    await town.publish({0: sent(orders("b", 3), timestamp_ms=AT_MS)})
+    async with admin(town) as client:
+        await client.delete_records({TopicPartition(town.topics.orders, 0): RecordsToDelete(before_offset=4)})
+    await town.publish({1: sent(orders("c", 3), timestamp_ms=AT_MS)})
+    async with town.worker() as worker:
+        await town.decided(5)
+        alarm = f"{town.topics.orders}/0"
+        await eventually(lambda: alarm in worker.readiness.waiting, what="the alarm is raised")
+    assert await town.totals() == (5, 0, 0, 0)
+
+
+async def test_another_number_of_partitions_than_at_the_beginning_is_refused(town: Town) -> None:
+    async with town.worker() as worker:
+        await eventually(lambda: worker.shards == 4, what="the installation is open")
+    async with admin(town) as client:
+        await client.create_partitions({town.topics.orders: NewPartitions(total_count=6)})
+    with pytest.raises(ConfigurationError, match=r"has 4 shards, but .*orders has 6"):
+        async with town.worker() as worker:
+            await eventually(lambda: worker.shards == 4, what="the worker to refuse", seconds=10)
+
+
+async def test_the_four_counts_are_told_by_partition(town: Town) -> None:
+    values = [*orders("a", 2), paid("a-0"), b"nonsense"]
+    await town.publish({3: sent(values, timestamp_ms=AT_MS)})
+    async with town.worker() as worker:
+        await town.decided(4)
+    rows = await town.fetch(
+        "SELECT partition, stored, applied, duplicate, rejected, dead_letter FROM earning.fences WHERE stored > 0"
+    )
+    assert rows == [(3, 4, 2, 1, 0, 1)]
+    labels = {"topic": town.topics.orders, "partition": "3", "outcome": "duplicate"}
+    assert worker.registry.get_sample_value("tallystick_earning_inputs_total", labels) == 1
+    assert worker.registry.get_sample_value("tallystick_earning_dead_letters_total", {"reason": "not_json"}) == 1
