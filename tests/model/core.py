@@ -18,6 +18,7 @@ from services.earning.source_events.facts import Fact
 from services.earning.standing import BusinessKey, KeyRow, Lot, Rows, RowsMissingError, SpendingOrder, Standing
 from shared.errors import PermanentError
 from shared.point_events import EventData
+from tests.model.books import broken
 
 LOADS_MAX = 50
 
@@ -111,10 +112,13 @@ class Core:
         raise AssertionError("the core asks for rows again and again")
 
     def _save(self, member: str, decision: Decision) -> None:
+        before = self.standing(member)
         self.standings[member] = msgspec.msgpack.encode(decision.standing)
         for key, row in decision.keys.items():
             self.rows[key] = msgspec.msgpack.encode(row)
         for number, lot in decision.lots.items():
             self.lots.setdefault(member, {})[number] = msgspec.msgpack.encode(lot)
+        found = broken(before, decision.standing, decision.events, self.lots_of(member))
+        assert not found, "\n".join(found)
         self.latest = decision.events
         self.events += decision.events

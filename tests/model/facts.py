@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
@@ -63,7 +64,7 @@ def lines(draw: st.DrawFn, number: int) -> OrderLine:
 
 
 @st.composite
-def orders(draw: st.DrawFn, order_id: str, currency: str, placed_at: datetime | None) -> dict[str, object]:
+def orders(draw: st.DrawFn, order_id: str, currency: str, placed_at: datetime | None) -> dict[str, Any]:
     """The fields of an order as sold."""
     foreign = draw(st.integers(0, 7)) == 7
     return {
@@ -84,9 +85,9 @@ def orders(draw: st.DrawFn, order_id: str, currency: str, placed_at: datetime | 
 
 
 @st.composite
-def refunds(draw: st.DrawFn, refund_id: str, order: Order | None) -> Refund:
+def refunds(draw: st.DrawFn, refund_id: str, order: Order) -> Refund:
     """A refund in any shape: lines, an amount, shipping, all of them, or too much of everything."""
-    known = order.lines if order is not None else ()
+    known, ships = order.lines, order.shipping != "0"
     named = draw(st.lists(st.sampled_from([*[line.line_id for line in known], "l1", "l9"]), max_size=3, unique=True))
     subtotals = {line.line_id: line.subtotal for line in known}
     parts = [
@@ -102,11 +103,7 @@ def refunds(draw: st.DrawFn, refund_id: str, order: Order | None) -> Refund:
         refund_id=refund_id,
         lines=tuple(parts),
         amount=draw(st.one_of(st.none(), amounts(9_000))),
-        shipping=draw(
-            st.one_of(st.just("0"), st.just("0"), amounts(700), st.just(order.shipping if order is not None else "0"))
-        )
-        if order is not None and order.shipping != "0"
-        else "0",
+        shipping=draw(st.one_of(st.just("0"), st.just("0"), amounts(700), st.just(order.shipping))) if ships else "0",
         tender=draw(st.sampled_from(("cash", "cash", "cash", "store_credit"))),
     )
 

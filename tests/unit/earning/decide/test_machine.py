@@ -21,8 +21,8 @@ from services.earning.source_events.facts import (
     OrderRefunded,
     OrderUpdated,
     Refund,
-    Status,
 )
+from services.earning.source_events.kinds import Status
 from tests.model.core import Core
 from tests.model.facts import START, earlier, fact, later, lines, orders, refunds
 from tests.model.naive import Naive

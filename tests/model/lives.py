@@ -1,0 +1,135 @@
+"""Lives of orders as lists of facts with times of their own, to be sent in any order of arrival."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Any, get_args
+
+import msgspec
+from hypothesis import strategies as st
+
+from services.earning.program.terms import Conditions, Program, Versions
+from services.earning.source_events.facts import (
+    Fact,
+    FactData,
+    Order,
+    OrderCancelled,
+    OrderFulfilled,
+    OrderPaid,
+    OrderRefunded,
+    OrderUpdated,
+    Refund,
+    RefundLine,
+)
+from services.earning.source_events.kinds import Status
+from shared.money import decimal
+from tests.model.core import Core
+from tests.model.facts import START, fact, lines, orders, refunds
+from tests.model.priced import price
+
+
+def steady(versions: Versions) -> Versions:
+    """The same program without anything that is first come, first served: what remains converges per order."""
+    return Versions(tuple(_steady(program) for program in versions.all))
+
+
+def _steady(program: Program) -> Program:
+    rules = tuple(msgspec.structs.replace(rule, conditions=_alone(rule.conditions)) for rule in program.rules)
+    campaigns = tuple(
+        msgspec.structs.replace(campaign, conditions=_alone(campaign.conditions)) for campaign in program.campaigns
+    )
+    return msgspec.structs.replace(program, rules=rules, campaigns=campaigns, tiers=None)
+
+
+def _alone(conditions: Conditions) -> Conditions:
+    return msgspec.structs.replace(conditions, tiers=frozenset(), segments=frozenset(), first_order=None)
+
+
+@dataclass(frozen=True)
+class Happening:
+    """A fact's data and when it happened; it may arrive at any time after."""
+
+    member: str
+    at: datetime
+    data: FactData
+
+
+@st.composite
+def order_lives(draw: st.DrawFn, order_id: str, member: str, currency: str) -> list[Happening]:
+    """Paid at some time, then whatever else; every happening at a time of its own."""
+    fields: dict[str, Any] = draw(orders(order_id, currency, None))
+    contents: list[FactData] = [OrderPaid(**fields)]
+    for kind in draw(st.lists(st.sampled_from("rrrucpf"), max_size=6)):
+        contents.append(_happens(draw, kind, fields))
+        if isinstance(contents[-1], OrderUpdated):
+            fields = {**fields, "lines": contents[-1].lines}
+    hours = draw(st.lists(st.integers(0, 9_000), unique=True, min_size=len(contents), max_size=len(contents)))
+    times = [START + timedelta(hours=hour) for hour in sorted(hours)]
+    return [Happening(member, time, data) for time, data in zip(times, contents, strict=True)]
+
+
+def _happens(draw: st.DrawFn, kind: str, fields: dict[str, Any]) -> FactData:
+    order_id = fields["order_id"]
+    match kind:
+        case "r":
+            refund = draw(refunds(draw(st.sampled_from(("r1", "r2"))), OrderPaid(**fields)))
+            return OrderRefunded(order_id=order_id, **{n: getattr(refund, n) for n in Refund.__struct_fields__})
+        case "u":
+            sold = tuple(draw(lines(number)) for number in range(1, 1 + draw(st.integers(1, 3))))
+            back = tuple(draw(refunds(name, OrderPaid(**fields))) for name in draw(st.sampled_from(((), ("r1",)))))
+            status: Status = draw(st.sampled_from(get_args(Status)))
+            return OrderUpdated(**{**fields, "lines": sold}, status=status, refunds=back)
+        case "c":
+            return OrderCancelled(order_id=order_id)
+        case "f":
+            return OrderFulfilled(order_id=order_id)
+        case _:
+            return OrderPaid(**fields)
+
+
+def arrive(core: Core, happenings: list[Happening], start: datetime | None = None) -> list[str]:
+    """Send happenings in the order given, a second apart, beginning after the last of them (or at `start`)."""
+    first = start or max(happening.at for happening in happenings)
+    return [core.take(arrival(happening, first, number)) for number, happening in enumerate(happenings)]
+
+
+def arrival(happening: Happening, first: datetime, number: int) -> Fact:
+    """The fact of a happening that arrives so many seconds after the first."""
+    return fact(happening.data, happening.member, happening.at, first + timedelta(seconds=number), number)
+
+
+@st.composite
+def full_refunds(draw: st.DrawFn, order: Order, program: Program) -> list[Refund]:
+    """Refunds that give back all of an order, in any split, in any order."""
+    given: list[Refund] = []
+    priced = price(order, program.basis)
+    if draw(st.booleans(), label="by line"):
+        for line in priced[:-1]:
+            assert line.line is not None
+            parts = _split(draw, line.price)
+            given += [
+                Refund(
+                    refund_id=f"{line.line_id}-{number}",
+                    lines=(
+                        RefundLine(
+                            line_id=line.line_id, amount=part, quantity=line.line.quantity if not number else None
+                        ),
+                    ),
+                )
+                for number, part in enumerate(parts)
+            ]
+        shipped = _split(draw, priced[-1].price)
+        given += [Refund(refund_id=f"shipping-{number}", shipping=part) for number, part in enumerate(shipped)]
+    else:
+        cash = sum((line.cash for line in priced), Fraction(0))
+        given += [Refund(refund_id=f"{number}", amount=part) for number, part in enumerate(_split(draw, cash))]
+    return draw(st.permutations(given))
+
+
+def _split(draw: st.DrawFn, amount: Fraction) -> list[str]:
+    """An amount as up to four amounts that add up to it."""
+    whole = int(amount * 1_000_000)
+    cuts = sorted(draw(st.lists(st.integers(0, whole), max_size=3)))
+    return [decimal(to - start) for start, to in zip([0, *cuts], [*cuts, whole], strict=True)]

@@ -1,0 +1,69 @@
+"""The core decides the same on any machine: hash seed, time zone and locale leave no trace (invariant I10)."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from services.earning.program.terms import Versions
+from tests.model.facts import START
+from tests.model.lives import arrival, order_lives
+from tests.model.programs import program_versions
+from tests.model.replay import History, digest
+from tests.model.shorten import Step
+
+ROOT = Path(__file__).parents[4]
+MACHINES = (
+    {"PYTHONHASHSEED": "0", "TZ": "UTC", "LC_ALL": "C"},
+    {"PYTHONHASHSEED": "1", "TZ": "America/New_York", "LC_ALL": "C.UTF-8"},
+    {"PYTHONHASHSEED": "4242", "TZ": "Pacific/Kiritimati", "LC_ALL": "POSIX", "PYTHONOPTIMIZE": ""},
+)
+
+
+def histories() -> list[History]:
+    """Some histories of three orders of two members, in disorder."""
+    made: list[History] = []
+
+    @settings(
+        max_examples=25,
+        database=None,
+        derandomize=True,
+        phases=(Phase.generate,),
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.data(), program_versions())
+    def collect(data: st.DataObject, versions: Versions) -> None:
+        currency = versions.all[0].currency
+        lives = [data.draw(order_lives(f"o{n}", "ann" if n < 3 else "bob", currency)) for n in range(1, 4)]
+        happenings = data.draw(st.permutations([happening for life in lives for happening in life]))
+        first = max(happening.at for happening in happenings)
+        steps = [Step(first, arrival(happening, first, number)) for number, happening in enumerate(happenings)]
+        made.append((versions, [*steps, Step(START + timedelta(days=1200))]))
+
+    collect()
+    return made
+
+
+@pytest.mark.rule(17)
+def test_hash_seed_time_zone_and_locale_change_nothing(tmp_path: Path) -> None:
+    saved = tmp_path / "histories"
+    saved.write_bytes(pickle.dumps(histories()))
+    here = digest(pickle.loads(saved.read_bytes()))  # noqa: S301 (written above)
+    for machine in MACHINES:
+        told = subprocess.run(
+            [sys.executable, "-m", "tests.model.replay", str(saved)],
+            cwd=ROOT,
+            env=os.environ | machine,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert told.stdout == here, machine

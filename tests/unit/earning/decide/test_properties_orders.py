@@ -1,0 +1,137 @@
+"""What must be true of orders whatever happens: convergence, refunds, books (rules 4, 6, 9, 11, 13, 31, 42)."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from services.earning.books import OrderBook
+from services.earning.program.terms import Versions
+from services.earning.source_events.facts import OrderCancelled, OrderPaid, OrderRefunded, Refund
+from services.earning.standing import Standing
+from tests.model.core import Core
+from tests.model.facts import START, orders
+from tests.model.lives import Happening, arrive, full_refunds, order_lives, steady
+from tests.model.priced import price
+from tests.model.programs import program_versions
+
+EXAMPLES = int(os.environ.get("TALLYSTICK_EXAMPLES", "40"))
+bounded = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def standing_of(core: Core, member: str) -> Standing:
+    standing = core.standing(member)
+    assert standing is not None
+    return standing
+
+
+def worth(core: Core, order_id: str) -> tuple[dict[str, int], dict[str, int]]:
+    """An order's points by rule and by line, without those that have none."""
+    book = core.book("shop", "order", order_id)
+    if not isinstance(book, OrderBook):
+        return {}, {}
+    return {r: p for r, p in book.rules.items() if p}, {line: p for line, p in book.lines.items() if p}
+
+
+def settled(core: Core, member: str) -> int:
+    balances = standing_of(core, member).balances
+    return balances.available + balances.pending - balances.deficit
+
+
+@bounded
+@given(st.data(), program_versions())
+@pytest.mark.rule(6)
+def test_one_orders_facts_end_the_same_in_any_order_and_however_often(data: st.DataObject, versions: Versions) -> None:
+    versions = steady(versions)
+    life = data.draw(order_lives("o1", "ann", versions.all[0].currency))
+    one, other = Core(versions), Core(versions)
+    end = max(happening.at for happening in life)
+    outcomes = arrive(one, life, end)
+    again = data.draw(st.permutations([*life, *data.draw(st.lists(st.sampled_from(life), max_size=4))]))
+    also = arrive(other, again, end)
+    assume("no_exchange_rate" not in [*outcomes, *also])
+    assert worth(one, "o1") == worth(other, "o1")
+    assert settled(one, "ann") == settled(other, "ann") == sum(worth(one, "o1")[0].values())
+    assert also.count("applied") == outcomes.count("applied")
+
+
+@bounded
+@given(st.data(), program_versions())
+@pytest.mark.rule(6)
+def test_orders_that_share_nothing_end_the_same_in_any_order(data: st.DataObject, versions: Versions) -> None:
+    versions = steady(versions)
+    currency = versions.all[0].currency
+    lives = [data.draw(order_lives(f"o{number}", "ann", currency)) for number in range(1, 4)]
+    happenings = [happening for life in lives for happening in life]
+    end = max(happening.at for happening in happenings)
+    one, other = Core(versions), Core(versions)
+    outcomes = arrive(one, sorted(happenings, key=lambda happening: happening.at), end)
+    also = arrive(other, data.draw(st.permutations(happenings)), end)
+    assume("no_exchange_rate" not in [*outcomes, *also])
+    assert [worth(one, f"o{n}") for n in range(1, 4)] == [worth(other, f"o{n}") for n in range(1, 4)]
+    forgiven = [standing_of(core, "ann").balances.forgiven for core in (one, other)]
+    assert settled(one, "ann") - forgiven[0] == settled(other, "ann") - forgiven[1]
+
+
+@bounded
+@given(st.data(), program_versions())
+@pytest.mark.rule(9)
+def test_refunds_in_any_split_add_up_to_the_whole_reversal(data: st.DataObject, versions: Versions) -> None:
+    order = OrderPaid(**{**data.draw(orders("o1", versions.all[0].currency, None)), "test": False})
+    core = Core(versions)
+    arrive(core, [Happening("ann", START, order)])
+    version = versions.at(START)
+    assert version is not None
+    assume(any(line.cash for line in price(order, version.basis)))
+    for number, refund in enumerate(data.draw(full_refunds(order, version)), 1):
+        fields = {name: getattr(refund, name) for name in Refund.__struct_fields__}
+        at = START + timedelta(hours=number)
+        arrive(core, [Happening("ann", at, OrderRefunded(order_id="o1", **fields))])
+    balances = standing_of(core, "ann").balances
+    assert worth(core, "o1") == ({}, {})
+    assert (balances.available, balances.deficit) == (0, 0)
+    assert balances.reversed == balances.earned
+
+
+@bounded
+@given(st.data(), program_versions())
+@pytest.mark.rule(31)
+def test_everything_cancelled_leaves_nothing(data: st.DataObject, versions: Versions) -> None:
+    currency = versions.all[0].currency
+    lives = [data.draw(order_lives(f"o{number}", "ann", currency)) for number in range(1, 4)]
+    happenings = data.draw(st.permutations([happening for life in lives for happening in life]))
+    end = max(happening.at for happening in happenings)
+    core = Core(versions)
+    arrive(core, happenings, end)
+    assume("ann" in core.standings)
+    cancels = [Happening("ann", end + timedelta(days=1), OrderCancelled(order_id=f"o{n}")) for n in range(1, 4)]
+    arrive(core, cancels)
+    standing = standing_of(core, "ann")
+    assert settled(core, "ann") == standing.balances.available == 0
+    assert not any(standing.qualifying.values())
+    assert standing.orders_open == 0
+
+
+@bounded
+@given(st.data(), program_versions(), st.integers(0, 900), st.integers(0, 900))
+@pytest.mark.rule(17)
+def test_time_in_two_steps_is_time_in_one(data: st.DataObject, versions: Versions, first: int, second: int) -> None:
+    currency = versions.all[0].currency
+    happenings = [*data.draw(order_lives("o1", "ann", currency)), *data.draw(order_lives("o2", "ann", currency))]
+    end = max(happening.at for happening in happenings)
+    one, other = Core(versions), Core(versions)
+    arrive(one, happenings, end)
+    arrive(other, happenings, end)
+    one.advance("ann", end + timedelta(days=first))
+    one.advance("ann", end + timedelta(days=first + second))
+    other.advance("ann", end + timedelta(days=first + second))
+    assume("ann" in one.standings)
+    one_standing, other_standing = standing_of(one, "ann"), standing_of(other, "ann")
+    one_standing.decision = other_standing.decision = 0  # each advance that moves anything is a decision of its own
+    assert one_standing == other_standing
+    assert one.lots_of("ann") == other.lots_of("ann")
+    assert one.rows == other.rows
