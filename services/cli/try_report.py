@@ -125,7 +125,7 @@ class TextReport:
         """One line that adds up."""
         found = count(rulings)
         parts = " + ".join(f"{getattr(found, name):,} {name.replace('_', ' ')}" for name in _OUTCOMES)
-        _print(Text(f"\n{found.input:,} facts = {parts}"))
+        _print(Text(f"\n{found.input:,} {'fact' if found.input == 1 else 'facts'} = {parts}"))
 
     def comparison(self, comparison: Comparison) -> None:
         """One line where all is the same; else a table of what is not."""
@@ -145,7 +145,9 @@ def _print_differences(title: str, differences: Sequence[Difference]) -> None:
 
 
 def _print_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table of at most `_ROWS_MAX` rows, with a line that says how many are left out."""
+    """A table of at most `_ROWS_MAX` rows, with a line that says how many are left out; nothing where there are none."""
+    if not rows:
+        return
     print_table(title, columns, rows[:_ROWS_MAX])
     if len(rows) > _ROWS_MAX:
         _print(Text(f"… and {len(rows) - _ROWS_MAX:,} more; --json has them all", style="dim"))
