@@ -145,7 +145,7 @@ def _print_differences(title: str, differences: Sequence[Difference]) -> None:
 
 
 def _print_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table of at most `_ROWS_MAX` rows, with a line that says how many are left out; nothing where there are none."""
+    """A table of at most `_ROWS_MAX` rows and how many are left out; nothing where there are none."""
     if not rows:
         return
     print_table(title, columns, rows[:_ROWS_MAX])
