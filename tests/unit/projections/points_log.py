@@ -1,13 +1,11 @@
-"""A points log as earning would write it: dense positions, a chain of hashes, balances that add up; and who publishes it."""
+"""A points log as earning would write it: dense positions, a chain of hashes, balances that add up."""
 
 import random
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-
-from shared.broker import Outgoing, producer, publish
+from shared.broker import Outgoing
 from shared.codec import chain_of, encode_data, headers_of
 from shared.point_events import (
     Balances,
@@ -119,7 +117,7 @@ class PointsLog:
             qualifying=str(held.balances.earned),
         )
 
-    def _write(self, event_class: type[EventData], member: str, **own: object) -> Entry:
+    def _write(self, event_class: type[EventData], member: str, **own: Any) -> Entry:  # noqa: ANN401 (the fields of any class)
         held = self.members[member]
         held.sequence += 1
         self.orders += 1
@@ -166,31 +164,3 @@ ORDER = {
     },
 }
 """A canonical fact of an ordinary size; read models leave it out."""
-
-
-async def make_topics(bootstrap_servers: str, names: Iterable[str], partitions: int) -> None:
-    """Make topics with so many partitions."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
-    await admin.start()
-    try:
-        await admin.create_topics([NewTopic(name, partitions, 1, topic_configs={"retention.ms": "-1"}) for name in names])
-    finally:
-        await admin.close()
-
-
-async def publish_entries(bootstrap_servers: str, topic: str, entries: Iterable[Entry]) -> None:
-    """Publish entries in this order, each to its partition."""
-    await publish_records(bootstrap_servers, topic, [(entry.shard, entry.record) for entry in entries])
-
-
-async def publish_records(bootstrap_servers: str, topic: str, records: Iterable[tuple[int, Outgoing]]) -> None:
-    """Publish records in this order, each to the partition named."""
-    by_partition: dict[int, list[Outgoing]] = {}
-    for partition, record in records:
-        by_partition.setdefault(partition, []).append(record)
-    to = producer(bootstrap_servers, "points-log")
-    await to.start()
-    try:
-        await publish(to, topic, by_partition)
-    finally:
-        await to.stop()
