@@ -47,12 +47,13 @@ def print_json(value: object) -> None:
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table; columns whose every cell is a number are aligned to the right."""
     body = [tuple(row) for row in rows]
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)
+    table = Table(header_style="dim", box=None, pad_edge=False)
     for i, column in enumerate(columns):
         numeric = bool(body) and all(isinstance(row[i], int) for row in body)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in body:
         table.add_row(*(_cell(value) for value in row))
+    out().print(Text(title, style="bold"))  # a title of the table's own would break at the table's width
     out().print(table)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import asyncpg
@@ -14,10 +15,13 @@ from rich.text import Text
 from rich.tree import Tree
 
 from services.cli.console import err, out, print_json
-from services.cli.members import QUERIES, Member, Program, balance_of, equation, instant
+from services.cli.members import Member, Program, balance_of, equation, instant
 from services.cli.servers import Dsn, Json, dsn_or_local, postgres
 from shared.codec import decoder_of
 from shared.point_events import EventData, Key, LotChange, RuleShare
+from shared.postgres import Queries
+
+_QUERIES = Queries(Path(__file__).parent / "sql" / "explain.sql")
 
 Lots = Annotated[int, typer.Option("--lots", "-n", min=1, help="How many lots, those spent first at the top.")]
 
@@ -81,16 +85,16 @@ async def explanation(
         UnknownMemberError: there is no such member.
     """
     balance = await balance_of(projector, program, member)
-    rows = await earning.fetch(QUERIES["lots"], program, member)
+    rows = await earning.fetch(_QUERIES["lots"], program, member)
     shown, rest = rows[:limit], rows[limit:]
     keys = [Key(row["source"], row["kind"], row["id"]) for row in shown]
     events = await _events(earning, projector, program, member, keys)
     return Explanation(
         program=program,
         member=member,
-        available=balance["available"],
-        pending=balance["pending"],
-        deficit=balance["deficit"],
+        available=balance.available,
+        pending=balance.pending,
+        deficit=balance.deficit,
         equation=equation(balance),
         lots=[
             LotLeft(
@@ -114,10 +118,10 @@ async def _events(
 ) -> dict[Key, list[EventData]]:
     """Each key's point events: history knows their positions, the journal their content."""
     columns = zip(*((key.source, key.kind, key.id) for key in keys), strict=True) if keys else ([], [], [])
-    positions = await projector.fetch(QUERIES["positions_of_keys"], program, member, *map(list, columns))
+    positions = await projector.fetch(_QUERIES["positions_of_keys"], program, member, *map(list, columns))
     places = zip(*positions, strict=True) if positions else ([], [])
     found: dict[Key, list[EventData]] = defaultdict(list)
-    for row in await earning.fetch(QUERIES["events"], *map(list, places)):
+    for row in await earning.fetch(_QUERIES["events"], *map(list, places)):
         data: EventData = decoder_of(row["type"]).decode(row["bytes"]).data
         if data.key is not None:
             found[data.key].append(data)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated
 
 import asyncpg
@@ -12,10 +12,9 @@ import typer
 
 from services.cli.console import err, out, print_json, print_table
 from services.cli.servers import Dsn, Json, dsn_or_local, postgres
+from services.projections import query
+from services.projections.query import Balance, HistoryEntry, Tier
 from shared.errors import TallystickError
-from shared.postgres import Queries
-
-QUERIES = Queries(Path(__file__).parent / "sql" / "members.sql")
 
 Program = Annotated[str, typer.Argument(help="The program's name.")]
 Member = Annotated[str, typer.Argument(help="The member's id, as the shop's facts have it in `subject`.")]
@@ -47,38 +46,38 @@ def balance(program: Program, member: Member, *, dsn: Dsn = "", as_json: Json = 
 
     Example: `tallystick balance grocer household-1`
     """
-    row = asyncio.run(_balance(dsn_or_local(dsn), program, member))
+    found = asyncio.run(_balance(dsn_or_local(dsn), program, member))
     if as_json:
-        print_json(dict(row))
+        print_json(found)
         return
-    columns = ("available", "pending", "deficit")
-    print_table(f"{program}/{member}", columns, [tuple(row[column] for column in columns)])
-    out().print(equation(row))
-    out().print(_tier(row))
+    row = (found.available, found.pending, found.deficit)
+    print_table(f"{program}/{member}", ("available", "pending", "owed"), [row])
+    out().print(equation(found))
+    out().print(_tier(found.tier))
 
 
-async def _balance(dsn: str, program: str, member: str) -> asyncpg.Record:
+async def _balance(dsn: str, program: str, member: str) -> Balance:
     async with postgres(dsn, role="projector") as session:
         return await balance_of(session, program, member)
 
 
-async def balance_of(session: asyncpg.Connection, program: str, member: str) -> asyncpg.Record:
-    """A member's row of balances and tier.
+async def balance_of(session: asyncpg.Connection, program: str, member: str) -> Balance:
+    """What a member has.
 
     Raises:
-        UnknownMemberError: there is none.
+        UnknownMemberError: nothing was ever decided for them.
     """
-    row = await session.fetchrow(QUERIES["balance"], program, member)
-    if row is None:
+    found = await query.balance(session, program, member)
+    if found is None:
         raise UnknownMemberError(program, member)
-    return row
+    return found
 
 
-def equation(row: asyncpg.Record) -> str:
+def equation(found: Balance) -> str:
     """Where the points come from and where they went: both sides of the books, in one line."""
-    held = f"{row['available']:,} available + {row['pending']:,} pending − {row['deficit']:,} owed"
-    came = [f"+ {row[name]:,} {_words(name)}" for name in GROWING if row[name]]
-    went = [f"− {row[name]:,} {_words(name)}" for name in SHRINKING if row[name]]
+    held = f"{found.available:,} available + {found.pending:,} pending − {found.deficit:,} owed"
+    came = [f"+ {found.gross[name]:,} {_words(name)}" for name in GROWING if found.gross[name]]
+    went = [f"− {found.gross[name]:,} {_words(name)}" for name in SHRINKING if found.gross[name]]
     return f"{held} = {' '.join([*came, *went]).removeprefix('+ ') or '0'}"
 
 
@@ -86,12 +85,12 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _tier(row: asyncpg.Record) -> str:
-    if row["tier"] is None:
-        return "No tier has been reached yet."
-    until = f", at least until {instant(row['tier_until'])}" if row["tier_until"] else ""
-    further = f"; {row['to_next'].normalize():f} more to the next" if row["to_next"] else ""
-    return f"{row['tier']} since {instant(row['tier_since'])}{until}{further}"
+def _tier(held: Tier | None) -> str:
+    if held is None or held.tier is None:
+        return "The tier is the one everybody begins with."
+    until = f", at least until {instant(held.valid_until)}" if held.valid_until else ""
+    further = f"; {held.to_next.normalize():f} more to the next" if held.to_next else ""
+    return f"{held.tier} since {instant(held.since)}{until}{further}"
 
 
 def history(program: Program, member: Member, *, limit: Limit = 20, dsn: Dsn = "", as_json: Json = False) -> None:
@@ -99,42 +98,33 @@ def history(program: Program, member: Member, *, limit: Limit = 20, dsn: Dsn = "
 
     Example: `tallystick history grocer household-1 --limit 50`
     """
-    rows = asyncio.run(_history(dsn_or_local(dsn), program, member, limit))
+    entries = asyncio.run(_history(dsn_or_local(dsn), program, member, limit))
     if as_json:
-        for row in rows:
-            print_json(dict(row))
+        for entry in entries:
+            print_json(entry)
         return
-    print_history(f"{program}/{member}", rows)
-    if rows[0]["sequence"] > 1:
-        err().print(f"{rows[0]['sequence'] - 1:,} earlier ones are not shown (--limit)")
+    print_history(f"{program}/{member}", entries)
+    if entries[0].sequence > 1:
+        err().print(f"{entries[0].sequence - 1:,} earlier ones are not shown (--limit)")
 
 
-async def _history(dsn: str, program: str, member: str, limit: int) -> list[asyncpg.Record]:
+async def _history(dsn: str, program: str, member: str, limit: int) -> list[HistoryEntry]:
     async with postgres(dsn, role="projector") as session:
-        rows = await history_of(session, program, member, limit)
-    if not rows:
+        entries = await query.history(session, program, member, limit)
+    if not entries:
         raise UnknownMemberError(program, member)
-    return rows
+    return entries
 
 
-async def history_of(session: asyncpg.Connection, program: str, member: str, limit: int) -> list[asyncpg.Record]:
-    """A member's newest rows of history, the newest last."""
-    return (await session.fetch(QUERIES["history"], program, member, limit))[::-1]
+def print_history(title: str, entries: Sequence[HistoryEntry]) -> None:
+    """Lines of history as a table for people."""
+    columns = ("#", "happened", "what and why", "order", "change", "balance", "pending", "owed")
+    print_table(title, columns, [_history_row(entry) for entry in entries])
 
 
-def print_history(title: str, rows: list[asyncpg.Record]) -> None:
-    """Rows of history as a table for people."""
-    columns = ("#", "happened", "what and why", "of", "change", "balance", "pending", "owed")
-    print_table(title, columns, [_history_row(row) for row in rows])
-
-
-def _history_row(row: asyncpg.Record) -> tuple[object, ...]:
-    points = (row["change"], row["balance"], row["pending"], row["deficit"])
-    return (row["sequence"], instant(row["occurred_at"]), row["why"], _subject(row), *points)
-
-
-def _subject(row: asyncpg.Record) -> str:
-    return f"{row['key_kind']} {row['key_id']}" if row["key_id"] else ""
+def _history_row(entry: HistoryEntry) -> tuple[object, ...]:
+    points = (entry.change, entry.balance, entry.pending, entry.deficit)
+    return (entry.sequence, instant(entry.occurred_at), entry.why, entry.order_id or "", *points)
 
 
 def instant(value: datetime | None) -> str:
