@@ -4,13 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+from services.earning.source_events.facts import FACT_TYPES
+
 FACTS = Path(__file__).parent / "golden" / "facts"
 POINT_EVENTS = Path(__file__).parent / "golden" / "point_events"
 
 
 def names(folder: Path, pattern: str = "*.json") -> list[str]:
-    """`type/file` of every golden file of a folder."""
-    return sorted(file.relative_to(folder).as_posix() for file in folder.glob(f"*/{pattern}"))
+    """`type/file` of every golden file of a folder; those of facts that earning doesn't take yet wait there unread."""
+    found = sorted(file.relative_to(folder).as_posix() for file in folder.glob(f"*/{pattern}"))
+    return [name for name in found if folder != FACTS or name.partition("/")[0] in FACT_TYPES]
 
 
 def read(folder: Path, name: str) -> bytes:
