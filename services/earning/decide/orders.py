@@ -35,7 +35,7 @@ def settle_order(
         draft.say(FactRecorded, key=public(key), reason=waits)
         return
     program = _pin(draft, versions, book, known.paid_at or draft.occurred_at)
-    worth = worth_of(program, book, known.status)
+    worth = worth_of(program, (program or versions.all[0]).basis, book, known.status)
     draft.standing.orders_open += worth.counts - book.counts
     book.counts = worth.counts
     present = versions.at(draft.standing.clock)
@@ -98,7 +98,8 @@ def _move_points(
     elif difference.points < 0:
         reverse(draft, row, program, key, -difference.points, own | {"reason": _why(data)})
     else:
-        reason = worth.reason if not before else Reason.NOTHING_CHANGED
+        taking = isinstance(data, OrderRefunded | OrderCancelled)
+        reason = Reason.NOTHING_CHANGED if before or taking else worth.reason
         draft.say(FactRecorded, key=key, version=version, reason=reason, **own)
     if ladder is not None and qualified.changes:
         move_tier(draft, ladder, qualified, key)

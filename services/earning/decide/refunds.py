@@ -51,12 +51,11 @@ class _Taking:
         i = self._places.get(refunded.line_id)
         if i is None:
             return cash
+        if self._lines.values[i]:
+            return self._take(i, refunded.amount)
         self._quantities[i] += refunded.quantity or 0
-        value = self._lines.values[i]
-        if not value:
-            self._taken[i] += 1 if refunded.amount else 0
-            return cash
-        return self._take(i, refunded.amount)
+        self._taken[i] += 1 if refunded.amount else 0
+        return cash
 
     def shipping(self, amount: int) -> Amount:
         """Take what came back for shipping."""

@@ -101,11 +101,6 @@ class Ladder:
             following,
         )
 
-    def evaluation(self, window: str) -> datetime:
-        """When a window's sum stops to hold a tier up in the next: its end, plus grace."""
-        following = add_months(date.fromisoformat(window), _YEAR_MONTHS)
-        return start_of_day(self.zone, following + timedelta(days=self.tiers.grace_days))
-
     def text(self, amount: int) -> str:
         """A qualifying sum as events tell it: points, or money."""
         return str(amount) if self.tiers.measure == "points_earned" else decimal(amount)
@@ -178,9 +173,9 @@ def move_tier(draft: Draft, ladder: Ladder, qualified: Qualified, key: Key | Non
         _move(draft, ladder, reached, "qualified", key)
     elif ladder.rank(reached) < ladder.rank(standing.tier):
         held = ladder.threshold(standing.tier)
-        sums = standing.qualifying
-        fallen = (w for w in qualified.changes if qualified.before.get(w, 0) >= held > sums.get(w, 0))
-        if any(ladder.lifetime or _is_over(ladder, standing, window, current.key) for window in fallen):
+        closed = current.before
+        lost = qualified.before.get(closed, 0) >= held > standing.qualifying.get(closed, 0)
+        if lost and (ladder.lifetime or standing.clock >= current.closing):
             _move(draft, ladder, reached, "reversed", key)
     _hold(draft, ladder, key)
 
@@ -197,11 +192,6 @@ def _summed(oldest: str, sums: dict[str, int], changes: dict[str, int]) -> dict[
 def _reached(standing: Standing, ladder: Ladder, current: Window) -> str:
     sums = standing.qualifying
     return ladder.reached(max(sums.get(current.key, 0), sums.get(current.before, 0)))
-
-
-def _is_over(ladder: Ladder, standing: Standing, window: str, current: str) -> bool:
-    """Whether a window is closed, its grace too."""
-    return window < current and standing.clock >= ladder.evaluation(window)
 
 
 def _move(draft: Draft, ladder: Ladder, tier: str, reason: str, key: Key | None) -> None:

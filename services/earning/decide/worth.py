@@ -33,14 +33,16 @@ class Worth(NamedTuple):
     rate: str
 
 
-def worth_of(program: Program | None, book: OrderBook, status: str) -> Worth:
-    """What an order is worth under the version pinned; None: no version was in force at its time."""
+def worth_of(program: Program | None, basis: Basis, book: OrderBook, status: str) -> Worth:
+    """What an order is worth under the version pinned; None: no version was in force at its time.
+
+    `basis` is that version's, or else the first version's: it says what of the order is left in any case.
+    """
     sold = book.sold
     if sold is None or book.pin is None or sold.test:
         return _worthless(Reason.TEST_ORDER)
     if status not in {"paid", "fulfilled"}:
         return _worthless(Reason.NOTHING_CHANGED if status == "cancelled" else Reason.WAITS_FOR_PAYMENT)
-    basis = program.basis if program is not None else Basis()
     lines = lines_of(sold, basis)
     left = _left(book, basis, lines)
     counts = any(line.line_id and (left is None or left[i]) for i, line in enumerate(lines.sold))

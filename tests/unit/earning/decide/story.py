@@ -1,0 +1,199 @@
+"""Stories: programs and facts in few words, and a member's books as the core leaves them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from fractions import Fraction
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from services.earning.decide import Decision, advance, decide, needs
+from services.earning.program.terms import Program, Rule, TierLevel, Tiers, Versions
+from services.earning.source_events.facts import (
+    FACT_TYPES,
+    Fact,
+    FactData,
+    OrderCancelled,
+    OrderFulfilled,
+    OrderLine,
+    OrderPaid,
+    OrderRefunded,
+    OrderUpdated,
+    RefundLine,
+)
+from services.earning.standing import BusinessKey, KeyRow, Lot, Rows, RowsMissingError, Standing
+from shared.point_events import EventData
+
+ZONE = ZoneInfo("Europe/Berlin")
+TYPES = {kind: name for name, kind in FACT_TYPES.items()}
+
+
+def instant(text: str) -> datetime:
+    """`2026-06-01` or `2026-06-01 15:00`, local time in Berlin."""
+    return datetime.fromisoformat(text).replace(tzinfo=ZONE).astimezone(UTC)
+
+
+def program(**changes: Any) -> Program:
+    """One point for one euro, from 2020 on; with changes."""
+    settings: dict[str, Any] = {
+        "name": "club",
+        "version": 1,
+        "in_force_from": instant("2020-01-01"),
+        "currency": "EUR",
+        "zone": ZONE,
+        "rules": (Rule("base", rate=Fraction(1)),),
+    }
+    return Program(**(settings | changes))
+
+
+def ladder(*levels: tuple[str, int, str], **changes: Any) -> Tiers:
+    """Tiers above `bronze`: id, threshold and multiplier of each."""
+    made = [TierLevel(name, threshold, Fraction(multiplier)) for name, threshold, multiplier in levels]
+    return Tiers("bronze", (TierLevel("bronze", 0), *made), **changes)
+
+
+def line(line_id: str, subtotal: str, *categories: str, **more: Any) -> OrderLine:
+    """A line of one piece."""
+    return OrderLine(
+        **{"line_id": line_id, "sku": f"sku-{line_id}", "quantity": 1, "subtotal": subtotal, "categories": categories}
+        | more
+    )
+
+
+def paid(order_id: str, *lines: OrderLine | str, **more: Any) -> OrderPaid:
+    """An order paid; a line given as an amount is called 1, 2 and so on."""
+    return OrderPaid(**_order(order_id, lines) | more)
+
+
+def updated(order_id: str, *lines: OrderLine | str, **more: Any) -> OrderUpdated:
+    """An order updated; paid unless said otherwise."""
+    return OrderUpdated(**_order(order_id, lines) | {"status": "paid"} | more)
+
+
+def _order(order_id: str, lines: tuple[OrderLine | str, ...]) -> dict[str, Any]:
+    made = [line(str(i), one) if isinstance(one, str) else one for i, one in enumerate(lines, 1)]
+    return {"order_id": order_id, "currency": "EUR", "lines": tuple(made)}
+
+
+def cancelled(order_id: str, **more: Any) -> OrderCancelled:
+    return OrderCancelled(order_id=order_id, **more)
+
+
+def fulfilled(order_id: str, **more: Any) -> OrderFulfilled:
+    return OrderFulfilled(order_id=order_id, **more)
+
+
+def refunded(order_id: str, refund_id: str, amount: str | None = None, /, **more: Any) -> OrderRefunded:
+    """A refund by amount, or (`lines={"1": "9.99"}`) by line."""
+    lines = more.pop("lines", {})
+    made = tuple(one if isinstance(one, RefundLine) else RefundLine(line_id=i, amount=one) for i, one in lines.items())
+    return OrderRefunded(order_id=order_id, refund_id=refund_id, amount=amount, lines=made, **more)
+
+
+@dataclass
+class Told:
+    """A fact as it arrives: when it happened, when it was received (at once, unless said otherwise)."""
+
+    at: str
+    data: FactData
+    received: str = ""
+    member: str = "ann"
+    source: str = "shop"
+
+    def fact(self, number: int) -> Fact:
+        return Fact(
+            type=TYPES[type(self.data)],
+            id=f"fact-{number}",
+            source=self.source,
+            program="club",
+            member=self.member,
+            occurred_at=instant(self.at),
+            received_at=instant(self.received or self.at),
+            data=self.data,
+        )
+
+
+@dataclass
+class Story:
+    """Members of one program, fact by fact. Every lot is given only when it is asked for, as the shell does."""
+
+    versions: Versions
+    standings: dict[str, Standing] = field(default_factory=dict)
+    keys: dict[BusinessKey, KeyRow] = field(default_factory=dict)
+    lots: dict[str, dict[int, Lot]] = field(default_factory=dict)
+    events: list[EventData] = field(default_factory=list)
+    told: int = 0
+
+    def tell(self, *all_told: Told) -> Story:
+        """Decide facts one after the other."""
+        for told in all_told:
+            self.told += 1
+            self.take(told.fact(self.told))
+        return self
+
+    def take(self, fact: Fact) -> Decision:
+        """Decide one fact."""
+        standing = self.standings.get(fact.member)
+        decided_at = fact.received_at if standing is None else max(standing.decided_at, fact.received_at)
+        rows = self._rows(fact)
+        try:
+            decision = decide(self.versions, standing, rows, fact, decided_at)
+        except RowsMissingError:
+            rows.lots = dict(self.lots[fact.member])
+            rows.all_lots = True
+            decision = decide(self.versions, standing, rows, fact, decided_at)
+        return self._keep(decision)
+
+    def until(self, text: str, member: str = "ann") -> Story:
+        """Bring a member to an instant."""
+        rows = Rows(keys={}, lots=dict(self.lots.get(member, {})), all_lots=True)
+        self._keep(advance(self.versions, self.standings[member], rows, instant(text)))
+        return self
+
+    def _rows(self, fact: Fact) -> Rows:
+        named = {key: self.keys[key] for key in needs(fact).keys if key in self.keys}
+        own = self.lots.get(fact.member, {})
+        return Rows(keys=named, lots={n: own[n] for row in named.values() for n in row.lots if n in own})
+
+    def _keep(self, decision: Decision) -> Decision:
+        member = decision.standing.member
+        self.standings[member] = decision.standing
+        self.keys |= decision.keys
+        self.lots.setdefault(member, {}).update(decision.lots)
+        self.events += decision.events
+        for event in decision.events:
+            check(event)
+        return decision
+
+    @property
+    def ann(self) -> Standing:
+        return self.standings["ann"]
+
+    @property
+    def said(self) -> list[str]:
+        """Every event so far in words."""
+        return [words(event) for event in self.events]
+
+
+def words(event: EventData) -> str:
+    """An event in a few words: `earned 49`, `reversed 24 refunded`, `recorded nothing_changed`."""
+    kind = event.TYPE.removeprefix("loyalty.").removesuffix(".v1").removeprefix("points.")
+    if kind == "tier.changed":
+        return f"tier {event.before} → {event.after}, {event.reason}"  # type: ignore[attr-defined]
+    parts = (getattr(event, name, None) for name in ("points", "tier", "reason"))
+    return " ".join([kind, *(str(part) for part in parts if part not in {None, ""})])
+
+
+GROWING = {"available", "pending", "reversed", "redeemed", "expired", "reverted", "transferred_out"}
+
+
+def check(event: EventData) -> None:
+    """Rule 31, balanced postings, nothing below zero: after every event."""
+    b = event.balances
+    came = b.earned + b.restored + b.adjusted + b.imported + b.expired_reversed + b.forgiven + b.reinstated
+    went = b.reversed + b.redeemed + b.expired + b.reverted
+    assert b.available + b.pending - b.deficit == came + b.transferred_in - b.transferred_out - went
+    assert not sum(event.postings.values())
+    assert min(b.available, b.pending, b.deficit) >= 0
+    assert not (b.deficit and b.available)

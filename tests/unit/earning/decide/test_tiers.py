@@ -1,0 +1,127 @@
+"""How tiers rise, stay and fall: rules 5, 22, 23, 59, 60 and 62."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.earning.program.terms import Rule, Versions
+from shared.point_events import TierChanged, TierRetained
+from tests.unit.earning.decide.story import Story, Told, cancelled, instant, ladder, paid, program, refunded
+
+YEAR = {"window": "calendar_year"}
+
+
+def story(**tiers: object) -> Story:
+    return Story(Versions((program(tiers=ladder(("silver", 500, "1"), ("gold", 1000, "1"), **YEAR | tiers)),)))
+
+
+@pytest.mark.rule(23)
+def test_rule_23_gold_lasts_to_the_end_of_the_year_after() -> None:
+    told = story().tell(Told("2025-03-01", paid("a", "400")), Told("2025-12-20", paid("b", "600")))
+    event = told.events[-1]
+    assert isinstance(event, TierChanged)
+    assert (event.before, event.after, event.valid_until) == ("bronze", "gold", instant("2027-01-01"))
+    told.until("2026-12-31 23:59:59")
+    assert told.ann.tier == "gold"
+    told.until("2027-01-01")
+    assert told.said[-1] == "tier gold → bronze, window_ended"
+    assert told.events[-1].decided_at == instant("2027-01-01")
+
+
+@pytest.mark.rule(23)
+def test_rule_23_a_refund_that_takes_a_closed_year_below_lowers_at_once() -> None:
+    told = story().tell(Told("2025-03-01", paid("a", "400")), Told("2025-12-20", paid("b", "600")))
+    told.tell(Told("2026-01-10", cancelled("b")))
+    assert told.said[-1] == "tier gold → bronze, reversed"
+    assert told.ann.qualifying["2025-01-01"] == 400
+
+
+@pytest.mark.rule(23)
+def test_rule_23_an_open_year_lowers_at_its_end() -> None:
+    told = story().tell(Told("2025-03-01", paid("a", "1000")), Told("2025-04-01", cancelled("a")))
+    assert told.ann.tier == "gold"
+    assert told.said[-1] == "tier.retained gold"
+    assert told.ann.tier_until == instant("2026-01-01")
+    assert told.until("2026-01-01").ann.tier == "bronze"
+
+
+@pytest.mark.rule(23)
+def test_rule_23_grace_comes_after_the_end() -> None:
+    told = story(grace_days=30).tell(Told("2025-03-01", paid("a", "1000")))
+    assert told.ann.tier_until == instant("2027-01-31")
+    assert told.until("2027-01-30 23:59").ann.tier == "gold"
+    assert told.until("2027-01-31").ann.tier == "bronze"
+
+
+@pytest.mark.rule(23)
+def test_rule_23_no_fall_before_grace_is_over() -> None:
+    told = story(grace_days=30).tell(Told("2025-03-01", paid("a", "1000")), Told("2026-01-10", cancelled("a")))
+    assert told.ann.tier == "gold"
+    assert told.until("2026-01-31").said[-1] == "tier gold → bronze, window_ended"
+
+
+@pytest.mark.rule(23)
+def test_rule_23_one_level_a_year() -> None:
+    told = story(fall="one_level").tell(Told("2025-03-01", paid("a", "1000")))
+    assert told.until("2027-01-01").ann.tier == "silver"
+    assert told.until("2028-01-01").ann.tier == "bronze"
+
+
+@pytest.mark.rule(23)
+def test_rule_23_a_late_fact_lifts_through_a_closed_year() -> None:
+    told = story().tell(Told("2025-12-20", paid("a", "600")))
+    told.tell(Told("2025-12-30", paid("b", "400"), received="2026-01-05"))
+    assert told.said[-1] == "tier silver → gold, qualified"
+    assert told.ann.tier_until == instant("2027-01-01")
+
+
+@pytest.mark.rule(23)
+def test_rule_23_qualifying_again_keeps_the_tier_a_year_longer() -> None:
+    told = story().tell(Told("2025-03-01", paid("a", "1000")), Told("2026-03-01", paid("b", "999")))
+    assert told.said[-1] == "earned 999"
+    told.tell(Told("2026-04-01", paid("c", "1")))
+    event = told.events[-1]
+    assert isinstance(event, TierRetained)
+    assert event.valid_until == instant("2028-01-01")
+    assert told.until("2027-01-01").ann.tier == "gold"
+
+
+@pytest.mark.rule(62)
+def test_rule_62_the_running_year_can_be_the_better() -> None:
+    told = story(grace_days=30).tell(Told("2025-03-01", paid("a", "1000")), Told("2027-01-20", paid("b", "700")))
+    assert told.until("2027-01-31").said[-1] == "tier gold → silver, window_ended"
+
+
+@pytest.mark.rule(22)
+def test_rule_22_spend_qualifies_where_nothing_is_earned() -> None:
+    tiers = ladder(("gold", 1_000_000_000, "1"), measure="spend")
+    told = Story(Versions((program(tiers=tiers, rules=(Rule("r", points=1),)),)))
+    told.tell(Told("2025-03-01", paid("a", "999.99")), Told("2025-03-02", paid("b", "0.01")))
+    assert told.said[-1] == "tier bronze → gold, qualified"
+    assert (told.events[0].qualifies, told.events[0].qualifying, told.events[0].to_next) == ("999.99", "999.99", "0.01")
+
+
+@pytest.mark.rule(59)
+def test_rule_59_points_earned_are_net_of_reversals() -> None:
+    told = story().tell(Told("2025-03-01", paid("a", "400")), Told("2025-03-02", refunded("a", "r", "100")))
+    event = told.events[-1]
+    assert (event.qualifies, event.qualifying, event.to_next) == ("-100", "300", "200")
+
+
+@pytest.mark.rule(60)
+def test_rule_60_a_lifetime_lowers_at_once() -> None:
+    told = story(window="lifetime").tell(Told("2025-03-01", paid("a", "1000")))
+    assert told.ann.tier_until is None
+    told.tell(Told("2029-01-01", refunded("a", "r", "1")))
+    assert told.said[-1] == "tier gold → silver, reversed"
+
+
+@pytest.mark.rule(24)
+def test_rule_24_a_new_version_lifts_at_once_and_lowers_at_valid_until() -> None:
+    easier = program(version=2, in_force_from=instant("2025-06-01"), tiers=ladder(("gold", 300, "1"), **YEAR))
+    harder = program(version=3, in_force_from=instant("2025-07-01"), tiers=ladder(("gold", 900, "1"), **YEAR))
+    told = Story(Versions((program(tiers=ladder(("gold", 500, "1"), **YEAR)), easier, harder)))
+    told.tell(Told("2025-03-01", paid("a", "400"))).until("2025-06-01")
+    assert told.said[-1] == "tier bronze → gold, program_changed"
+    assert told.until("2025-12-31").ann.tier == "gold"
+    assert told.until("2027-01-01").ann.tier == "bronze"
