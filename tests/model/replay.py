@@ -1,4 +1,4 @@
-"""Decide a saved history in a process of its own: `python -m tests.model.replay FILE` prints a digest of all it made."""
+"""Decide a saved history in another process: `python -m tests.model.replay FILE` prints a digest of all it made."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def _defaults(kind: type[msgspec.Struct]) -> list[tuple[str, Any]]:
     ]
 
 
-def _with_defaults(value: Any) -> list[Any]:  # noqa: ANN401 (any struct)
+def _with_defaults(value: Any) -> list[Any]:
     return [
         msgspec.structs.replace(value, **{name: default})
         for name, default in _defaults(type(value))
@@ -129,7 +129,7 @@ def _with_defaults(value: Any) -> list[Any]:  # noqa: ANN401 (any struct)
     ]
 
 
-def tell(value: Any) -> str:  # noqa: ANN401 (any value)
+def tell(value: Any) -> str:
     """A value without its defaults."""
     if isinstance(value, msgspec.Struct):
         defaults = dict(_defaults(type(value)))
