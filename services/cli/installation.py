@@ -78,6 +78,8 @@ class Installation:
             service.stop()
         say("the services have stopped")
         self.stack.down(throw_away=throw_away)
+        if throw_away:
+            self.stack = LocalStack(self.directory)  # the ports are forgotten too: what comes next chooses anew
         say(
             "the servers have stopped; their data is deleted"
             if throw_away

@@ -131,13 +131,15 @@ class ServiceProcess:
 
     def stop(self) -> None:
         """End it gracefully, or by force where it takes longer than 30 s."""
-        if (pid := self.pid) is None:
-            return
-        family = processes.family(pid)
-        if not processes.signal_and_wait(family[:1], signal.SIGTERM, STOP_SECONDS):
-            processes.signal_and_wait(family, signal.SIGKILL, processes.KILL_SECONDS)
+        if not self._end(signal.SIGTERM, STOP_SECONDS):
+            self.kill()
 
     def kill(self) -> None:
         """End it as a crash would (SIGKILL)."""
-        if (pid := self.pid) is not None:
-            processes.signal_and_wait(processes.family(pid), signal.SIGKILL, processes.KILL_SECONDS)
+        self._end(signal.SIGKILL, processes.KILL_SECONDS)
+
+    def _end(self, number: signal.Signals, seconds: float) -> bool:
+        with suppress(psutil.NoSuchProcess):
+            if (pid := self.pid) is not None:
+                return processes.signal_and_wait([psutil.Process(pid)], number, seconds)
+        return True
