@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -17,10 +17,20 @@ import asyncpg
 import psutil
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 
 from deploy.local_stack import LocalStack
 from deploy.migrate import migrate
 from shared.topics import Topics
+
+# A machine that runs two servers beside the tests is sometimes slow; CI tries the same examples each time.
+settings.register_profile(
+    "house",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("house")
 
 HERE = Path(__file__).parent
 DIRECTORY_PREFIX = "tallystick-tests-"
@@ -66,6 +76,15 @@ def stack() -> Iterator[LocalStack]:
         yield servers.enter_context(new_stack())
 
 
+@pytest.fixture(autouse=True)
+def servers_run(request: pytest.FixtureRequest) -> None:
+    """A test that failed between killing a server and starting it again must not fail all that come after it."""
+    if "stack" in request.fixturenames:
+        stack: LocalStack = request.getfixturevalue("stack")
+        if any(server.pid is None for server in stack.own_servers):
+            stack.up()
+
+
 @pytest.fixture(scope="module")
 def own_stack() -> Iterator[LocalStack]:
     """A second stack for a module that wants to do it harm."""
@@ -79,12 +98,17 @@ def bootstrap_servers(stack: LocalStack) -> str:
     return stack.endpoints.bootstrap_servers
 
 
-@pytest.fixture
-def topics() -> Topics:
-    """Topic names that no other test uses; the topics themselves are not made."""
+def new_topics() -> Topics:
+    """Topic names that nobody else uses."""
     prefix = f"t{uuid.uuid4().hex[:10]}"
     fields = Topics.model_fields.items()
     return Topics.model_validate({name: f"{prefix}.{field.default}" for name, field in fields})
+
+
+@pytest.fixture
+def topics() -> Topics:
+    """Topic names that no other test uses; the topics themselves are not made."""
+    return new_topics()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -98,13 +122,20 @@ async def template_database(stack: LocalStack) -> AsyncIterator[str]:
     await _administrate(dsn, f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@asynccontextmanager
+async def new_database(dsn: str, template: str) -> AsyncIterator[str]:
+    """The connection string of a copy of the template database, dropped at the end."""
+    name = f"test_{uuid.uuid4().hex[:10]}"
+    await _administrate(dsn, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield _with_database(dsn, name)
+    await _administrate(dsn, f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture
 async def dsn(stack: LocalStack, template_database: str) -> AsyncIterator[str]:
     """A superuser's connection string for a freshly migrated database of this test's own."""
-    name = f"test_{uuid.uuid4().hex[:10]}"
-    await _administrate(stack.endpoints.dsn, f"CREATE DATABASE {name} TEMPLATE {template_database}")
-    yield _with_database(stack.endpoints.dsn, name)
-    await _administrate(stack.endpoints.dsn, f"DROP DATABASE {name} WITH (FORCE)")
+    async with new_database(stack.endpoints.dsn, template_database) as own:
+        yield own
 
 
 async def _administrate(dsn: str, statement: str) -> None:

@@ -62,6 +62,8 @@ class Pipeline:
     async def prepare(self, document: str) -> None:
         """Make the topics and publish the program."""
         await topics_plan.create(self.bootstrap_servers, self.topics, self.shards)
+        # The shop's facts are of last year: retention by time would delete them while we read.
+        await topics_plan.change(self.bootstrap_servers, self.topics.orders, {"retention.ms": "-1"})
         connection = await asyncpg.connect(self.dsn)
         try:
             await registry.publish(connection, check(document.encode(), "program.yaml"))
@@ -78,12 +80,12 @@ class Pipeline:
             await to.stop()
         return sum(len(rows) for rows in records.values())
 
-    def start(self, service: str, number: int = 1, **settings: str) -> ServiceProcess:
+    def start(self, service: str, settings: Mapping[str, str], *, number: int = 1) -> ServiceProcess:
         """Start a process of a service, with further settings as environment variables; waits for nothing."""
         process = ServiceProcess(self.directory, service, number=number)
         if process.name not in {known.name for known in self.processes}:
             self.processes.append(process)
-        process.start(self._environment() | settings)
+        process.start({**self._environment(), **settings})
         return process
 
     def _environment(self) -> dict[str, str]:
@@ -126,6 +128,14 @@ class Pipeline:
             return await self.value(_DECIDED) >= at_least
 
         await self.until(enough, f"{at_least} inputs to be decided")
+
+    async def visible(self, at_least: int) -> None:
+        """Wait until so many point events are in history."""
+
+        async def enough() -> bool:
+            return await self.value("SELECT count(*) FROM loyalty.history") >= at_least
+
+        await self.until(enough, f"{at_least} point events in history")
 
     async def settled(self, inputs: int) -> None:
         """Wait until all inputs are decided and every point event is in the read models."""
