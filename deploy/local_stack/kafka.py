@@ -101,7 +101,7 @@ class KafkaServer:
         if free < NEEDED_BYTES:
             raise DiskFullError(self._home, free, NEEDED_BYTES)
         for port in (self._ports.kafka, self._ports.kafka_controller):
-            if not processes.port_is_free(port):
+            if not processes.port_becomes_free(port):
                 raise PortTakenError("Kafka", port, self._state_file)
         data = self._home / "data"
         self._settings.write_text(

@@ -111,7 +111,7 @@ class PostgresServer:
         free = shutil.disk_usage(self._home).free
         if free < NEEDED_BYTES:
             raise DiskFullError(self._home, free, NEEDED_BYTES)
-        if not processes.port_is_free(self._ports.postgres):
+        if not processes.port_becomes_free(self._ports.postgres):
             raise PortTakenError("PostgreSQL", self._ports.postgres, self._state_file)
         if (self._data / "PG_VERSION").exists():
             return

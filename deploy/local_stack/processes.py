@@ -12,6 +12,7 @@ import psutil
 
 POLL_SECONDS = 0.05
 KILL_SECONDS = 20.0
+LET_GO_SECONDS = 3.0
 
 
 def spawn(command: Sequence[str], output: Path, environment: Mapping[str, str] | None = None) -> int:
@@ -40,15 +41,24 @@ def running(pid: int, mark: str) -> bool:
     """Whether `pid` lives and its command line holds `mark`, so that a reused pid is never taken for our server."""
     with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
         process = psutil.Process(pid)
-        return not gone(process) and any(mark in part for part in process.cmdline())
+        if gone(process):
+            return False
+        # For a moment after it was started a process has no command line yet; a pid given again has another one.
+        command = process.cmdline()
+        return not command or any(mark in part for part in command)
     return False
 
 
 def gone(process: psutil.Process) -> bool:
-    """Whether the process has ended; one that only waits for its parent to hear of it has ended too."""
+    """Whether the process has ended, with all of its threads; whether its parent has heard of it doesn't matter.
+
+    The first thread of a killed broker ends before the others, which still hold its ports and files.
+    """
     try:
         if process.status() != psutil.STATUS_ZOMBIE:
             return not process.is_running()
+        if process.num_threads() > 1:
+            return False
         with suppress(psutil.TimeoutExpired):
             process.wait(timeout=0)
     except psutil.NoSuchProcess:
@@ -85,6 +95,11 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
             return False
         time.sleep(POLL_SECONDS)
     return True
+
+
+def port_becomes_free(port: int) -> bool:
+    """Whether 127.0.0.1:`port` can be listened on, now or as soon as the one who was just killed there has let go."""
+    return wait_until(lambda: port_is_free(port), LET_GO_SECONDS)
 
 
 def port_is_free(port: int) -> bool:

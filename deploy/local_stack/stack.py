@@ -62,6 +62,11 @@ class LocalStack:
         return self._postgres
 
     @property
+    def own_servers(self) -> tuple[PostgresServer | KafkaServer, ...]:
+        """The servers that this stack runs itself, in the order in which they start."""
+        return tuple(server for server in (self._postgres, self._kafka) if server is not None)
+
+    @property
     def endpoints(self) -> Endpoints:
         """Where the servers are or will be: the same before and after `up`."""
         return Endpoints(
@@ -75,19 +80,17 @@ class LocalStack:
         Raises a `LocalStackError` that says what failed and what to do.
         """
         with alone(self.directory):
-            for server in (self._postgres, self._kafka):
-                if server is not None:
-                    server.start()
+            for server in self.own_servers:
+                server.start()
         return self.endpoints
 
     def down(self, *, throw_away: bool = False) -> None:
         """Stop this stack's servers, and with `throw_away` delete their data, ports included."""
         with alone(self.directory):
-            for server in (self._kafka, self._postgres):
-                if server is not None:
-                    server.stop()
-                    if throw_away:
-                        server.throw_away()
+            for server in reversed(self.own_servers):
+                server.stop()
+                if throw_away:
+                    server.throw_away()
         if throw_away:
             shutil.rmtree(self.directory, ignore_errors=True)
 
