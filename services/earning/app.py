@@ -57,10 +57,10 @@ class Process:
         self.relay: Relay | None = None
 
     def on_earned(self, earned: Earned, entries: Sequence[Entry]) -> None:
-        """A batch is committed: count it, and let the relay know."""
+        """A batch is committed: count it, and hand its events to the relay."""
         self.metrics.earned(earned)
         if entries and self.relay is not None:
-            self.relay.wake()
+            self.relay.take(entries)
 
     async def run(self) -> None:
         """Work and answer HTTP until SIGTERM.

@@ -19,6 +19,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 
 from services.earning import failpoints
+from services.earning.fresh import Fresh
 from services.earning.journal import Entry
 from services.earning.leases import QUERIES, Leases
 from services.earning.log_end import last_positions
@@ -58,9 +59,12 @@ class Relay:
         self._stopping = stopping
         self._news = asyncio.Event()
         self._emitted: dict[int, int] = {}
+        self._fresh = Fresh()
+        self._look_at = 0.0
 
-    def wake(self) -> None:
-        """There is something new in the journal."""
+    def take(self, entries: Sequence[Entry]) -> None:
+        """Rows that this process has just committed: they needn't be read back to be published."""
+        self._fresh.add(entries)
         self._news.set()
 
     async def attempt(self, works: Works) -> None:
@@ -98,11 +102,18 @@ class Relay:
     async def _next(self, session: asyncpg.Connection, leases: Leases) -> list[Entry]:
         """Journal rows not published yet, some of every shard that is mine, each shard's in order and without a gap."""
         shards = sorted(leases.mine)
-        if not shards:
-            return []
-        at_most = max(RECORDS_A_SHARD_MIN, self._settings.relay_records // len(shards))
-        positions = [self._emitted[shard] for shard in shards]
-        return [Entry(*row) for row in await session.fetch(QUERIES["to_emit"], shards, positions, at_most)]
+        at_most = max(RECORDS_A_SHARD_MIN, self._settings.relay_records // max(1, len(shards)))
+        fresh = {shard: self._fresh.after(shard, self._emitted[shard], at_most) for shard in shards}
+        entries = [entry for run in fresh.values() for entry in run]
+        others = [shard for shard in shards if not fresh[shard]]
+        now = asyncio.get_running_loop().time()
+        if others and (not entries or now >= self._look_at):
+            # What others have committed, or we have before this process, is found in the journal only.
+            self._look_at = now + self._settings.relay_poll_ms / 1000
+            positions = [self._emitted[shard] for shard in others]
+            rows = await session.fetch(QUERIES["to_emit"], others, positions, at_most)
+            entries += [Entry(*row) for row in rows]
+        return entries
 
     async def _publish(
         self, session: asyncpg.Connection, publisher: AIOKafkaProducer, entries: Sequence[Entry]

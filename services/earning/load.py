@@ -94,20 +94,21 @@ async def load(session: asyncpg.Connection, members: set[MemberId], keys: set[Bu
 
 
 async def _load_standings(session: asyncpg.Connection, holdings: Holdings, members: set[MemberId]) -> None:
-    rows = await session.fetch(QUERIES["standings"], *_columns(members, 2))
     # A member without a standing has no lots: there is nothing more to read.
     holdings.wallets = {member: Wallet(None, {}, set(), set(), whole=True) for member in members}
-    for program, member, body in rows:
-        standing = read_standing(body)
-        wallet = holdings.wallets[MemberId(program, member)]
-        wallet.standing = standing
-        wallet.stored = True
-        wallet.whole = standing.lots == 0
+    for (of,), names in _grouped(members).items():
+        for program, member, body in await session.fetch(QUERIES["standings"], of, names):
+            standing = read_standing(body)
+            wallet = holdings.wallets[MemberId(program, member)]
+            wallet.standing = standing
+            wallet.stored = True
+            wallet.whole = standing.lots == 0
 
 
 async def _load_keys(session: asyncpg.Connection, holdings: Holdings, keys: set[BusinessKey]) -> None:
-    rows = map(read_key, await session.fetch(QUERIES["keys"], *_columns(keys, 4)))
-    holdings.keys = {row.key: row for row in rows}
+    for group, ids in _grouped(keys).items():
+        rows = map(read_key, await session.fetch(QUERIES["keys"], *group, ids))
+        holdings.keys.update((row.key, row) for row in rows)
     holdings.keys_read = set(holdings.keys)
 
 
@@ -156,6 +157,14 @@ def read_lot(row: asyncpg.Record) -> Lot:
     """A row of lots, in the order of the query `lots`, as a value."""
     program, _, lot, source, kind, name, points, remaining, earned_at, available_at, expires_at = row
     return Lot(lot, BusinessKey(program, source, kind, name), points, remaining, earned_at, available_at, expires_at)
+
+
+def _grouped(rows: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], list[str]]:
+    """The last of each row's values, by the others."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for row in rows:
+        groups.setdefault(row[:-1], []).append(row[-1])
+    return groups
 
 
 def _columns(rows: Iterable[tuple[object, ...]], width: int) -> list[list[object]]:

@@ -26,14 +26,16 @@ ORDER BY topic, partition
 ON CONFLICT (topic, partition) DO NOTHING;
 
 -- name: standings
-SELECT s.program, s.member, s.body
-FROM unnest($1::text[], $2::text[]) AS wanted (program, member)
-JOIN earning.standings s USING (program, member);
+-- One program a statement: an array more would cost more than the statement, and a batch has few programs.
+SELECT program, member, body
+FROM earning.standings
+WHERE program = $1 AND member = ANY ($2::text[]);
 
 -- name: keys
-SELECT k.program, k.source, k.kind, k.id, k.member, k.lots, k.body
-FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS wanted (program, source, kind, id)
-JOIN earning.keys k USING (program, source, kind, id);
+-- One source and kind a statement, likewise.
+SELECT program, source, kind, id, member, lots, body
+FROM earning.keys
+WHERE program = $1 AND source = $2 AND kind = $3 AND id = ANY ($4::text[]);
 
 -- name: lots
 SELECT l.program, l.member, l.lot, l.source, l.kind, l.id, l.points, l.remaining, l.earned_at, l.available_at, l.expires_at

@@ -9,6 +9,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
+from deploy import topics as topics_plan
 from shared.errors import ConfigurationError
 from tests.integration.earning.counter import BEGAN, paid
 from tests.integration.earning.worker import Town, sent
@@ -80,6 +81,12 @@ async def test_another_number_of_partitions_than_at_the_beginning_is_refused(tow
         await eventually(lambda: worker.shards == 4, what="the installation is open")
     async with admin(town) as client:
         await client.create_partitions({town.topics.orders: NewPartitions(total_count=6)})
+
+    async def grown() -> bool:
+        partitions = await topics_plan.partitions_of(town.bootstrap_servers, [town.topics.orders])
+        return partitions[town.topics.orders] == 6
+
+    await eventually(grown, what="the topic has grown")
     with pytest.raises(ConfigurationError, match=r"has 4 shards, but .*orders has 6"):
         async with town.worker() as worker:
             await eventually(lambda: worker.shards == 4, what="the worker to refuse", seconds=10)
