@@ -52,7 +52,7 @@ values = st.recursive(
 )
 
 
-def paths(document: Any, so_far: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:  # noqa: ANN401 (any JSON)
+def paths(document: Any, so_far: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The way to every value inside a JSON document."""
     inside: list[tuple[Any, Any]] = []
     if isinstance(document, dict):
@@ -62,7 +62,7 @@ def paths(document: Any, so_far: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path for step, child in inside for path in [(*so_far, step), *paths(child, (*so_far, step))]]
 
 
-def holder(document: Any, path: tuple[Any, ...]) -> Any:  # noqa: ANN401 (any JSON)
+def holder(document: Any, path: tuple[Any, ...]) -> Any:
     """The object or array in which a path ends."""
     for step in path[:-1]:
         document = document[step]
@@ -70,7 +70,7 @@ def holder(document: Any, path: tuple[Any, ...]) -> Any:  # noqa: ANN401 (any JS
 
 
 @st.composite
-def spoiled_facts(draw: st.DrawFn) -> Any:  # noqa: ANN401 (any JSON)
+def spoiled_facts(draw: st.DrawFn) -> Any:
     """A golden fact with up to three faults: a value dropped, put twice, of another kind, or out of its range."""
     fact = deepcopy(draw(st.sampled_from(GOLDEN)))
     for _ in range(draw(st.integers(0, 3))):
@@ -88,7 +88,7 @@ def spoiled_facts(draw: st.DrawFn) -> Any:  # noqa: ANN401 (any JSON)
     return fact
 
 
-def plain(value: Any) -> Any:  # noqa: ANN401 (both models' values, made comparable)
+def plain(value: Any) -> Any:
     """Structs and models as dicts, so that the values of both can be compared."""
     match value:
         case msgspec.Struct():

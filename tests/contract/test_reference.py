@@ -59,7 +59,7 @@ def missing_references(document: dict[str, Any]) -> list[str]:
     return missing
 
 
-def references(node: Any) -> list[str]:  # noqa: ANN401 (any YAML)
+def references(node: Any) -> list[str]:
     match node:
         case dict():
             own = [node["$ref"]] if "$ref" in node else []

@@ -51,13 +51,13 @@ def nested(levels: int) -> list[Any]:
     return innermost
 
 
-def refusal(value: bytes | None, headers: Any = (), key: bytes | None = b"k") -> PermanentError:  # noqa: ANN401 (headers)
+def refusal(value: bytes | None, headers: Any = (), key: bytes | None = b"k") -> PermanentError:
     with pytest.raises(PermanentError) as refused:
         decode(value, headers, key=key, received_at=RECEIVED_AT)
     return refused.value
 
 
-def read(value: bytes, headers: Any = ()) -> Fact:  # noqa: ANN401 (headers)
+def read(value: bytes, headers: Any = ()) -> Fact:
     return decode(value, headers, received_at=RECEIVED_AT)
 
 
@@ -146,7 +146,7 @@ BAD_HEADERS: list[tuple[list[tuple[str, bytes | None]], Reason, str]] = [
 
 
 @pytest.mark.parametrize(("headers", "reason", "field"), BAD_HEADERS, ids=lambda part: str(part)[:40])
-def test_bad_headers_have_their_reason_and_name(headers: Any, reason: Reason, field: str) -> None:  # noqa: ANN401 (headers)
+def test_bad_headers_have_their_reason_and_name(headers: Any, reason: Reason, field: str) -> None:
     refused = refusal(DATA, headers)
     assert (refused.reason, refused.field) == (reason, field)
 
