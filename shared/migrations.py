@@ -1,4 +1,4 @@
-"""Migrations: plain SQL files, applied once each, in order, a transaction a file; and the check at a service's start."""
+"""Migrations: plain SQL files, applied once each, in order, a transaction each; and the check at a service's start."""
 
 from __future__ import annotations
 
