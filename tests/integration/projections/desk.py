@@ -129,7 +129,7 @@ class Desk:
         finally:
             await session.close()
 
-    async def value(self, statement: str, *arguments: object) -> Any:  # noqa: ANN401 (whatever the column holds)
+    async def value(self, statement: str, *arguments: object) -> Any:
         """The only value that a statement gives."""
         ((value,),) = await self.rows(statement, *arguments)
         return value
@@ -163,6 +163,10 @@ class Process:
     def killed_itself(self) -> bool:
         """Whether it came to its failpoint."""
         return self._process.poll() == -signal.SIGKILL
+
+    def ended(self) -> bool:
+        """Whether it is gone."""
+        return self._process.poll() is not None
 
     def terminate(self) -> int:
         """Ask it to stop; gives its exit code."""
