@@ -1,4 +1,4 @@
-"""A member's points in the naive model: lots, deficit, gross counters (rules 12, 18, 31, 57, 58)."""
+"""A member's points in the naive model: lots, deficit, gross counters (rules 12, 16-18, 20, 31, 57, 58)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,11 @@ KeyId = tuple[str, str, str]
 
 @dataclass
 class NaiveLot:
-    """Points of one award with a life of their own."""
+    """Points of one award with a life of their own.
+
+    `expires_at` is its own date; a lot that `follows` the member's activity lives at least as long as that says.
+    `months` is its life by the version it was awarded under; `used_days` says that it had its 30 days (rule 20).
+    """
 
     number: int
     key: KeyId
@@ -38,12 +42,21 @@ class NaiveLot:
     earned_at: datetime
     available_at: datetime | None
     expires_at: datetime | None = None
+    follows: bool = False
     pending: bool = False
+    release_at: datetime | None = None
+    months: int = 0
+    used_days: bool = False
 
-    @property
-    def turn(self) -> tuple[datetime, datetime, int]:
-        """Its place in the order of consumption (rule 18)."""
-        return (self.expires_at or NEVER, self.earned_at, self.number)
+
+@dataclass
+class Taken:
+    """What a redemption took of a lot, and how many days that had left."""
+
+    lot: NaiveLot
+    points: int
+    days_left: int | None
+    last: datetime | None
 
 
 @dataclass
@@ -52,6 +65,9 @@ class Account:
 
     lots: list[NaiveLot] = field(default_factory=list)
     deficit: int = 0
+    inactive_at: datetime | None = None
+    expired_of: dict[KeyId, int] = field(default_factory=dict)
+    forgiven: list[list[int]] = field(default_factory=list)
     counters: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTERS, 0))
 
     @property
@@ -62,9 +78,20 @@ class Account:
     def pending(self) -> int:
         return sum(lot.remaining for lot in self.lots if lot.pending)
 
+    def ends(self, lot: NaiveLot) -> datetime | None:
+        """The first instant at which a lot can't be spent; none: never."""
+        if not lot.follows or self.inactive_at is None:
+            return lot.expires_at
+        return max(self.inactive_at, lot.expires_at or self.inactive_at)
+
     def spendable(self) -> list[NaiveLot]:
-        """Lots in the order of consumption."""
-        return sorted((lot for lot in self.lots if not lot.pending and lot.remaining), key=lambda lot: lot.turn)
+        """Lots in the order of consumption (rule 18)."""
+        lots = [lot for lot in self.lots if not lot.pending and lot.remaining]
+        return sorted(lots, key=lambda lot: (self.ends(lot) or NEVER, lot.earned_at, lot.number))
+
+    def of(self, key: KeyId) -> list[NaiveLot]:
+        """An award's lots, newest first."""
+        return sorted((lot for lot in self.lots if lot.key == key), key=lambda lot: -lot.number)
 
     def add(self, lot: NaiveLot) -> NaiveLot:
         """A new lot; if it can be spent, it pays the deficit first."""
@@ -87,22 +114,39 @@ class Account:
             points -= part
         return points
 
-    def reverse(self, key: KeyId, points: int, *, forgive: bool) -> None:
-        """Take an award's points back, in the order of rule 12."""
-        self.counters["reversed"] += points
-        own = [lot for lot in self.lots if lot.key == key]
-        rest = self.take([lot for lot in own if lot.pending], points)
-        newest = sorted((lot for lot in own if not lot.pending), key=lambda lot: -lot.number)
-        rest = self.take(newest, rest)
-        rest = self.take(self.spendable(), rest)
-        if forgive:
-            self.counters["forgiven"] += rest
-        else:
-            self.deficit += rest
+    def expire(self, lot: NaiveLot) -> None:
+        """The lot's time is over."""
+        self.counters["expired"] += lot.remaining
+        self.expired_of[lot.key] = self.expired_of.get(lot.key, 0) + lot.remaining
+        lot.remaining = 0
 
-    def equation(self) -> bool:
-        """Rule 31."""
-        plus = ("earned", "restored", "adjusted", "imported", "expired_reversed", "forgiven", "reinstated")
-        minus = ("transferred_out", "reversed", "redeemed", "expired", "reverted")
-        total = sum(self.counters[name] for name in (*plus, "transferred_in"))
-        return self.available + self.pending - self.deficit == total - sum(self.counters[name] for name in minus)
+    def forgive(self, points: int) -> None:
+        """Points that nobody will owe."""
+        if points:
+            self.counters["forgiven"] += points
+            self.forgiven.append([points])
+
+    def reverse(self, key: KeyId, points: int, *, forgive: bool, counter: str = "reversed") -> None:
+        """Take an award's points back, in the order of rule 12."""
+        self.counters[counter] += points
+        rest = self.take([lot for lot in self.of(key) if lot.pending], points)
+        rest = self.take([lot for lot in self.of(key) if not lot.pending], rest)
+        gone = min(rest, self.expired_of.get(key, 0))
+        self.counters["expired_reversed"] += gone
+        self.expired_of[key] = self.expired_of.get(key, 0) - gone
+        self.owe(self.take(self.spendable(), rest - gone), forgive=forgive)
+
+    def owe(self, points: int, *, forgive: bool) -> None:
+        """What could not be taken."""
+        if forgive:
+            self.forgive(points)
+        else:
+            self.deficit += points
+
+    def make_up(self, points: int, since: int) -> int:
+        """Points that come back make up for what was forgiven since then (rule 57); returns what is beyond it."""
+        for entry in self.forgiven[since:]:
+            part = min(points, entry[0])
+            entry[0] -= part
+            points -= part
+        return points

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from datetime import datetime
+
 from services.earning.books import OrderBook
+from tests.model import tiers
 from tests.model.account import COUNTERS
 from tests.model.core import Core
 from tests.model.naive import Naive
 
 Differences = list[str]
+Held = tuple[str, datetime, datetime | None, bool]
 
 
 def differences(model: Naive, core: Core) -> Differences:
@@ -57,26 +62,25 @@ def _orders(model: Naive, core: Core, name: str) -> Differences:
 
 
 def _lots(model: Naive, core: Core, name: str) -> Differences:
-    expected = [
-        (lot.number, lot.key[2], lot.points, lot.remaining, lot.earned_at, lot.expires_at, lot.pending)
-        for lot in model.members[name].account.lots
-        if lot.remaining
-    ]
-    actual = [
-        (lot.lot, lot.key.id, lot.points, lot.remaining, lot.earned_at, lot.expires_at, lot.available_at is None)
-        for lot in core.lots_of(name)
-        if lot.remaining
-    ]
-    return _differ(f"{name} lots (rules 12, 13, 17, 18)", expected, actual)
+    account, expected, actual = model.members[name].account, Counter[Held](), Counter[Held]()
+    for lot in account.lots:
+        expected[(lot.key[2], lot.earned_at, None if lot.pending else account.ends(lot), lot.pending)] += lot.remaining
+    for kept in core.lots_of(name):
+        pending = kept.available_at is None
+        actual[(kept.key.id, kept.earned_at, None if pending else kept.expires_at, pending)] += kept.remaining
+    return _differ(
+        f"{name} lots (rules 12, 13, 17, 18)", sorted((+expected).items(), key=str), sorted((+actual).items(), key=str)
+    )
 
 
 def _tier(model: Naive, core: Core, name: str) -> Differences:
     standing = core.standing(name)
     assert standing is not None
-    tier, until = model.tier_of(name)
+    tier, until = tiers.shown(model.members[name], model.versions)
     found = _differ(f"{name} tier (rule 23)", tier, standing.tier or tier)
     found += _differ(f"{name} tier valid until (rules 23, 62)", until, standing.tier_until)
-    totals = {window: total for window, total in model.members[name].totals().items() if total}
+    totals = {window: total for window, total in model.totals(name).items() if total}
+    still = tiers.counting(model.members[name], model.versions)
     kept = {window: total for window, total in standing.qualifying.items() if total}
-    counting = {window: total for window, total in totals.items() if window in kept or window in model.counting(name)}
+    counting = {window: total for window, total in totals.items() if window in kept or window in still}
     return found + _differ(f"{name} qualifying (rules 22, 23)", counting, kept)

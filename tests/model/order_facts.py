@@ -36,6 +36,7 @@ class OrderView:
     sold: Order | None
     refunds: tuple[Refund, ...]
     payment: datetime | None
+    counting: datetime | None
     fulfilled: datetime | None
     when: datetime | None
     rate: str | None
@@ -54,6 +55,23 @@ def _version(fact: Fact) -> tuple[datetime, int, int, bytes]:
 
 def _says_paid(fact: Fact) -> bool:
     return isinstance(fact.data, OrderPaid) or (isinstance(fact.data, OrderUpdated) and fact.data.status in OPEN)
+
+
+def _says_fulfilled(fact: Fact) -> bool:
+    return isinstance(fact.data, OrderFulfilled) or (
+        isinstance(fact.data, OrderUpdated) and fact.data.status == "fulfilled"
+    )
+
+
+def _counting(changes: Sequence[Fact]) -> datetime | None:
+    """The earliest payment since the order was last cancelled: the one that counts (rule 51)."""
+    counting = None
+    for i, fact in enumerate(changes, 1):
+        if _status(changes[:i]) == "cancelled":
+            counting = None
+        elif counting is None and (_says_paid(fact) or _says_fulfilled(fact)):
+            counting = fact.occurred_at
+    return counting
 
 
 def _status(changes: Sequence[Fact]) -> str:
@@ -90,7 +108,8 @@ def view(facts: Sequence[Fact]) -> OrderView:
     changes = sorted((fact for fact in facts if type(fact.data) in RANKS), key=_version)
     sold = [fact for fact in changes if isinstance(fact.data, Order)]
     payments = [fact.occurred_at for fact in changes if _says_paid(fact)]
-    fulfilments = [fact.occurred_at for fact in changes if isinstance(fact.data, OrderFulfilled)]
+    fulfilments = [fact.occurred_at for fact in changes if _says_fulfilled(fact)]
+    counting = _counting(changes)
     payment = min(payments or fulfilments, default=None)
     first = sold[0].data if sold else None
     assert first is None or isinstance(first, Order)
@@ -102,7 +121,8 @@ def view(facts: Sequence[Fact]) -> OrderView:
         sold=newest,
         refunds=_refunds(facts),
         payment=payment,
-        fulfilled=min((time for time in fulfilments if payment is None or time >= payment), default=None),
+        counting=counting,
+        fulfilled=min((time for time in fulfilments if counting is None or time >= counting), default=None),
         when=placed or payment,
         rate=first.exchange_rate if first is not None else None,
         channel=first.channel if first is not None else None,

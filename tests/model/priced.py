@@ -142,7 +142,7 @@ def _beyond(refund: Refund, order: Order, priced: Sequence[Priced]) -> Fraction:
     known = {line.line_id: line for line in priced if line.line is not None}
     beyond = money(refund.amount)
     for line in refund.lines:
-        if line.line_id in known:
+        if line.line_id in known and known[line.line_id].price:
             beyond -= _named(known[line.line_id], [Refund(refund_id="", lines=(line,))]) * known[line.line_id].cash
         else:
             beyond -= money(line.amount) + (ZERO if order.prices_include_tax else money(line.tax))

@@ -6,6 +6,7 @@ import os
 from datetime import timedelta
 from typing import Any, get_args
 
+import pytest
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -31,6 +32,7 @@ from tests.model.programs import SEGMENTS, program_versions
 from tests.model.shorten import Step, apply, report
 
 EXAMPLES = int(os.environ.get("TALLYSTICK_EXAMPLES", "60"))
+pytestmark = pytest.mark.timeout(0 if "TALLYSTICK_EXAMPLES" in os.environ else 120)
 ORDERS_MAX = 5
 
 

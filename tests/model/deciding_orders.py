@@ -1,0 +1,100 @@
+"""What an order is worth now, from all its facts, and how the difference is booked (rules 2-15, 34, 37)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from fractions import Fraction
+from math import floor
+
+from services.earning.program.terms import Program, Versions
+from services.earning.source_events.facts import Fact
+from tests.model.account import KeyId, NaiveLot
+from tests.model.awards import Award, Who
+from tests.model.awards import award as award_of
+from tests.model.lifetimes import active, release, release_of, start_life
+from tests.model.member import DeadLetterError, NaiveMember, NaiveOrder, Pinned
+from tests.model.order_facts import OrderView, view
+from tests.model.priced import ZERO, money, price, refunded
+from tests.model.settings import pending_of
+from tests.model.tiers import tier_at
+
+
+def refuse(versions: Versions, order: OrderView) -> None:
+    """Dead letters that only the program can tell (rule 8)."""
+    program = versions.at(order.when) if order.when else None
+    if program and order.sold and order.sold.currency != program.currency and order.rate is None:
+        raise DeadLetterError("no_exchange_rate")
+
+
+def decide_order(member: NaiveMember, versions: Versions, key: KeyId, order: NaiveOrder, fact: Fact) -> None:
+    """Recompute an order from its facts and book what has changed."""
+    now = view(order.facts)
+    if order.pinned is None and now.open and now.when is not None:
+        order.pinned = pin(member, versions, order, now.when)
+    program = versions.at(now.when) if now.when else None
+    fresh = worth(order, now, program, versions)
+    change = fresh.points - order.award.points
+    order.award, order.when = fresh, now.when
+    if program is not None:
+        waits, release_at = release_of(now, program, None)
+        order.over_at = release_at if waits else member.now
+    if change > 0 and program is not None:
+        earn(member, key, now, program, fact, change)
+    elif change < 0:
+        member.account.reverse(key, -change, forgive=program is not None and program.deficit == "forgive")
+    if program is not None:
+        reschedule(member, key, now, program)
+
+
+def pin(member: NaiveMember, versions: Versions, order: NaiveOrder, when: datetime) -> Pinned:
+    """Who the member is when an order is first decided."""
+    others = any(other.left for other in member.orders.values() if other is not order)
+    newest = max(member.enrolments, key=lambda fact: fact.occurred_at, default=None)
+    segments = newest.data.segments if newest else ()  # type: ignore[union-attr]
+    return Pinned(tier_at(member, versions, when), segments, not others)
+
+
+def worth(order: NaiveOrder, now: OrderView, program: Program | None, versions: Versions) -> Award:
+    """The award; sets what is left of the order and its spend (whole micros of the program's currency)."""
+    order.left, order.counts, order.spend = False, False, 0
+    if not now.open or now.sold is None or now.when is None or order.pinned is None:
+        return Award()
+    basis = program.basis if program else versions.all[0].basis
+    lines = refunded(price(now.sold, basis), now.sold, now.refunds, basis)
+    order.left = any(line.gone < 1 for line in lines if line.line is not None)
+    if program is None or (program.gate == "fulfilled" and now.status != "fulfilled"):
+        return Award()
+    rate = Fraction(1) if now.sold.currency == program.currency else money(now.rate or "0")
+    pinned = order.pinned
+    who = Who(now.when, pinned.tier, pinned.segments, pinned.first_order, now.channel, now.store)
+    order.spend = floor(sum((line.left for line in lines), ZERO) * rate * 1_000_000)
+    order.counts = True
+    return award_of(program, who, lines, rate)
+
+
+def earn(member: NaiveMember, key: KeyId, now: OrderView, program: Program, fact: Fact, points: int) -> None:
+    """A further lot for an award that came to be, or grew (rules 13, 15)."""
+    account = member.account
+    account.counters["earned"] += points
+    raised_at = fact.occurred_at if account.of(key) else None
+    waits, release_at = release_of(now, program, raised_at)
+    assert member.decided_at is not None
+    lot = NaiveLot(len(account.lots) + 1, key, points, points, fact.occurred_at, release_at or fact.occurred_at)
+    if waits and (release_at is None or release_at > member.now):
+        lot.pending, lot.release_at, lot.available_at = True, release_at, None
+    else:
+        start_life(member, lot, program, fact.occurred_at, member.decided_at)
+    account.add(lot)
+    active(member, program, fact.occurred_at)
+
+
+def reschedule(member: NaiveMember, key: KeyId, now: OrderView, program: Program) -> None:
+    """Lots that wait for fulfilment learn of it; those whose time has come are released."""
+    if not pending_of(program).until_fulfilled:
+        return
+    for lot in sorted(member.account.of(key), key=lambda lot: lot.number):
+        if lot.pending:
+            first = lot.number == min(other.number for other in member.account.of(key))
+            lot.release_at = release_of(now, program, None if first else lot.earned_at)[1]
+            if lot.release_at is not None and lot.release_at <= member.now:
+                release(member, lot, program)

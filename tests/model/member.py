@@ -1,0 +1,87 @@
+"""A member of the naive model, and what is remembered of orders and commands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from services.earning.source_events.facts import Fact
+from tests.model.account import Account, KeyId, Taken
+from tests.model.awards import Award
+
+
+class DeadLetterError(Exception):
+    """The fact can't be decided; nothing changes."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """What is answered once for an order, when it is first decided (rules 5, 36, 50)."""
+
+    tier: str
+    segments: tuple[str, ...]
+    first_order: bool
+
+
+@dataclass
+class NaiveOrder:
+    """An order: the facts seen, what is pinned, what it is worth now.
+
+    `over_at` is when its pending time is over (none: not known), for measures that qualify without points.
+    """
+
+    facts: list[Fact] = field(default_factory=list)
+    pinned: Pinned | None = None
+    award: Award = field(default_factory=Award)
+    spend: int = 0
+    when: datetime | None = None
+    over_at: datetime | None = None
+    left: bool = False
+    counts: bool = False
+
+
+@dataclass
+class NaiveRedemption:
+    """A redemption: what was taken, what came back, which cancels are known."""
+
+    request: Fact | None = None
+    rejected: str = ""
+    taken: list[Taken] = field(default_factory=list)
+    forgiven_before: int = 0
+    cancels: dict[str, Fact] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Qualifying:
+    """Something besides orders that counts for tiers, at its own time."""
+
+    at: datetime
+    points: int
+
+
+@dataclass
+class NaiveMember:
+    """A member as far as time has come."""
+
+    name: str
+    account: Account = field(default_factory=Account)
+    clock: datetime | None = None
+    decided_at: datetime | None = None
+    orders: dict[KeyId, NaiveOrder] = field(default_factory=dict)
+    redemptions: dict[KeyId, NaiveRedemption] = field(default_factory=dict)
+    commands: dict[KeyId, list[Fact]] = field(default_factory=dict)
+    extra: dict[KeyId, Qualifying] = field(default_factory=dict)
+    tier: str = ""
+    history: list[tuple[datetime, str]] = field(default_factory=list)
+    enrolments: list[Fact] = field(default_factory=list)
+    joined_at: datetime | None = None
+
+    @property
+    def now(self) -> datetime:
+        """The member's clock; there is one as soon as anything is known of them."""
+        assert self.clock is not None
+        return self.clock
