@@ -54,6 +54,7 @@ class ServiceProcess:
     def __init__(self, directory: Path, service: str, *, number: int = 1) -> None:
         self.name = service if number == 1 else f"{service}-{number}"
         self._module = f"services.{service}"
+        self._instance_variable = f"{service.upper()}_INSTANCE"
         self._pid_file = directory / "run" / f"{self.name}.json"
         self.log_file = directory / "logs" / f"{self.name}.log"
 
@@ -95,7 +96,9 @@ class ServiceProcess:
         with suppress(FileNotFoundError):  # one log before is kept
             self.log_file.replace(self.log_file.with_suffix(".log.1"))
         pid = processes.spawn(
-            [sys.executable, "-m", self._module], self.log_file, environment={**os.environ, **environment}
+            [sys.executable, "-m", self._module],
+            self.log_file,
+            environment={**os.environ, self._instance_variable: self.name, **environment},
         )
         identity = _Identity(pid, psutil.Process(pid).create_time())
         self._pid_file.write_text(json.dumps(asdict(identity)), "ascii")

@@ -102,7 +102,7 @@ class Process:
             if "relay" in self.settings.roles:
                 self._start_relays(tasks, stopping)
             if "decide" in self.settings.roles:
-                intake = Intake(broker, self.topics, self.settings.group, self.settings.lanes)
+                intake = Intake(broker, self.topics, self.settings)
                 tasks.create_task(consume(intake, self, stopping, self.settings.lanes))
             daily = partial(self._prepare_daily, stopping)
             tasks.create_task(persevere("journal's months", daily, self.readiness, stopping))

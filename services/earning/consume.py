@@ -13,6 +13,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
 from services.earning.lane import Lane, Shared
+from services.earning.settings import EarningSettings
 from shared.broker import CONSUMER_SETTINGS, KAFKA_TRANSIENT, Backoff
 from shared.errors import TransientError
 from shared.topics import Topics
@@ -30,16 +31,21 @@ STOP_TIMEOUT_S = 12.0
 class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types
     """The subscription to the input topics, shared out to lanes: partition p of every topic to lane p mod lanes."""
 
-    def __init__(self, broker: KafkaBroker, topics: Topics, group: str, lanes: int) -> None:
+    def __init__(self, broker: KafkaBroker, topics: Topics, settings: EarningSettings) -> None:
         self._broker = broker
-        self._lanes = lanes
+        self._lanes = settings.lanes
         self._assigned: frozenset[TopicPartition] = frozenset()
         self._generation = 0
         self._change = asyncio.Event()
-        settings: dict[str, Any] = dict(CONSUMER_SETTINGS)
+        consumer_settings: dict[str, Any] = dict(CONSUMER_SETTINGS)
         # No handler: FastStream makes and joins the consumer, and our lanes read from it.
         self._subscriber = broker.subscriber(
-            *topics.inputs, group_id=group, ack_policy=AckPolicy.MANUAL, listener=self, **settings
+            *topics.inputs,
+            group_id=settings.group,
+            group_instance_id=settings.instance,
+            ack_policy=AckPolicy.MANUAL,
+            listener=self,
+            **consumer_settings,
         )
 
     async def start(self) -> None:
@@ -114,7 +120,7 @@ async def consume(intake: Intake, shared: Shared, stopping: asyncio.Event, lanes
             await intake.start()
             await _run_lanes(intake, shared, stopping, lanes)
         except* KAFKA_TRANSIENT as errors:
-            why = ", ".join(f"{type(error).__name__}: {error}" for error in _leaves(errors))
+            why = ", ".join(f"{type(error).__name__}: {error}" for error in leaves(errors))
             if shared.readiness.waits("kafka", why):
                 log.warning("kafka is away", error=why)
         finally:
@@ -122,10 +128,11 @@ async def consume(intake: Intake, shared: Shared, stopping: asyncio.Event, lanes
         await backoff.wait()
 
 
-def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+def leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    """The errors of a group, out of the groups within it."""
     for error in group.exceptions:
         if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
+            yield from leaves(error)
         else:
             yield error
 

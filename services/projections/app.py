@@ -57,6 +57,7 @@ class App:
         self._subscriber = self.broker.subscriber(
             topics.points,
             group_id=settings.group,
+            group_instance_id=settings.instance,
             ack_policy=AckPolicy.MANUAL,
             listener=self.assignment,
             **CONSUMER_SETTINGS,
