@@ -13,7 +13,7 @@ from typing import Protocol
 import asyncpg
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import IllegalStateError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import CorruptRecordException, IllegalStateError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from services.earning.batch import Behind, Earned, Input, Span
 from services.earning.earn import Place, earn
@@ -34,6 +34,9 @@ FETCH_WAIT_MS = 200
 
 SESSION_SETTINGS = {"plan_cache_mode": "force_generic_plan"}
 """Every statement finds few rows by key, whatever a table's size: planning each execution anew only costs."""
+
+UNREADABLE = (UnicodeDecodeError, CorruptRecordException)
+"""What the consumer says of a record whose headers' names are no text, or whose bytes are not those that were sent."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TIMESTAMP_MAX_MS = 253_402_300_799_000
@@ -168,7 +171,11 @@ class Lane:
             self._generation = -1
             return []
         except OffsetOutOfRangeError as error:
-            self._lose(error)
+            for partition, offset in error.args[0].items():
+                self._lose(partition, f"its log has no offset {offset}: truncated, re-created, or past its retention")
+            return []
+        except UNREADABLE:
+            await self._come_nearer()
             return []
         except IllegalStateError:
             # Taken away while we fetched.
@@ -184,14 +191,25 @@ class Lane:
         self.positions = before | after
         return spans
 
-    def _lose(self, error: OffsetOutOfRangeError) -> None:
-        """A log no longer has what comes next: it was cut, made anew, or forgot too soon. Its partition stops."""
-        for partition, offset in error.args[0].items():
-            self._lost.add(partition)
-            name = f"{partition.topic}/{partition.partition}"
-            why = f"its log has no offset {offset}: truncated, re-created, or past its retention"
-            self._shared.readiness.waits(name, why)
-            log.error("input log changed", topic=partition.topic, partition=partition.partition, offset=offset)
+    async def _come_nearer(self) -> None:
+        """A record can't even be handed over: fetch less and less, until it comes next; its partition stops there."""
+        consumer = self._assignment.consumer
+        self._generation = -1
+        if self._records_max > 1:
+            self._records_max //= 2
+            return
+        for partition, offset in self.positions.items():
+            consumer.seek(partition, offset)
+            try:
+                await consumer.getmany(partition, timeout_ms=FETCH_WAIT_MS, max_records=1)
+            except UNREADABLE as error:
+                self._lose(partition, f"its record at offset {offset} can't be read: {error!r}")
+
+    def _lose(self, partition: TopicPartition, why: str) -> None:
+        """A partition stops, with an alarm; the others go on."""
+        self._lost.add(partition)
+        self._shared.readiness.waits(f"{partition.topic}/{partition.partition}", why)
+        log.error("input stopped", topic=partition.topic, partition=partition.partition, why=why)
         self._generation = -1
 
     async def _settle(self, spans: list[Span]) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
+from aiokafka.producer import message_accumulator
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from shared.broker import Outgoing
 from shared.dead_letters import DeadLetter
 from shared.reasons import Reason
 from tests.integration.earning.counter import BEGAN, event, paid
-from tests.integration.earning.worker import Town
+from tests.integration.earning.worker import Town, sent
 from tests.waiting import eventually
 
 AT_MS = int(BEGAN.timestamp() * 1000)
@@ -26,7 +29,7 @@ BINARY = [
 ]
 
 
-def order(**changed: Any) -> bytes:  # noqa: ANN401 - any field, also of a wrong type
+def order(**changed: Any) -> bytes:
     data = {"order_id": "x", "currency": "EUR", "lines": [LINE]} | changed
     return event("paid", "x", "ann", "shop", {name: value for name, value in data.items() if value is not None})
 
@@ -77,6 +80,32 @@ async def test_every_kind_of_bad_input_is_a_dead_letter_and_its_partition_goes_o
         (town.topics.orders, 2, at, reason) for at, (reason, _) in enumerate(bad, start=1)
     ]
     assert [one.value for one in published] == [record.value for _, record in bad]
+
+
+class NoText(str):
+    """A header's name as a client in another language may write it."""
+
+    __slots__ = ()
+
+    def encode(self, *_: str) -> bytes:
+        return b"\xff\xfe"
+
+
+async def test_a_record_that_can_not_even_be_handed_over_stops_its_partition_alone(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await town.publish({0: sent([paid(f"before-{at}") for at in range(5)], timestamp_ms=AT_MS)})
+    with monkeypatch.context() as patch:
+        patch.setattr(message_accumulator, "DefaultRecordBatchBuilder", _DefaultRecordBatchBuilderPy)
+        await town.publish({0: [Outgoing(b"shop/ann", paid("never"), [(NoText("x"), b"")], AT_MS)]})
+    await town.publish({1: sent([paid(f"beside-{at}") for at in range(5)], timestamp_ms=AT_MS)})
+    async with town.worker(batch=4) as worker:
+        await town.decided(10)
+        alarm = f"{town.topics.orders}/0"
+        await eventually(lambda: alarm in worker.readiness.waiting, what="the alarm is raised")
+        await town.publish({1: sent([paid("later")], timestamp_ms=AT_MS)})
+        await town.decided(11)
+        assert "offset 5" in worker.readiness.waiting[alarm]
 
 
 async def test_binary_mode_is_as_good_as_structured(town: Town) -> None:

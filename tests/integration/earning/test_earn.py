@@ -113,7 +113,7 @@ async def test_an_unknown_program_is_a_dead_letter(counter: Counter) -> None:
 async def test_a_fact_that_makes_the_core_fail_is_a_dead_letter_and_the_batch_goes_on(
     counter: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def failing(versions: Any, standing: Any, rows: Any, fact: Any, decided_at: Any) -> Decision:  # noqa: ANN401
+    def failing(versions: Any, standing: Any, rows: Any, fact: Any, decided_at: Any) -> Decision:
         if fact.data.order_id == "poison":
             raise ZeroDivisionError("a fault of ours")
         return decide(versions, standing, rows, fact, decided_at)
@@ -127,7 +127,7 @@ async def test_a_fact_that_makes_the_core_fail_is_a_dead_letter_and_the_batch_go
 async def test_a_fact_whose_data_the_database_refuses_is_found_and_the_others_are_decided(
     counter: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def overdrawing(versions: Any, standing: Any, rows: Any, fact: Any, decided_at: Any) -> Decision:  # noqa: ANN401
+    def overdrawing(versions: Any, standing: Any, rows: Any, fact: Any, decided_at: Any) -> Decision:
         decision = decide(versions, standing, rows, fact, decided_at)
         if fact.data.order_id == "poison":
             key = BusinessKey(fact.program, fact.source, "order", "poison")

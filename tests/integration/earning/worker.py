@@ -39,7 +39,7 @@ class Town:
         await session.close()
 
     @asynccontextmanager
-    async def worker(self, **settings: Any) -> AsyncIterator[Process]:  # noqa: ANN401 - fields of the settings
+    async def worker(self, **settings: Any) -> AsyncIterator[Process]:
         """A worker that works while the block lasts, and then stops in good order."""
         connections = Connections(kafka_bootstrap_servers=self.bootstrap_servers, postgres_dsn=self.dsn)
         own = {"group": self.topics.points} | settings
