@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-LINE_EVERY_S = 5.0
+LINE_EVERY_S = 10.0
 
 
 class Bar:
