@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import psutil
 
 from services.projections.app import App
 from services.projections.settings import ProjectionsSettings
@@ -46,7 +47,7 @@ class Desk:
     async def worker(self, *, batch: int = 50, lanes: int = 2, group: str = "projections") -> AsyncIterator[App]:
         """A worker in this process, stopped gracefully at the end."""
         connections = Connections(kafka_bootstrap_servers=self.bootstrap_servers, postgres_dsn=self.dsn)
-        app = App(connections, self.topics, ProjectionsSettings(group=self._group(group), batch=batch, lanes=lanes))
+        app = App(connections, self.topics, ProjectionsSettings(group=self.group(group), batch=batch, lanes=lanes))
         stopping = asyncio.Event()
         working = asyncio.create_task(app.work(stopping))
         try:
@@ -64,7 +65,8 @@ class Desk:
         finally:
             process.end()
 
-    def _group(self, name: str) -> str:
+    def group(self, name: str) -> str:
+        """A consumer group that no other test uses."""
         return f"{self.topics.points}.{name}"
 
     def _environment(self) -> dict[str, str]:
@@ -74,7 +76,7 @@ class Desk:
             "POSTGRES_DSN": self.dsn,
             "TOPIC_POINTS": self.topics.points,
             "TOPIC_DEAD_LETTERS": self.topics.dead_letters,
-            "PROJECTIONS_GROUP": self._group("projections"),
+            "PROJECTIONS_GROUP": self.group("projections"),
             "PROJECTIONS_BATCH": "20",
         }
 
@@ -167,6 +169,10 @@ class Process:
     def ended(self) -> bool:
         """Whether it is gone."""
         return self._process.poll() is not None
+
+    def stands_still(self) -> bool:
+        """Whether it is stopped, and neither running nor gone."""
+        return psutil.Process(self._process.pid).status() == psutil.STATUS_STOPPED
 
     def terminate(self) -> int:
         """Ask it to stop; gives its exit code."""

@@ -72,7 +72,7 @@ async def test_a_worker_killed_in_the_fold_loses_and_doubles_nothing(desk: Desk,
     with desk.process(tmp_path, PROJECTIONS_FAILPOINT=place) as worker:
         await eventually(worker.killed_itself, what="the worker came to its failpoint")
     assert await desk.positions() != desk.log.positions
-    with desk.process(tmp_path):
+    with desk.process(tmp_path, PROJECTIONS_GROUP=desk.group("its replacement")):
         await desk.folded()
     await right(desk)
 
@@ -80,7 +80,8 @@ async def test_a_worker_killed_in_the_fold_loses_and_doubles_nothing(desk: Desk,
 async def test_a_worker_killed_again_and_again_loses_and_doubles_nothing(desk: Desk, tmp_path: Path) -> None:
     await grow(desk, 600, seed=1)
     for kill in range(1, 4):
-        with desk.process(tmp_path) as worker:
+        # In a group of its own nobody waits for the dead one's session to end: what counts is in Postgres.
+        with desk.process(tmp_path, PROJECTIONS_GROUP=desk.group(f"worker {kill}")) as worker:
             await some_are_folded(desk, 100 * kill)
             worker.kill()
     with desk.process(tmp_path):
@@ -101,6 +102,21 @@ async def test_a_paused_worker_that_wakes_up_late_changes_nothing(desk: Desk, tm
             sleeper.resume()
             await grow(desk, 200, seed=3)
             await desk.folded(seconds=SESSION_GIVEN_UP_SECONDS)
+            await alive(sleeper)
+    await right(desk)
+
+
+async def test_a_worker_paused_inside_its_transaction_frees_its_locks_and_changes_nothing(
+    desk: Desk, tmp_path: Path
+) -> None:
+    await grow(desk, 400, seed=1)
+    with desk.process(tmp_path, PROJECTIONS_FAILPOINT="before_commit:2:pause") as sleeper:
+        await eventually(sleeper.stands_still, what="the worker came to its failpoint")
+        with desk.process(tmp_path, PROJECTIONS_GROUP=desk.group("its replacement")):
+            await desk.folded()
+            sleeper.resume()
+            await grow(desk, 100, seed=2)
+            await desk.folded()
             await alive(sleeper)
     await right(desk)
 
