@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaTimeoutError, TopicAlreadyExistsError, for_code
 
 from shared.broker import RECORD_BYTES_MAX, REQUEST_TIMEOUT_MS
 from shared.errors import ConfigurationError
@@ -23,6 +24,9 @@ _MINUTE_MS = 60_000
 _DAY_MS = 24 * 60 * _MINUTE_MS
 _ENVELOPE_BYTES = 64 * 1024  # what a dead letter adds to its original: headers that say why and where from
 _SET_ON_TOPIC = 1  # Kafka's code for the source of a setting: this topic itself, not a default
+
+_TRIES = 100
+_TRY_EVERY_S = 0.1
 
 FIX = "tallystick topics check --fix"
 """The cure of every difference that is a mere setting."""
@@ -107,9 +111,11 @@ async def create(bootstrap_servers: str, topics: Topics, shards: int) -> list[st
         plans = planned(topics, shards, await _brokers(admin))
         there = set(await admin.list_topics())
         made = [plan for plan in plans if plan.name not in there]
+        names = [plan.name for plan in made]
         if made:
             await _create(admin, made)
-        return [plan.name for plan in made]
+            await _eventually(lambda: _led(admin, names), f"topics {', '.join(names)} have leaders")
+        return names
 
 
 async def _create(admin: AIOKafkaAdminClient, plans: Iterable[TopicPlan]) -> None:
@@ -209,6 +215,12 @@ async def change(bootstrap_servers: str, name: str, settings: Mapping[str, str])
                 if code:
                     raise for_code(code)(f"{topic}: {message}")
 
+        async def told() -> bool:
+            now = (await _settings_of(admin, [name]))[name]
+            return all(now[setting].value == value for setting, value in settings.items())
+
+        await _eventually(told, f"{name} has its new settings")
+
 
 async def partitions_of(bootstrap_servers: str, names: Iterable[str]) -> dict[str, int]:
     """Topic → number of its partitions; topics that aren't there are left out."""
@@ -233,6 +245,22 @@ async def _settings_of(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str
                 )
             found[topic] = {entry[0]: Setting(str(entry[1]), entry[3] == _SET_ON_TOPIC) for entry in entries}
     return found
+
+
+async def _led(admin: AIOKafkaAdminClient, names: list[str]) -> bool:
+    if not set(names) <= set(await admin.list_topics()):
+        return False
+    shapes = await admin.describe_topics(names)
+    return all(partition["leader"] >= 0 for shape in shapes for partition in shape["partitions"])
+
+
+async def _eventually(condition: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Wait until the brokers know: the controller has agreed, and tells them a moment later."""
+    for _ in range(_TRIES):
+        if await condition():
+            return
+        await asyncio.sleep(_TRY_EVERY_S)
+    raise KafkaTimeoutError(f"{_TRIES * _TRY_EVERY_S:.0f} s went by before {what}")
 
 
 async def _brokers(admin: AIOKafkaAdminClient) -> int:
