@@ -26,6 +26,7 @@ from shared.settings import Connections
 from shared.topics import Topics
 
 SERVICE = "tallystick-projections"
+SERVERS = "kafka and postgres"
 WATCH_S = 2.0
 ANSWER_S = 5.0
 
@@ -43,6 +44,7 @@ class App:
         self._settings = settings
         self.registry = CollectorRegistry()
         self.telemetry = Telemetry(self.registry)
+        self.telemetry.readiness.waits(SERVERS, "not reached yet")
         self.assignment = Assignment(topics.points, self._consumer)
         self.broker = KafkaBroker(
             connections.kafka_bootstrap_servers,
@@ -101,18 +103,20 @@ class App:
 
     async def _start(self, stopping: asyncio.Event) -> bool:
         """Wait for Kafka, the topic and Postgres; gives False when we are to stop before."""
-        backoff = Backoff(stopping)
+        backoff, first = Backoff(stopping), True
         while not stopping.is_set():
             try:
                 await self.broker.start()
                 await self._settle()
             except (*KAFKA_TRANSIENT, *TRANSIENT_ERRORS) as error:
-                if self.telemetry.readiness.waits("servers", repr(error)):
+                self.telemetry.readiness.waits(SERVERS, repr(error))
+                if first:
                     log.warning("waiting for kafka and postgres", error=repr(error))
+                first = False
                 await self.broker.stop()
                 await backoff.wait()
             else:
-                self.telemetry.readiness.has("servers")
+                self.telemetry.readiness.has(SERVERS)
                 return True
         return False
 

@@ -19,17 +19,22 @@ SERVICE = "projections"
 
 
 class Decoded(msgspec.Struct):
-    """A partition's records in log order, and those that earning did not write, which take no position."""
+    """A partition's records in log order, and those that earning did not write, which take no position.
+
+    `read_to` is the offset after the last of them all; None where not all are to be followed.
+    """
 
     partition: int
     records: list[Received]
     foreign: list[DeadLetter]
+    read_to: int | None = None
 
 
 def decode_partition(partition: int, records: Iterable[Any]) -> Decoded:
     """Decode a partition's records (aiokafka's, in log order)."""
     decoded = Decoded(partition, [], [])
     for record in records:
+        decoded.read_to = record.offset + 1
         try:
             decoded.records.append(received(record))
         except PermanentError as error:

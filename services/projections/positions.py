@@ -47,8 +47,11 @@ class Followed(msgspec.Struct):
     stop: TallystickError | None = None
 
 
-def follow(fence: Fence, records: Iterable[Received]) -> Followed:
-    """Sort a partition's records, in log order, into those to apply and those not to; `fence` stays as it is."""
+def follow(fence: Fence, records: Iterable[Received], read_to: int | None = None) -> Followed:
+    """Sort a partition's records, in log order, into those to apply and those not to; `fence` stays as it is.
+
+    The log goes on after the last record applied; or at `read_to`, where that is given and nothing was left undone.
+    """
     partition, position, last, next_offset = fence.partition, fence.position, fence.hash, fence.next_offset
     followed = Followed(fence, [], [])
     for record in records:
@@ -63,6 +66,8 @@ def follow(fence: Fence, records: Iterable[Received]) -> Followed:
             continue
         followed.applied.append(record)
         position, last, next_offset = record.position, record.hash, record.offset + 1
+    if read_to is not None and not followed.beyond and followed.stop is None:
+        next_offset = max(next_offset, read_to)
     followed.fence = Fence(partition, position, last, next_offset)
     return followed
 

@@ -46,7 +46,7 @@ async def project(
             members: Members = {}
             history = fold_all(applied, members)
         with clock.measure("store", len(applied)):
-            await _write(session, generation, history, members.values(), followed)
+            await _write(session, generation, history, members.values(), fences, followed)
             await dead_letters.add(session, [letter for decoded in batch for letter in decoded.foreign])
             failpoints.reached(failpoints.Place.BEFORE_COMMIT)
     failpoints.reached(failpoints.Place.AFTER_COMMIT)
@@ -55,7 +55,7 @@ async def project(
 
 def follow_all(fences: dict[int, Fence], batch: Iterable[Decoded]) -> list[Followed]:
     """What of each partition's records is to be folded."""
-    return [follow(fences[decoded.partition], decoded.records) for decoded in batch]
+    return [follow(fences[decoded.partition], decoded.records, decoded.read_to) for decoded in batch]
 
 
 def fold_all(applied: Iterable[Received], members: Members) -> list[HistoryRow]:
@@ -76,11 +76,13 @@ async def _write(
     generation: int,
     history: Sequence[HistoryRow],
     members: Iterable[MemberRow],
+    fences: dict[int, Fence],
     followed: Sequence[Followed],
 ) -> None:
     if history:
         await store.save(session, generation, history, members)
-        await store.move_fences(session, generation, [each.fence for each in followed if each.applied])
+    if moved := [each.fence for each in followed if each.fence != fences[each.fence.partition]]:
+        await store.move_fences(session, generation, moved)
     # After the rows: a record may come twice in one batch.
     if known := [record for each in followed for record in each.known]:
         await store.check_known(session, generation, known)

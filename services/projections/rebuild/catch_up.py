@@ -51,6 +51,7 @@ async def _follow(
         found = await consumer.getmany(timeout_ms=FETCH_WAIT_MS, max_records=BATCH)
         decoded = decode_partition(where.partition, found.get(where, []))
         decoded.records = [record for record in decoded.records if record.position <= until]
+        decoded.read_to = None
         decoded.foreign = []  # the service sets them aside
         followed = (await project(session, generation, [decoded], clock)).followed[where.partition]
         if followed.stop is not None:

@@ -117,7 +117,7 @@ class PointsLog:
             qualifying=str(held.balances.earned),
         )
 
-    def _write(self, event_class: type[EventData], member: str, **own: Any) -> Entry:  # noqa: ANN401 (the fields of any class)
+    def _write(self, event_class: type[EventData], member: str, **own: Any) -> Entry:
         held = self.members[member]
         held.sequence += 1
         self.orders += 1

@@ -32,7 +32,7 @@ BOOKED = datetime(2026, 3, 1, 12, 5, tzinfo=UTC)
 UNTIL = datetime(2028, 1, 1, tzinfo=UTC)
 
 
-def event(event_class: type[EventData], **fields: Any) -> Event:  # noqa: ANN401 (the fields of any class)
+def event(event_class: type[EventData], **fields: Any) -> Event:
     common: dict[str, Any] = {
         "program": "grocer",
         "member": "m1",
@@ -48,11 +48,11 @@ def event(event_class: type[EventData], **fields: Any) -> Event:  # noqa: ANN401
     return decode(encode_data(event_class(**(common | fields))))
 
 
-def earned(**fields: Any) -> Event:  # noqa: ANN401 (as above)
+def earned(**fields: Any) -> Event:
     return event(PointsEarned, **({"points": 49, "rules": [], "lots": []} | fields))
 
 
-def rose(**fields: Any) -> Event:  # noqa: ANN401 (as above)
+def rose(**fields: Any) -> Event:
     return event(TierChanged, **({"before": "", "after": "gold", "reason": "threshold", "since": HAPPENED} | fields))
 
 

@@ -60,6 +60,12 @@ def test_the_fence_remembers_where_the_log_goes_on() -> None:
     assert follow(FIRST, [RECORDS[0], *RECORDS[5:]]).fence.next_offset == 1
 
 
+def test_where_nothing_is_left_undone_the_log_goes_on_after_what_was_read() -> None:
+    assert follow(FIRST, RECORDS[:3], read_to=9).fence.next_offset == 9
+    assert follow(follow(FIRST, RECORDS[:5]).fence, RECORDS[1:3], read_to=40).fence.next_offset == 40
+    assert follow(FIRST, [RECORDS[0], RECORDS[5]], read_to=9).fence.next_offset == 1
+
+
 def test_an_event_that_follows_another_history_is_a_fork() -> None:
     (other,) = all_received([PointsLog(shards=1).busy(4, members=5, seed=99).entries[3]])
     followed = follow(FIRST, [*RECORDS[:3], other])
