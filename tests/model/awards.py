@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
 from math import ceil, floor
@@ -26,15 +26,50 @@ class Who:
 
 
 @dataclass
-class Award:
-    """Points by rule and by line (shipping under no name)."""
+class RuleAward:
+    """What one rule gives, and the lines it gives it for, with their weights."""
 
-    rules: dict[str, int] = field(default_factory=dict)
-    lines: dict[str, int] = field(default_factory=dict)
+    rule: str
+    points: int
+    lines: list[Priced]
+    weights: list[Fraction]
+
+    def split(self) -> dict[str, int]:
+        """The rule's points over its lines (rules 4, 45)."""
+        parts = spread(self.points, self.weights, [line.place for line in self.lines]) if self.points else []
+        return {line.line_id: part for line, part in zip(self.lines, parts, strict=bool(parts))}
+
+
+@dataclass
+class Award:
+    """Points by rule, in the order of the document; by line they follow from it (shipping under no name)."""
+
+    shares: list[RuleAward] = field(default_factory=list)
 
     @property
     def points(self) -> int:
-        return sum(self.rules.values())
+        return sum(share.points for share in self.shares)
+
+    @property
+    def rules(self) -> dict[str, int]:
+        return {share.rule: share.points for share in self.shares}
+
+    @property
+    def lines(self) -> dict[str, int]:
+        lines: dict[str, int] = {}
+        for share in self.shares:
+            for line_id, points in share.split().items():
+                lines[line_id] = lines.get(line_id, 0) + points
+        return lines
+
+    def truncated(self, most: int) -> Award:
+        """At most so many points; what is too much is taken from the last rule first (rule 46)."""
+        excess, shares = max(0, self.points - most), list(self.shares)
+        for i in reversed(range(len(shares))):
+            part = min(excess, shares[i].points)
+            shares[i] = replace(shares[i], points=shares[i].points - part)
+            excess -= part
+        return Award(shares)
 
 
 def rounded(exact: Fraction, mode: str) -> int:
@@ -128,30 +163,23 @@ def _takers(program: Program, rules: Sequence[Rule], line: Priced) -> list[Rule]
 
 
 def _award_of(program: Program, who: Who, lines: Sequence[Priced], fire: Firing, rate: Fraction) -> Award:
-    award = Award(lines={line.line_id: 0 for line in lines})
-    raw: dict[str, dict[int, Fraction]] = {}
-    for i, line in enumerate(lines):
+    raw: dict[str, list[tuple[Priced, Fraction]]] = {rule.id: [] for rule in fire.rules}
+    for line in lines:
         multiplier = _multiplier(program, who, line, fire.campaigns)
         for rule in _takers(program, fire.rules, line):
             assert rule.rate is not None
-            raw.setdefault(rule.id, {})[i] = line.left * rate * rule.rate * multiplier
+            raw[rule.id].append((line, line.left * rate * rule.rate * multiplier))
+    shares = []
     for rule in fire.rules:
         if rule.rate is not None:
-            weights = raw.get(rule.id, {})
-            points = rounded(sum(weights.values(), ZERO), program.rounding)
+            weights = raw[rule.id]
+            points = rounded(sum((weight for _, weight in weights), ZERO), program.rounding)
         else:
-            weights = {
-                i: line.left
-                for i, line in enumerate(lines)
-                if selects(rule.selection, line) and line.gone < 1 and (line.line is not None or line.basis)
-            }
+            chosen = [line for line in lines if selects(rule.selection, line) and line.gone < 1]
+            weights = [(line, line.left) for line in chosen if line.line is not None or line.basis]
             points = rule.points or 0 if weights else 0
-        chosen = list(weights)
-        parts = spread(points, [weights[i] for i in chosen], [lines[i].place for i in chosen]) if points else []
-        for i, part in zip(chosen, parts, strict=bool(points)):
-            award.lines[lines[i].line_id] += part
-        award.rules[rule.id] = points
-    return award
+        shares.append(RuleAward(rule.id, points, [line for line, _ in weights], [weight for _, weight in weights]))
+    return Award(shares)
 
 
 def award(program: Program, who: Who, lines: Sequence[Priced], rate: Fraction) -> Award:

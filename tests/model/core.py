@@ -33,6 +33,48 @@ def _turn(lot: Lot) -> tuple[bool, float, datetime, int]:
 
 
 @dataclass
+class _Wanted:
+    """What the core has asked for in this decision."""
+
+    spendable: list[Lot]
+    taken: int = 0
+    keys: set[BusinessKey] = field(default_factory=set)
+    due_until: datetime | None = None
+    everything: bool = False
+
+    def more(self, error: RowsMissingError) -> None:
+        """Remember what else it wants."""
+        points, before = error.points, (self.taken, len(self.keys), self.due_until, self.everything)
+        while points > 0 and self.taken < len(self.spendable):
+            points -= self.spendable[self.taken].remaining
+            self.taken += 1
+        self.keys |= set(error.keys)
+        self.due_until = max(filter(None, (self.due_until, error.due_until)), default=None)
+        self.everything |= error.everything or points > 0
+        assert before != (self.taken, len(self.keys), self.due_until, self.everything), f"asks in vain: {error}"
+
+    def rows(self, member: str, keys: dict[BusinessKey, KeyRow], every: dict[int, Lot]) -> Rows:
+        """The rows to give."""
+        taken = self.spendable[: self.taken]
+        lots = {number: every[number] for row in keys.values() if row.member == member for number in row.lots}
+        lots |= {lot.lot: lot for lot in taken}
+        dues = {number: lot.due for number, lot in every.items()}
+        until = self.due_until
+        lots |= {n: every[n] for n, due in dues.items() if until is not None and due is not None and due <= until}
+        if self.everything:
+            lots |= {n: lot for n, lot in every.items() if lot.remaining or lot.qualifies or lot.available_at is None}
+        return Rows(
+            keys=keys,
+            lots=lots,
+            horizon=spending_order(taken[-1]) if taken else None,
+            all_lots=self.everything,
+            due_until=until,
+            next_due=min((due for due in dues.values() if due and (until is None or due > until)), default=None),
+            asked=frozenset(self.keys),
+        )
+
+
+@dataclass
 class Core:
     """All members of one program, as the services' tables would hold them."""
 
@@ -88,26 +130,22 @@ class Core:
         self._save(member, self._until_loaded(member, {}, lambda rows: advance(self.versions, standing, rows, until)))
 
     def _until_loaded(self, member: str, keys: dict[BusinessKey, KeyRow], work: Callable[[Rows], Decision]) -> Decision:
-        named = {number for row in keys.values() if row.member == member for number in row.lots}
+        """Give the core what it has asked for, and no more, until it decides."""
         every = {lot.lot: lot for lot in self.lots_of(member)}
-        spendable = sorted((lot for lot in every.values() if lot.available_at and lot.remaining), key=_turn)
-        taken: list[Lot] = []
+        wanted = _Wanted(sorted((lot for lot in every.values() if lot.available_at and lot.remaining), key=_turn))
         for _ in range(LOADS_MAX):
-            lots = {number: every[number] for number in named} | {lot.lot: lot for lot in taken}
-            rows = Rows(keys, lots, spending_order(taken[-1]) if taken else None, len(taken) == len(spendable))
-            before = msgspec.msgpack.encode((list(keys.values()), list(lots.values())))
+            for key in wanted.keys:
+                if (row := self.row(key)) is not None:
+                    keys[key] = row
+            rows = wanted.rows(member, keys, every)
+            before = msgspec.msgpack.encode((list(rows.keys.values()), list(rows.lots.values())))
             try:
                 decision = work(rows)
             except RowsMissingError as error:
-                assert not rows.all_lots, "asked for more than there is"
-                missing = error.points
-                while len(taken) < len(spendable):
-                    taken.append(spendable[len(taken)])
-                    missing -= taken[-1].remaining
-                    if missing <= 0:
-                        break
+                wanted.more(error)
                 continue
-            assert msgspec.msgpack.encode((list(keys.values()), list(lots.values()))) == before, "an input was changed"
+            after = msgspec.msgpack.encode((list(rows.keys.values()), list(rows.lots.values())))
+            assert after == before, "an input was changed"
             return decision
         raise AssertionError("the core asks for rows again and again")
 

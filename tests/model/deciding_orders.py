@@ -7,7 +7,7 @@ from fractions import Fraction
 from math import floor
 
 from services.earning.program.terms import Program, Versions
-from services.earning.source_events.facts import Fact
+from services.earning.source_events.facts import Fact, Order
 from tests.model.account import KeyId, NaiveLot
 from tests.model.awards import Award, Who
 from tests.model.awards import award as award_of
@@ -15,7 +15,6 @@ from tests.model.lifetimes import active, release, release_of, start_life
 from tests.model.member import DeadLetterError, NaiveMember, NaiveOrder, Pinned
 from tests.model.order_facts import OrderView, view
 from tests.model.priced import ZERO, money, price, refunded
-from tests.model.settings import pending_of
 from tests.model.tiers import tier_at
 
 
@@ -28,12 +27,13 @@ def refuse(versions: Versions, order: OrderView) -> None:
 
 def decide_order(member: NaiveMember, versions: Versions, key: KeyId, order: NaiveOrder, fact: Fact) -> None:
     """Recompute an order from its facts and book what has changed."""
-    now = view(order.facts)
+    before, now = view([known for known in order.facts if known is not fact]), view(order.facts)
     if order.pinned is None and now.open and now.when is not None:
         order.pinned = pin(member, versions, order, now.when)
     program = versions.at(now.when) if now.when else None
-    fresh = worth(order, now, program, versions)
-    change = fresh.points - order.award.points
+    uncapped = worth(order, now, program, versions)
+    fresh = uncapped if program is None else capped(member, program, order, uncapped, sold_anew=_sold_anew(before, now))
+    change, order.uncapped = fresh.points - order.award.points, uncapped.points
     order.award, order.when = fresh, now.when
     if program is not None:
         waits, release_at = release_of(now, program, None)
@@ -46,12 +46,43 @@ def decide_order(member: NaiveMember, versions: Versions, key: KeyId, order: Nai
         reschedule(member, key, now, program)
 
 
+def _sold_anew(before: OrderView, now: OrderView) -> bool:
+    """Whether what was sold has other amounts than were known."""
+    if before.sold is None or now.sold is None:
+        return True
+    names = [name for name in Order.__struct_fields__ if name not in ("revision", "placed_at", "channel", "store")]
+    return any(getattr(before.sold, name) != getattr(now.sold, name) for name in names)
+
+
+def capped(member: NaiveMember, program: Program, order: NaiveOrder, award: Award, *, sold_anew: bool) -> Award:
+    """At most what the caps leave: what this award holds of them and what is left of the window (rules 7, 46)."""
+    if order.pinned is None:
+        return award
+    caps, room = program.caps, award.points
+    if caps.order is not None:
+        room = min(room, caps.order)
+    for limit, name in ((caps.day, "%Y-%m-%d"), (caps.week, "%G-%V"), (caps.month, "%Y-%m")):
+        if limit is not None:
+            mine = order.pinned.cap_when.astimezone(program.zone).strftime(name)
+            others = sum(
+                other.award.points
+                for other in member.orders.values()
+                if other is not order
+                and other.pinned is not None
+                and other.pinned.cap_when.astimezone(program.zone).strftime(name) == mine
+            )
+            room = min(room, max(order.award.points, limit - others))
+    if order.award.points < order.uncapped and not sold_anew:
+        room = min(room, order.award.points)
+    return award.truncated(room)
+
+
 def pin(member: NaiveMember, versions: Versions, order: NaiveOrder, when: datetime) -> Pinned:
     """Who the member is when an order is first decided."""
     others = any(other.left for other in member.orders.values() if other is not order)
     newest = max(member.enrolments, key=lambda fact: fact.occurred_at, default=None)
     segments = newest.data.segments if newest else ()  # type: ignore[union-attr]
-    return Pinned(tier_at(member, versions, when), segments, not others)
+    return Pinned(tier_at(member, versions, when), segments, not others, when)
 
 
 def worth(order: NaiveOrder, now: OrderView, program: Program | None, versions: Versions) -> Award:
@@ -90,7 +121,7 @@ def earn(member: NaiveMember, key: KeyId, now: OrderView, program: Program, fact
 
 def reschedule(member: NaiveMember, key: KeyId, now: OrderView, program: Program) -> None:
     """Lots that wait for fulfilment learn of it; those whose time has come are released."""
-    if not pending_of(program).until_fulfilled:
+    if program.pending is None or program.pending.after != "fulfilled":
         return
     for lot in sorted(member.account.of(key), key=lambda lot: lot.number):
         if lot.pending:

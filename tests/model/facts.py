@@ -143,9 +143,9 @@ def later(draw: st.DrawFn, now: datetime, zone: ZoneInfo) -> datetime:
 
 
 @st.composite
-def earlier(draw: st.DrawFn, now: datetime) -> datetime:
-    """When something that arrives now had happened: mostly just before."""
-    return now - draw(
+def earlier(draw: st.DrawFn, now: datetime, zone: ZoneInfo) -> datetime:
+    """When something that arrives now had happened: mostly just before, now and then by a clock that is ahead."""
+    happened = now - draw(
         st.sampled_from(
             (
                 timedelta(),
@@ -160,6 +160,7 @@ def earlier(draw: st.DrawFn, now: datetime) -> datetime:
             )
         )
     )
+    return happened if local_date(happened, zone) <= local_date(now, zone) else now
 
 
 START = datetime(2024, 1, 30, 12, tzinfo=UTC)

@@ -2,66 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from services.earning.program.terms import Program, Tiers
-from tests.model.days import day_start, local_date
+from tests.model.days import day_start, local_date, plus_months
 
 LIFETIME = "lifetime"
+YEAR = 12
+NEW_YEAR = date(2000, 1, 1)
 
 
-def window_of(tiers: Tiers, program: Program, instant: datetime) -> str:
-    """The name of the window an instant falls in: its first local date, or lifetime."""
-    if tiers.window == "lifetime":
-        return LIFETIME
-    return date(local_date(instant, program.zone).year, 1, 1).isoformat()
+@dataclass(frozen=True)
+class Ladder:
+    """A program's tiers for one member, whose anniversaries count from `origin`.
 
+    A window's name is its first local date; a rolling program has a bucket for every day, named alike.
+    """
 
-def window_after(window: str) -> str:
-    """The next window."""
-    return date(date.fromisoformat(window).year + 1, 1, 1).isoformat()
+    tiers: Tiers
+    program: Program
+    origin: date
 
+    @property
+    def yearly(self) -> bool:
+        return self.tiers.window in ("calendar_year", "anniversary")
 
-def window_before(window: str) -> str:
-    """The window that ended when this one began."""
-    return date(date.fromisoformat(window).year - 1, 1, 1).isoformat()
+    @property
+    def rolling(self) -> bool:
+        return self.tiers.window == "rolling"
 
+    def _start(self, number: int) -> date:
+        return plus_months(self.origin if self.tiers.window == "anniversary" else NEW_YEAR, YEAR * number)
 
-def check_at(tiers: Tiers, program: Program, window: str) -> datetime:
-    """When a member may fall after this window: its end and the days of grace."""
-    return day_start(date.fromisoformat(window_after(window)) + timedelta(days=tiers.grace_days), program.zone)
+    def _number(self, day: date) -> int:
+        number = day.year - self._start(0).year
+        while self._start(number) > day:
+            number -= 1
+        while self._start(number + 1) <= day:
+            number += 1
+        return number
 
+    def window_of(self, instant: datetime) -> str:
+        """The window (or the bucket) an instant falls in."""
+        day = local_date(instant, self.program.zone)
+        if self.yearly:
+            day = self._start(self._number(day))
+        return day.isoformat() if self.yearly or self.rolling else LIFETIME
 
-def index_of(tiers: Tiers, tier: str) -> int:
-    """A level's place in the ladder; what the ladder doesn't know is the base."""
-    return next((i for i, level in enumerate(tiers.levels) if level.id == tier), 0)
+    def after(self, window: str, by: int = 1) -> str:
+        """The window so many windows on."""
+        return self._start(self._number(date.fromisoformat(window)) + by).isoformat()
 
+    def check_at(self, window: str) -> datetime:
+        """When a member may fall after this window (or when this bucket has left): its end and the days of grace."""
+        first = date.fromisoformat(window)
+        last = plus_months(first, self.tiers.months) + timedelta(days=1) if self.rolling else None
+        return self._day_start((last or date.fromisoformat(self.after(window))) + timedelta(days=self.tiers.grace_days))
 
-def level_for(tiers: Tiers, total: int) -> int:
-    """The highest level whose threshold a total reaches."""
-    return max((i for i, level in enumerate(tiers.levels) if level.threshold <= total), default=0)
+    def _day_start(self, day: date) -> datetime:
+        return day_start(day, self.program.zone)
 
+    def leaves_at(self, bucket: str) -> datetime:
+        """When a day's points are no longer in the rolling window (rule 61)."""
+        day = plus_months(date.fromisoformat(bucket), self.tiers.months) + timedelta(days=1)
+        return self._day_start(day)
 
-def qualified(tiers: Tiers, program: Program, totals: Mapping[str, int], now: datetime) -> int:
-    """The level of the better of the current window and the one before."""
-    window = window_of(tiers, program, now)
-    best = totals.get(window, 0)
-    if window != LIFETIME:
-        best = max(best, totals.get(window_before(window), 0))
-    return level_for(tiers, best)
+    def in_grace(self, now: datetime) -> bool:
+        """Whether the grace of the window that ended last is not over."""
+        return self.yearly and self.check_at(self.after(self.window_of(now), -1)) > now
 
+    def index_of(self, tier: str) -> int:
+        """A level's place in the ladder; what the ladder doesn't know is the base."""
+        return next((i for i, level in enumerate(self.tiers.levels) if level.id == tier), 0)
 
-def valid_until(
-    tiers: Tiers, program: Program, totals: Mapping[str, int], level: int, now: datetime
-) -> datetime | None:
-    """When the level would be lost if nothing else came; None: never."""
-    if level == 0 or tiers.window == "lifetime":
-        return None
-    ended = window_before(window_of(tiers, program, now))
-    while check_at(tiers, program, ended) <= now:
-        ended = window_after(ended)
-    threshold = tiers.levels[level].threshold
-    while max(totals.get(ended, 0), totals.get(window_after(ended), 0)) >= threshold:
-        ended = window_after(ended)
-    return check_at(tiers, program, ended)
+    def level_for(self, total: int) -> int:
+        """The highest level whose threshold a total reaches."""
+        return max((i for i, level in enumerate(self.tiers.levels) if level.threshold <= total), default=0)
+
+    def best(self, totals: Mapping[str, int], now: datetime) -> int:
+        """The total that counts: of the current window or the one before, or of all days that haven't left."""
+        if self.rolling:
+            return sum(total for bucket, total in totals.items() if self.leaves_at(bucket) > now)
+        window = self.window_of(now)
+        if window == LIFETIME:
+            return totals.get(window, 0)
+        return max(totals.get(window, 0), totals.get(self.after(window, -1), 0))
+
+    def judged(self, totals: Mapping[str, int], at: datetime) -> int:
+        """The total that counts at a check (rule 62): of the ended window or the running one."""
+        if self.rolling:
+            return self.best(totals, at)
+        ended = next(window for window in self._around(at) if self.check_at(window) == at)
+        return max(totals.get(ended, 0), totals.get(self.after(ended), 0))
+
+    def _around(self, at: datetime) -> list[str]:
+        window = self.window_of(at)
+        return [self.after(window, by) for by in range(-3, 3)]
+
+    def checks(self, buckets: Iterable[str], after: datetime) -> list[datetime]:
+        """The next checks after an instant."""
+        if self.rolling:
+            return sorted({check for bucket in buckets if (check := self.check_at(bucket)) > after})
+        if not self.yearly:
+            return []
+        return [check for window in self._around(after) if (check := self.check_at(window)) > after]
+
+    def valid_until(
+        self, totals: Mapping[str, int], buckets: Iterable[str], level: int, now: datetime
+    ) -> datetime | None:
+        """When the level would be lost if nothing else came; None: never."""
+        threshold = self.tiers.levels[level].threshold
+        checks = self.checks(buckets, now) if level else []
+        return next((check for check in checks if self.judged(totals, check) < threshold), None)

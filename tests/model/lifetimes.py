@@ -9,7 +9,6 @@ from tests.model.account import NaiveLot
 from tests.model.days import day_start, local_date, plus_months
 from tests.model.member import NaiveMember
 from tests.model.order_facts import OrderView
-from tests.model.settings import expiry_of, pending_of
 
 LATE_DAYS = 30
 
@@ -29,10 +28,10 @@ def release_of(order: OrderView, program: Program, raised_at: datetime | None) -
 
     `raised_at` is the time of the fact that raised an order which has lots already.
     """
-    pending = pending_of(program)
-    if not pending.waits:
+    pending = program.pending
+    if pending is None:
         return False, None
-    if not pending.until_fulfilled:
+    if pending.after == "paid":
         base = raised_at or order.counting
         return True, days_after(base, pending.days, program) if base else None
     if order.fulfilled is None:
@@ -43,7 +42,7 @@ def release_of(order: OrderView, program: Program, raised_at: datetime | None) -
 
 def start_life(member: NaiveMember, lot: NaiveLot, program: Program, fact_at: datetime, decided_at: datetime) -> None:
     """The date on which a lot ends that becomes available with the fact that made it (rules 16, 37)."""
-    expiry = expiry_of(program)
+    expiry = program.expiry
     if expiry.mode == "never":
         return
     available = local_date(lot.available_at or fact_at, program.zone)
@@ -62,14 +61,14 @@ def start_own_life(
     """The same for imports and adjustments, which start the clock for their own lot only (rules 53, 54)."""
     start_life(member, lot, program, fact_at, decided_at)
     if lot.follows and lot.expires_at is None:
-        lot.expires_at = end_of(plus_months(local_date(fact_at, program.zone), expiry_of(program).months), program)
+        lot.expires_at = end_of(plus_months(local_date(fact_at, program.zone), program.expiry.months), program)
 
 
 def release(member: NaiveMember, lot: NaiveLot, program: Program) -> None:
     """A pending lot becomes available at its instant; its life starts, the deficit is paid."""
     assert lot.release_at is not None
     lot.pending, lot.available_at = False, lot.release_at
-    expiry = expiry_of(program)
+    expiry = program.expiry
     lasts = end_of(plus_months(local_date(lot.release_at, program.zone), expiry.months), program)
     if expiry.mode == "after_available":
         lot.expires_at = lasts
@@ -81,7 +80,7 @@ def release(member: NaiveMember, lot: NaiveLot, program: Program) -> None:
 
 def active(member: NaiveMember, program: Program, at: datetime) -> None:
     """The member earned or redeemed something (rule 53)."""
-    expiry = expiry_of(program)
+    expiry = program.expiry
     if expiry.mode == "inactivity":
         lasts = end_of(plus_months(local_date(at, program.zone), expiry.months), program)
         member.account.inactive_at = max(lasts, member.account.inactive_at or lasts)

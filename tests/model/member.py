@@ -25,6 +25,7 @@ class Pinned:
     tier: str
     segments: tuple[str, ...]
     first_order: bool
+    cap_when: datetime
 
 
 @dataclass
@@ -40,6 +41,7 @@ class NaiveOrder:
     spend: int = 0
     when: datetime | None = None
     over_at: datetime | None = None
+    uncapped: int = 0
     left: bool = False
     counts: bool = False
 
@@ -72,6 +74,8 @@ class NaiveMember:
     clock: datetime | None = None
     decided_at: datetime | None = None
     orders: dict[KeyId, NaiveOrder] = field(default_factory=dict)
+    bonuses: dict[KeyId, int] = field(default_factory=dict)
+    buckets: set[str] = field(default_factory=set)
     redemptions: dict[KeyId, NaiveRedemption] = field(default_factory=dict)
     commands: dict[KeyId, list[Fact]] = field(default_factory=dict)
     extra: dict[KeyId, Qualifying] = field(default_factory=dict)
@@ -79,6 +83,8 @@ class NaiveMember:
     history: list[tuple[datetime, str]] = field(default_factory=list)
     enrolments: list[Fact] = field(default_factory=list)
     joined_at: datetime | None = None
+    since: datetime | None = None
+    closed: bool = False
 
     @property
     def now(self) -> datetime:

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from services.earning.program.terms import Versions
+from services.earning.program.terms import Program, Versions
+from services.earning.source_events.commands import (
+    BalanceImport,
+    ImportRevert,
+    PointsAdjust,
+    RedemptionCancelled,
+    RedemptionRequested,
+)
 from services.earning.source_events.facts import Fact, MemberEnrolled
-from tests.model import tiers
+from tests.model import commands, tiers
 from tests.model.account import KeyId
 from tests.model.deciding_orders import decide_order, refuse
-from tests.model.ladder import LIFETIME
 from tests.model.lifetimes import release
-from tests.model.member import DeadLetterError, NaiveMember, NaiveOrder
+from tests.model.member import DeadLetterError, NaiveMember, NaiveOrder, NaiveRedemption
 from tests.model.order_facts import content, view
 
 SETTLE = timedelta(hours=1)
@@ -43,8 +49,7 @@ class Naive:
     def totals(self, name: str) -> dict[str, int]:
         """What qualifies for a member's tier, by window."""
         member = self.members[name]
-        program = self.versions.at(member.now)
-        return tiers.totals(member, program) if program is not None else {}
+        return tiers.totals(member, self.versions.at(member.now))
 
     def _take(self, fact: Fact) -> str:
         if fact.occurred_at > fact.received_at + FUTURE:
@@ -53,7 +58,17 @@ class Naive:
             raise DeadLetterError("unknown_program")
         if isinstance(fact.data, MemberEnrolled):
             return self._enrol(fact)
-        return self._order_fact(fact)
+        match fact.data:
+            case RedemptionRequested() | RedemptionCancelled():
+                return self._command(fact, "redemption", fact.data.redemption_id)
+            case PointsAdjust():
+                return self._command(fact, "adjustment", fact.data.adjustment_id)
+            case BalanceImport():
+                return self._command(fact, "import", f"{fact.data.batch_id}/{fact.data.row}")
+            case ImportRevert():
+                return self._command(fact, "revert", fact.data.batch_id)
+            case _:
+                return self._order_fact(fact)
 
     def _member(self, fact: Fact) -> NaiveMember:
         """The member, with time brought as far as this fact says."""
@@ -62,6 +77,7 @@ class Naive:
         until = max(min(fact.occurred_at, decided_at), decided_at - SETTLE)
         self._advance(member, max(until, member.clock or until))
         member.decided_at = decided_at
+        member.since = member.since or fact.occurred_at
         return member
 
     def _advance(self, member: NaiveMember, until: datetime) -> None:
@@ -77,12 +93,12 @@ class Naive:
         dues = [lot.release_at for lot in account.lots if lot.pending and lot.remaining]
         dues += [account.ends(lot) for lot in account.spendable()]
         dues += [order.over_at for order in member.orders.values()]
-        dues.append(tiers.next_check(member, self.versions.at(now)))
+        dues.append(tiers.next_check(member, self.versions))
         return min((due for due in dues if due is not None and due > now), default=None)
 
     def _work_off(self, member: NaiveMember, at: datetime) -> None:
         program = self.versions.at(at)
-        before = tiers.totals(member, program) if program is not None else {}
+        before = tiers.totals(member, program)
         member.clock = at
         for lot in member.account.lots:
             if lot.pending and lot.release_at == at:
@@ -92,19 +108,73 @@ class Naive:
         for lot in member.account.spendable():
             if member.account.ends(lot) == at:
                 member.account.expire(lot)
-        if program is not None and program.tiers is not None:
-            if program.tiers.window != LIFETIME:
-                tiers.judge_at(member, program, at)
-            tiers.settle(member, self.versions, before)
+        tiers.judge(member, self.versions)
+        tiers.settle(member, self.versions, before)
 
     def _enrol(self, fact: Fact) -> str:
+        assert isinstance(fact.data, MemberEnrolled)
         known = self.members.get(fact.member)
         if known and any((seen.occurred_at, seen.data) == (fact.occurred_at, fact.data) for seen in known.enrolments):
             return "duplicate"
         member = self._member(fact)
+        before = self.totals(fact.member)
         member.enrolments.append(fact)
-        tiers.settle(member, self.versions, self.totals(fact.member))
+        member.joined_at = member.joined_at or fact.data.joined_at or fact.occurred_at
+        tiers.settle(member, self.versions, before)
         return "applied"
+
+    def _command(self, fact: Fact, kind: str, name: str) -> str:
+        """A redemption, adjustment, import or revert: one effect per key, other content is a conflict."""
+        key: KeyId = (fact.source, kind, name)
+        if self.owners.get(key, fact.member) != fact.member:
+            raise DeadLetterError("owned_by_another_member")
+        known = self.members.get(fact.member)
+        if (again := self._again(known, key, fact)) is not None:
+            return again
+        decided_at = max(fact.received_at, known.decided_at if known and known.decided_at else fact.received_at)
+        program = self.versions.at(fact.occurred_at)
+        commands.refuse(fact, decided_at)
+        if program is None:
+            raise DeadLetterError("not_in_force")
+        member = self._member(fact)
+        self.owners[key] = fact.member
+        before = self.totals(fact.member)
+        outcome = self._obey(member, program, key, fact)
+        tiers.settle(member, self.versions, before)
+        return outcome
+
+    def _again(self, known: NaiveMember | None, key: KeyId, fact: Fact) -> str | None:
+        """Whether this key was said before: the same is a duplicate, other content a conflict (rules 19, 51)."""
+        if known is None:
+            return None
+        if isinstance(fact.data, RedemptionCancelled):
+            redemption = known.redemptions.get(key)
+            seen = redemption.cancels.get(fact.data.cancel_id or "") if redemption else None
+        elif isinstance(fact.data, RedemptionRequested):
+            redemption = known.redemptions.get(key)
+            seen = redemption.request if redemption else None
+        else:
+            seen = next(iter(known.commands.get(key, [])), None)
+        if seen is None:
+            return None
+        if seen.data == fact.data:
+            return "duplicate"
+        raise DeadLetterError("conflict")
+
+    def _obey(self, member: NaiveMember, program: Program, key: KeyId, fact: Fact) -> str:
+        redemption = member.redemptions.setdefault(key, NaiveRedemption()) if key[1] == "redemption" else None
+        if redemption is not None and isinstance(fact.data, RedemptionRequested):
+            return commands.request(member, program, redemption, fact)
+        if redemption is not None:
+            return commands.cancel(member, program, redemption, fact)
+        member.commands[key] = [fact]
+        match fact.data:
+            case PointsAdjust():
+                return commands.adjust(member, program, key, fact)
+            case BalanceImport():
+                return commands.bring_in(member, program, key, fact)
+            case _:
+                return commands.revert(member, program, fact)
 
     def _order_fact(self, fact: Fact) -> str:
         key: KeyId = (fact.source, "order", fact.data.order_id)  # type: ignore[union-attr]

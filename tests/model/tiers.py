@@ -2,48 +2,51 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from services.earning.program.terms import Program, Tiers, Versions
+from services.earning.program.terms import Program, Versions
+from tests.model.account import KeyId, NaiveLot
 from tests.model.days import local_date, plus_months
-from tests.model.ladder import (
-    LIFETIME,
-    check_at,
-    index_of,
-    level_for,
-    qualified,
-    valid_until,
-    window_after,
-    window_before,
-    window_of,
-)
+from tests.model.ladder import LIFETIME, Ladder
+from tests.model.lifetimes import active, start_life
 from tests.model.member import NaiveMember, NaiveOrder
 
 HISTORY_MONTHS = 24
+BONUS = ("", "bonus")
 
 
-def order_qualifies(member: NaiveMember, key: tuple[str, str, str], order: NaiveOrder, measure: str) -> int:
+def ladder_of(member: NaiveMember, program: Program | None) -> Ladder | None:
+    """The program's tiers as they are for this member."""
+    if program is None or program.tiers is None:
+        return None
+    joined = member.joined_at or member.since or member.now
+    return Ladder(program.tiers, program, local_date(joined, program.zone))
+
+
+def order_qualifies(member: NaiveMember, key: KeyId, order: NaiveOrder, measure: str) -> int:
     """What an order counts for tiers now."""
     if measure == "points_earned":
         return order.award.points - sum(lot.remaining for lot in member.account.of(key) if lot.pending)
     if not order.counts or order.over_at is None or order.over_at > member.now:
         return 0
-    return order.spend if measure == "spend" else 1 if order.left else 0
+    return order.spend if measure == "spend" else int(order.left)
 
 
-def totals(member: NaiveMember, program: Program) -> dict[str, int]:
+def totals(member: NaiveMember, program: Program | None) -> dict[str, int]:
     """What qualifies, by window: simply the sum over all there is."""
-    if program.tiers is None:
+    ladder = ladder_of(member, program)
+    if ladder is None:
         return {}
     found: dict[str, int] = {}
     for key, order in member.orders.items():
         if order.when is not None:
-            window = window_of(program.tiers, program, order.when)
-            found[window] = found.get(window, 0) + order_qualifies(member, key, order, program.tiers.measure)
-    if program.tiers.measure == "points_earned":
+            window = ladder.window_of(order.when)
+            found[window] = found.get(window, 0) + order_qualifies(member, key, order, ladder.tiers.measure)
+    if ladder.tiers.measure == "points_earned":
         for other in member.extra.values():
-            window = window_of(program.tiers, program, other.at)
+            window = ladder.window_of(other.at)
             found[window] = found.get(window, 0) + other.points
+    member.buckets |= {window for window, total in found.items() if total}
     return found
 
 
@@ -58,79 +61,97 @@ def tier_at(member: NaiveMember, versions: Versions, when: datetime) -> str:
     return next((tier for since, tier in reversed(member.history) if since <= when), base)
 
 
-def hold(member: NaiveMember, tier: str, since: datetime) -> None:
-    """The member holds another tier from now on."""
-    member.tier = tier
-    member.history.append((since, tier))
+def hold(member: NaiveMember, ladder: Ladder, level: int) -> None:
+    """The member holds another tier from now on; entering a higher one gives its bonus, once (rules 24, 63)."""
+    rises = level > ladder.index_of(member.tier)
+    entered = ladder.tiers.levels[level]
+    member.tier = entered.id
+    member.history.append((member.now, entered.id))
+    key: KeyId = (*BONUS, entered.id)
+    if rises and entered.entry_bonus and not member.bonuses.get(key):
+        account = member.account
+        member.bonuses[key] = entered.entry_bonus
+        account.counters["earned"] += entered.entry_bonus
+        at = member.now
+        lot = NaiveLot(len(account.lots) + 1, key, entered.entry_bonus, entered.entry_bonus, at, at)
+        start_life(member, lot, ladder.program, at, member.decided_at or at)
+        account.add(lot)
+        active(member, ladder.program, at)
 
 
-def next_check(member: NaiveMember, program: Program | None) -> datetime | None:
-    """The next instant after the member's clock at which a window's end is judged."""
-    if program is None or program.tiers is None or program.tiers.window == LIFETIME:
-        return None
-    return check_at(program.tiers, program, _judged_next(member, program.tiers, program))
+def take_bonuses(member: NaiveMember, ladder: Ladder) -> None:
+    """A refund made the member fall: bonuses of what is above go back, and may be granted again (rule 24)."""
+    held = ladder.index_of(member.tier)
+    for level in ladder.tiers.levels[held + 1 :]:
+        points = member.bonuses.pop((*BONUS, level.id), 0)
+        if points:
+            member.account.reverse((*BONUS, level.id), points, forgive=ladder.program.deficit == "forgive")
 
 
-def _judged_next(member: NaiveMember, tiers: Tiers, program: Program) -> str:
-    ended = window_before(window_before(window_of(tiers, program, member.now)))
-    while check_at(tiers, program, ended) <= member.now:
-        ended = window_after(ended)
-    return ended
+def next_check(member: NaiveMember, versions: Versions) -> datetime | None:
+    """The next instant after the member's clock at which the level is judged."""
+    ladder = ladder_of(member, versions.at(member.now))
+    return next(iter(ladder.checks(member.buckets, member.now)), None) if ladder is not None else None
 
 
-def judge(member: NaiveMember, program: Program, ended: str) -> None:
-    """At a window's end and after its grace: down, if neither it nor the running window reaches the level (62)."""
-    tiers, sums = program.tiers, totals(member, program)
-    assert tiers is not None
-    held = index_of(tiers, member.tier)
-    fit = level_for(tiers, max(sums.get(ended, 0), sums.get(window_after(ended), 0)))
+def judge(member: NaiveMember, versions: Versions) -> None:
+    """At a check: down, if what counts doesn't reach the level (rule 62)."""
+    ladder = ladder_of(member, versions.at(member.now))
+    if ladder is None:
+        return
+    if member.now not in ladder.checks(member.buckets, member.now - timedelta(microseconds=1)):
+        return
+    held = ladder.index_of(member.tier)
+    fit = ladder.level_for(ladder.judged(totals(member, ladder.program), member.now))
     if fit < held:
-        to = held - 1 if tiers.fall == "one_level" else fit
-        hold(member, tiers.levels[to].id, check_at(tiers, program, ended))
-
-
-def judge_at(member: NaiveMember, program: Program, at: datetime) -> None:
-    """The judgement of the window whose grace is over at this instant."""
-    assert program.tiers is not None
-    ended = window_before(window_before(window_of(program.tiers, program, at)))
-    while check_at(program.tiers, program, ended) < at:
-        ended = window_after(ended)
-    if check_at(program.tiers, program, ended) == at:
-        judge(member, program, ended)
+        hold(member, ladder, held - 1 if ladder.tiers.fall == "one_level" else fit)
 
 
 def settle(member: NaiveMember, versions: Versions, before: dict[str, int]) -> None:
     """Up at once; down at once only where the rules say so (rules 23, 60)."""
-    program = versions.at(member.now)
-    if program is None or program.tiers is None:
+    ladder = ladder_of(member, versions.at(member.now))
+    if ladder is None:
         return
-    tiers, sums = program.tiers, totals(member, program)
-    held, fit = index_of(tiers, member.tier), qualified(tiers, program, sums, member.now)
-    window = window_of(tiers, program, member.now)
-    if fit < held and window != LIFETIME:
-        closed = window_before(window)
-        threshold = tiers.levels[held].threshold
-        crossed = before.get(closed, 0) >= threshold > sums.get(closed, 0)
-        if not crossed or check_at(tiers, program, closed) > member.now:
-            return
-    if fit != held:
-        hold(member, tiers.levels[fit].id, member.now)
+    sums = totals(member, ladder.program)
+    held, fit = ladder.index_of(member.tier), ladder.level_for(ladder.best(sums, member.now))
+    if fit > held:
+        hold(member, ladder, fit)
+    elif fit < held and _falls_at_once(ladder, before, sums, member.now, ladder.tiers.levels[held].threshold):
+        hold(member, ladder, fit)
+        take_bonuses(member, ladder)
+
+
+def _falls_at_once(ladder: Ladder, before: dict[str, int], sums: dict[str, int], now: datetime, threshold: int) -> bool:
+    """Whether a refund lowers now: always in a lifetime, else when it took a closed window below (or an open one)."""
+    if ladder.in_grace(now):
+        return False
+    at_once = ladder.tiers.open_refund == "at_once"
+    if ladder.rolling:
+        return at_once and ladder.best(before, now) >= threshold
+    window = ladder.window_of(now)
+    if window == LIFETIME:
+        return True
+    closed = ladder.after(window, -1)
+    crossed = [name for name in (closed, window) if before.get(name, 0) >= threshold > sums.get(name, 0)]
+    return closed in crossed or (at_once and window in crossed)
 
 
 def shown(member: NaiveMember, versions: Versions) -> tuple[str, datetime | None]:
     """The tier a member holds and until when."""
-    program = versions.at(member.now)
-    if program is None or program.tiers is None:
+    ladder = ladder_of(member, versions.at(member.now))
+    if ladder is None:
         return member.tier, None
-    tiers = program.tiers
-    level = index_of(tiers, member.tier)
-    return tiers.levels[level].id, valid_until(tiers, program, totals(member, program), level, member.now)
+    level = ladder.index_of(member.tier)
+    sums = totals(member, ladder.program)
+    return ladder.tiers.levels[level].id, ladder.valid_until(sums, member.buckets, level, member.now)
 
 
 def counting(member: NaiveMember, versions: Versions) -> set[str]:
     """The windows that a member's tier can still depend on."""
-    program = versions.at(member.now)
-    if program is None or program.tiers is None:
+    ladder = ladder_of(member, versions.at(member.now))
+    if ladder is None:
         return set()
-    window = window_of(program.tiers, program, member.now)
-    return {window} if window == LIFETIME else {window, window_before(window), window_after(window)}
+    if ladder.rolling:
+        return {bucket for bucket in member.buckets if ladder.leaves_at(bucket) > member.now}
+    window = ladder.window_of(member.now)
+    return {window} if window == LIFETIME else {window, ladder.after(window, -1), ladder.after(window)}

@@ -55,7 +55,9 @@ class CoreAgainstModel(RuleBasedStateMachine):
 
     def _send(self, data: st.DataObject, member: str, content: FactData) -> None:
         """A new fact: delivered now, or held back for later."""
-        occurred = data.draw(earlier(self.now), label="occurred_at")
+        occurred = data.draw(earlier(self.now, self.zone), label="occurred_at")
+        placed = getattr(content, "placed_at", None)
+        occurred = max(occurred, placed) if placed is not None else occurred
         names = ("order_id", "refund_id", "revision")
         while True:
             spot = (RANKS.get(type(content), 9), member, occurred, *(getattr(content, name, None) for name in names))
@@ -90,7 +92,7 @@ class CoreAgainstModel(RuleBasedStateMachine):
         self._wait(data)
         if len(self.sold) < ORDERS_MAX and (not self.sold or data.draw(st.booleans(), label="new order")):
             order_id, member = f"o{len(self.sold) + 1}", data.draw(st.sampled_from(("ann", "ann", "bob")))
-            placed = data.draw(st.sampled_from((None, None, self.now, self.now - timedelta(days=2))), label="placed_at")
+            placed = data.draw(st.sampled_from((None, None, self.now - timedelta(hours=2), self.now - timedelta(days=420))), label="placed_at")
             self.sold[order_id] = (member, data.draw(orders(order_id, self.versions.all[0].currency, placed)))
         else:
             order_id = data.draw(st.sampled_from(sorted(self.sold)))

@@ -1,0 +1,178 @@
+"""Redemptions, adjustments, imports and reinstatements in the naive model (rules 18-21, 32, 53-58, 71)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from services.earning.program.terms import Program
+from services.earning.source_events.commands import (
+    BalanceImport,
+    ImportRevert,
+    PointsAdjust,
+    RedemptionCancelled,
+    RedemptionRequested,
+)
+from services.earning.source_events.facts import Fact
+from tests.model.account import KeyId, NaiveLot, Taken
+from tests.model.days import local_date
+from tests.model.lifetimes import LATE_DAYS, active, end_of, start_own_life
+from tests.model.member import DeadLetterError, NaiveMember, NaiveRedemption, Qualifying
+
+APPLIED, DUPLICATE, REJECTED = "applied", "duplicate", "rejected"
+
+
+def request(member: NaiveMember, program: Program, redemption: NaiveRedemption, fact: Fact) -> str:
+    """Points are spent, or the request is refused for ever (rules 18, 19, 56)."""
+    assert isinstance(fact.data, RedemptionRequested)
+    redemption.request = fact
+    tier = member.tier or (program.tiers.base if program.tiers else "")
+    redemption.forgiven_before = len(member.account.forgiven)
+    points, redemption.rejected = cost_of(program, fact.data, tier)
+    if redemption.cancels:
+        redemption.rejected = "cancelled"
+    elif not redemption.rejected and points > member.account.available:
+        redemption.rejected = "insufficient_points"
+    if redemption.rejected:
+        return REJECTED
+    account = member.account
+    for lot in account.spendable():
+        part = min(points, lot.remaining)
+        if part:
+            redemption.taken.append(Taken(lot, part, _days_left(member, program, lot), account.ends(lot)))
+            lot.remaining -= part
+            points -= part
+    account.counters["redeemed"] += sum(taken.points for taken in redemption.taken)
+    active(member, program, fact.occurred_at)
+    return APPLIED
+
+
+def cost_of(program: Program, data: RedemptionRequested, tier: str) -> tuple[int, str]:
+    """What a request costs, or why it is refused."""
+    if data.reward is None:
+        points = data.points or 0
+        return points, "" if points > 0 else "invalid_points"
+    reward = next((reward for reward in program.rewards if reward.id == data.reward), None)
+    if reward is None:
+        return 0, "unknown_reward"
+    return reward.points, "tier_required" if reward.tiers and tier not in reward.tiers else ""
+
+
+def _last_day_start(ends: datetime) -> datetime:
+    return ends - timedelta(microseconds=1)
+
+
+def _days_left(member: NaiveMember, program: Program, lot: NaiveLot) -> int | None:
+    ends = member.account.ends(lot)
+    if ends is None:
+        return None
+    last = local_date(_last_day_start(ends), program.zone)
+    return max(0, (last - local_date(member.now, program.zone)).days)
+
+
+def cancel(member: NaiveMember, program: Program, redemption: NaiveRedemption, fact: Fact) -> str:
+    """Points come back: make up for what was forgiven, pay the deficit, then live on (rules 20, 55, 57)."""
+    assert isinstance(fact.data, RedemptionCancelled)
+    redemption.cancels[fact.data.cancel_id or ""] = fact
+    if redemption.request is None or redemption.rejected:
+        return APPLIED
+    account = member.account
+    left = sum(taken.points for taken in redemption.taken)
+    points = left if fact.data.points is None else min(left, fact.data.points)
+    parts: list[tuple[Taken, int]] = []
+    for taken in reversed(redemption.taken):
+        part = min(points, taken.points)
+        if part:
+            parts.append((taken, part))
+            taken.points -= part
+            points -= part
+    total = sum(part for _, part in parts)
+    beyond = account.make_up(total, redemption.forgiven_before)
+    account.counters["restored"] += beyond
+    made_up = total - beyond
+    for taken, part in parts:
+        skipped = min(made_up, part)
+        made_up -= skipped
+        if part - skipped:
+            _give_back(member, program, taken, part - skipped)
+    return APPLIED
+
+
+def _give_back(member: NaiveMember, program: Program, taken: Taken, points: int) -> None:
+    """A portion lives to the later of its own date and now + (what it had left, or 30 days once)."""
+    lot, account = taken.lot, member.account
+    ends, used = None, lot.used_days
+    if taken.days_left is not None and taken.last is not None:
+        days = taken.days_left if lot.used_days else max(taken.days_left, LATE_DAYS)
+        used = lot.used_days or taken.days_left < LATE_DAYS
+        today = local_date(member.now, program.zone)
+        ends = max(taken.last, end_of(today + timedelta(days=days), program))
+    part = NaiveLot(
+        lot.number, lot.key, points, points, lot.earned_at, lot.available_at, ends, lot.follows, used_days=used
+    )
+    account.add(part)
+
+
+def adjust(member: NaiveMember, program: Program, key: KeyId, fact: Fact) -> str:
+    """A person gives or takes points (rule 21)."""
+    data = fact.data
+    assert isinstance(data, PointsAdjust)
+    account = member.account
+    account.counters["adjusted"] += data.points
+    if data.points > 0:
+        add_lot(member, program, key, fact, data.points, data.expires_at)
+    else:
+        rest = account.take(account.spendable(), -data.points)
+        account.owe(rest, forgive=program.deficit == "forgive")
+    if data.qualifying:
+        member.extra[key] = Qualifying(fact.occurred_at, data.points)
+    return APPLIED
+
+
+def add_lot(
+    member: NaiveMember, program: Program, key: KeyId, fact: Fact, points: int, expires_at: datetime | None
+) -> None:
+    """A lot of its own, with a date of its own or the program's from the fact's time (rules 53, 54)."""
+    assert member.decided_at is not None
+    lot = NaiveLot(len(member.account.lots) + 1, key, points, points, fact.occurred_at, fact.occurred_at)
+    if expires_at is not None:
+        lot.expires_at = expires_at
+    else:
+        start_own_life(member, lot, program, fact.occurred_at, member.decided_at)
+    member.account.add(lot)
+
+
+def refuse(fact: Fact, decided_at: datetime) -> None:
+    """What can't be decided at all (rules 37, 56)."""
+    data = fact.data
+    if isinstance(data, PointsAdjust) and (data.points == 0 or not data.reason):
+        raise DeadLetterError("invalid_fact")
+    expires_at = getattr(data, "expires_at", None)
+    if expires_at is not None and expires_at <= decided_at:
+        raise DeadLetterError("expires_in_past")
+
+
+def bring_in(member: NaiveMember, program: Program, key: KeyId, fact: Fact) -> str:
+    """A row of an import (rules 54, 59)."""
+    data = fact.data
+    assert isinstance(data, BalanceImport)
+    if (key[0], "revert", data.batch_id) in member.commands:
+        return APPLIED
+    member.account.counters["imported"] += data.points
+    if data.points:
+        add_lot(member, program, key, fact, data.points, data.expires_at)
+    if data.lifetime_points:
+        member.extra[key] = Qualifying(fact.occurred_at, data.lifetime_points)
+    return APPLIED
+
+
+def revert(member: NaiveMember, program: Program, fact: Fact) -> str:
+    """All rows of a batch are taken out again (rule 32)."""
+    data = fact.data
+    assert isinstance(data, ImportRevert)
+    forgive = data.keep_spent or program.deficit == "forgive"
+    for key, facts in member.commands.items():
+        for row in facts:
+            if isinstance(row.data, BalanceImport) and row.data.batch_id == data.batch_id and key[0] == fact.source:
+                member.account.reverse(key, row.data.points, forgive=forgive, counter="reverted")
+                member.extra.pop(key, None)
+    return APPLIED
