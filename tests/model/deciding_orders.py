@@ -7,7 +7,7 @@ from fractions import Fraction
 from math import floor
 
 from services.earning.program.terms import Program, Versions
-from services.earning.source_events.facts import Fact, Order
+from services.earning.source_events.facts import Fact, MemberEnrolled, Order
 from tests.model.account import KeyId, NaiveLot
 from tests.model.awards import Award, Who
 from tests.model.awards import award as award_of
@@ -81,7 +81,7 @@ def pin(member: NaiveMember, versions: Versions, order: NaiveOrder, when: dateti
     """Who the member is when an order is first decided."""
     others = any(other.left for other in member.orders.values() if other is not order)
     newest = max(member.enrolments, key=lambda fact: fact.occurred_at, default=None)
-    segments = newest.data.segments if newest else ()  # type: ignore[union-attr]
+    segments = newest.data.segments if newest and isinstance(newest.data, MemberEnrolled) else ()
     return Pinned(tier_at(member, versions, when), segments, not others, when)
 
 

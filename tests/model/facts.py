@@ -8,26 +8,19 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from services.earning.source_events.facts import Fact, FactData, Order, OrderLine, Refund, RefundLine
+from services.earning.source_events.facts import FACT_TYPES, Fact, FactData, Order, OrderLine, Refund, RefundLine
 from shared.money import decimal
 from tests.model.days import day_start, local_date, plus_months
 from tests.model.programs import CATEGORIES, CHANNELS, SKUS, STORES
 
 CENT = 10_000
-TYPES = {
-    "OrderPaid": "commerce.order.paid.v1",
-    "OrderUpdated": "commerce.order.updated.v1",
-    "OrderRefunded": "commerce.order.refunded.v1",
-    "OrderCancelled": "commerce.order.cancelled.v1",
-    "OrderFulfilled": "commerce.order.fulfilled.v1",
-    "MemberEnrolled": "loyalty.member.enrolled.v1",
-}
+TYPES = {kind: name for name, kind in FACT_TYPES.items()}
 
 
 def fact(data: FactData, member: str, occurred_at: datetime, received_at: datetime, number: int) -> Fact:
     """A fact in its envelope."""
     return Fact(
-        type=TYPES[type(data).__name__],
+        type=TYPES[type(data)],
         id=f"e{number}",
         source="shop",
         program="club",

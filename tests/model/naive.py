@@ -177,7 +177,7 @@ class Naive:
                 return commands.revert(member, program, fact)
 
     def _order_fact(self, fact: Fact) -> str:
-        key: KeyId = (fact.source, "order", fact.data.order_id)  # type: ignore[union-attr]
+        key: KeyId = (fact.source, "order", fact.data.order_id)  # type: ignore[union-attr,assignment]
         if self.owners.get(key, fact.member) != fact.member:
             raise DeadLetterError("owned_by_another_member")
         known = self.members.get(fact.member)
