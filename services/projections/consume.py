@@ -14,17 +14,18 @@ from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from services.projections import store
 from services.projections.assignment import Assignment
-from services.projections.decode import Decoded, decode_partition
+from services.projections.decode import Decoded, decode_partition, halves
 from services.projections.positions import Fence
 from services.projections.project import Projected, project
 from services.projections.settings import ProjectionsSettings
 from services.projections.telemetry import Telemetry
 from shared.broker import KAFKA_TRANSIENT, Backoff
-from shared.errors import ForkError, TallystickError
-from shared.postgres import TRANSIENT_ERRORS, connect
+from shared.errors import ForkError, TallystickError, UnreadableEventError
+from shared.postgres import DATA_ERRORS, TRANSIENT_ERRORS, connect
 
 FETCH_WAIT_MS = 200
 ROLE = "projector"
+_DATA_ERRORS: tuple[type[BaseException], ...] = (*DATA_ERRORS, OverflowError)
 _TRY_AGAIN: tuple[type[BaseException], ...] = (store.GenerationChangedError, *TRANSIENT_ERRORS)
 
 log = structlog.get_logger(__name__)
@@ -54,6 +55,7 @@ class Lane:
         self._session: asyncpg.Connection | None = None
         self._generation = 0
         self._writing: asyncio.Task[None] | None = None
+        self._stopped: set[int] = set()
         self.fences: dict[int, Fence] = {}
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -106,6 +108,7 @@ class Lane:
         for partition in self._assignment.fresh(self._number, self._settings.lanes):
             fence = fences.get(partition, Fence(partition))  # without a fence, the transaction refuses
             self.fences[partition] = fence
+            self._stopped.discard(partition)
             self._telemetry.goes_on(partition)
             self._assignment.take(partition, fence.next_offset)
 
@@ -141,23 +144,39 @@ class Lane:
 
     async def _write(self, batch: list[Decoded], backoff: Backoff) -> None:
         """Store a batch, however long it takes; nothing newer is stored before it."""
-        stored = False
-        while batch and not stored:
-            try:
-                session = await self._open()
-                projected = await project(session, self._generation, batch, self._telemetry.clock)
-            except store.GenerationChangedError:
-                self._hang_up()
-            except ForkError as error:
-                batch = [decoded for decoded in batch if decoded.partition != error.shard]
-                self._stop(error.shard, error)
-            except TRANSIENT_ERRORS as error:
-                if not await self._wait_for_postgres(error, backoff):
-                    return
-            else:
-                self._there("postgres", backoff)
-                self._note(batch, projected)
-                stored = True
+        waiting = [batch]
+        while waiting:
+            part = [decoded for decoded in waiting[0] if decoded.partition not in self._stopped]
+            if part and not await self._store(part, waiting, backoff):
+                return
+            if not part:
+                del waiting[0]
+
+    async def _store(self, part: list[Decoded], waiting: list[list[Decoded]], backoff: Backoff) -> bool:
+        """Try the first of the parts that wait to be stored; gives False when we are to stop."""
+        try:
+            session = await self._open()
+            projected = await project(session, self._generation, part, self._telemetry.clock)
+        except store.GenerationChangedError:
+            self._hang_up()
+        except ForkError as error:
+            self._stop(error.shard, error)
+        except _DATA_ERRORS as error:
+            # One event can't be stored: smaller and smaller parts find it, and store what was before it.
+            waiting[:1] = halves(part) or [part]
+            if waiting[0] is part:
+                self._stop_at(part[0], error)
+        except TRANSIENT_ERRORS as error:
+            return await self._wait_for_postgres(error, backoff)
+        else:
+            self._there("postgres", backoff)
+            self._note(part, projected)
+            del waiting[0]
+        return True
+
+    def _stop_at(self, decoded: Decoded, error: BaseException) -> None:
+        position = decoded.records[0].position if decoded.records else 0
+        self._stop(decoded.partition, UnreadableEventError(decoded.partition, position, f"can't be stored: {error!r}"))
 
     def _note(self, batch: list[Decoded], projected: Projected) -> None:
         self._telemetry.projected(projected.followed)
@@ -169,6 +188,7 @@ class Lane:
                 self._stop(partition, followed.stop)
 
     def _stop(self, partition: int, error: TallystickError) -> None:
+        self._stopped.add(partition)
         self._assignment.stop(partition)
         self._telemetry.stopped(partition, error)
 

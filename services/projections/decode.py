@@ -43,6 +43,23 @@ def decode_partition(partition: int, records: Iterable[Any]) -> Decoded:
     return decoded
 
 
+def halves(batch: list[Decoded]) -> list[list[Decoded]]:
+    """A batch in smaller parts, to be stored in this order: its partitions, or the halves of its only one.
+
+    Gives none where it can't be made smaller.
+    """
+    if len(batch) > 1:
+        return [[decoded] for decoded in batch]
+    whole = batch[0]
+    middle = len(whole.records) // 2
+    if middle == 0:
+        return []
+    return [
+        [Decoded(whole.partition, whole.records[:middle], whole.foreign)],
+        [Decoded(whole.partition, whole.records[middle:], [], whole.read_to)],
+    ]
+
+
 def received(record: Any) -> Received:  # noqa: ANN401 (aiokafka's record, or anything with its fields)
     """One record's place, hash and event.
 

@@ -197,7 +197,7 @@ async def programs(session: asyncpg.Connection) -> list[ProgramSummary]:
 
 async def positions(session: asyncpg.Connection) -> list[PartitionPosition]:
     """How far each partition is folded; none before the first start of projections."""
-    fences = await store.read_fences(session, await store.current_generation(session))
+    fences = await store.current_fences(session)
     return [PartitionPosition(fence.partition, fence.position, fence.next_offset) for fence in fences.values()]
 
 

@@ -24,6 +24,7 @@ from shared.postgres import LONG_WORK_SETTINGS, Queries, connect
 from shared.topics import Topics
 
 CLOSE = 2000
+NO_END = 2**63 - 1
 ROUNDS_MAX = 10
 PROCESSES_MAX = 4
 
@@ -170,22 +171,22 @@ class _Rebuild:
         if check_only:
             await drop(self._session, self._generation)
             return
-        await self._come_close()
+        await self._come_close(to_the_end=True)
         self._tell("swapping")
         await swap(self._session, self._live, self._generation, self._catch_up_locked)
         self.report.swapped = True
         await drop(self._session, self._live)
 
-    async def _come_close(self) -> None:
-        """Follow the live tables until little is missing, so that the live workers' wait is short."""
+    async def _come_close(self, *, to_the_end: bool = False) -> None:
+        """Follow the live tables, or the log to its end, until little is missing: the live workers' wait is short."""
         self._tell("catching up")
         for _ in range(ROUNDS_MAX):
             fences = await store.read_fences(self._session, self._live)
-            if await self._follow({partition: fence.position for partition, fence in fences.items()}) < CLOSE:
+            if await self._follow({p: NO_END if to_the_end else fence.position for p, fence in fences.items()}) < CLOSE:
                 return
 
     async def _catch_up_locked(self) -> None:
-        """Lock the live fences, and come to exactly where they are."""
+        """Lock the live fences, and come to exactly where they are, if we are not beyond."""
         partitions = await store.read_fences(self._session, self._live)
         fences = await store.lock_fences(self._session, self._live, partitions)
         await self._follow({partition: fence.position for partition, fence in fences.items()})

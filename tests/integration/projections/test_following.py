@@ -188,6 +188,21 @@ async def test_bytes_that_are_no_event_stop_their_partition(desk: Desk) -> None:
         await eventually(lambda: alarm in worker.telemetry.readiness.waiting, what="an alarm is up")
 
 
+async def test_an_event_that_postgres_refuses_stops_its_partition_after_what_was_before_it(desk: Desk) -> None:
+    desk.log.busy(100)
+    shard = busiest(desk.log)
+    bad = at(desk.log, shard, 7)
+    value = bad.record.value or b""
+    nul = value.replace(b'"rule":"base"', b'"rule":"\\u0000"').replace(b'"reason":"refund"', b'"reason":"\\u0000"')
+    assert nul != value
+    await desk.publish([e for e in desk.log.entries if e.shard != shard or e.position < 7])
+    await desk.publish_raw(shard, bad.record._replace(value=nul))
+    async with desk.worker() as worker:
+        await desk.folded(all_but(desk.log, shard, 6))
+        await eventually(lambda: f"partition {shard}" in worker.telemetry.readiness.waiting, what="an alarm is up")
+        assert f"shard {shard}, position 7: can't be stored" in worker.telemetry.readiness.waiting[f"partition {shard}"]
+
+
 async def test_foreign_records_become_dead_letters_and_take_no_position(desk: Desk) -> None:
     desk.log.busy(40)
     shard = busiest(desk.log)

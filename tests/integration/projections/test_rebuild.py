@@ -15,6 +15,8 @@ from tests.integration.projections.desk import Desk
 from tests.unit.projections.points_log import PointsLog
 from tests.waiting import eventually
 
+READ_SECONDS = 3
+
 
 async def run(desk: Desk, *, check_only: bool = False, processes: int = 1) -> Report:
     return await rebuild(desk.dsn, desk.bootstrap_servers, desk.topics, check_only=check_only, processes=processes)
@@ -129,18 +131,49 @@ async def test_workers_go_on_during_a_rebuild_and_find_the_new_tables(desk: Desk
     assert (await run(desk, check_only=True)).identical
 
 
-async def test_a_rebuild_of_tables_that_lag_brings_them_to_the_same_positions_first(desk: Desk) -> None:
+async def test_tables_that_lag_are_compared_where_they_are_and_replaced_by_the_whole_log(desk: Desk) -> None:
     await folded_once(desk, 100)
-    folded = dict(desk.log.positions)
     before = len(desk.log.entries)
     desk.log.busy(100, seed=2)
     await desk.publish(desk.log.entries[before:])
     report = await run(desk)
     assert report.identical
-    assert await desk.positions() == folded
-    async with desk.worker():
-        await desk.folded()
+    assert await desk.positions() == desk.log.positions
     assert await desk.balances() == desk.balances_of_log()
+
+
+async def test_tables_that_forgot_where_they_were_are_made_anew(desk: Desk) -> None:
+    await folded_once(desk)
+    await desk.rows("UPDATE projection.positions_1 SET position = 0, hash = '', next_offset = 0")
+    report = await run(desk)
+    assert not report.identical
+    assert await desk.positions() == desk.log.positions
+    assert await desk.balances() == desk.balances_of_log()
+
+
+async def test_a_reader_who_holds_the_views_delays_the_swap_and_nobody_else(desk: Desk) -> None:
+    await folded_once(desk, 60)
+    swapping = asyncio.Event()
+
+    def on_progress(progress: Progress) -> None:
+        if progress.phase == "swapping":
+            swapping.set()
+
+    holder = await asyncpg.connect(desk.dsn)
+    holding = holder.transaction()
+    await holding.start()
+    await holder.fetch("TABLE loyalty.balances")
+    rebuilding = asyncio.create_task(
+        rebuild(desk.dsn, desk.bootstrap_servers, desk.topics, progress=on_progress, processes=1)
+    )
+    await swapping.wait()
+    for _ in range(20):
+        async with asyncio.timeout(READ_SECONDS):
+            await desk.rows("SELECT FROM loyalty.history", role="analyst")
+    assert not rebuilding.done()
+    await holding.rollback()
+    assert (await rebuilding).swapped
+    await holder.close()
 
 
 @asynccontextmanager
