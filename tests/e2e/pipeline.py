@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,8 +16,8 @@ from services.earning.program import registry
 from services.earning.program.check import check
 from shared.broker import Outgoing, producer, publish
 from shared.topics import Topics
+from tests.waiting import eventually
 
-POLL_S = 0.05
 PATIENCE_S = 90.0
 """Far longer than anything here takes; a test that comes to its end says what it has waited for."""
 
@@ -157,11 +156,9 @@ class Pipeline:
     async def until(self, condition: Callable[[], Awaitable[bool]], what: str) -> None:
         """Wait for a condition; fails with what was waited for, and the services' last words."""
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                while not await condition():  # noqa: ASYNC110 (what we wait for is in other processes)
-                    await asyncio.sleep(POLL_S)
-        except TimeoutError:
-            raise AssertionError(f"waited {PATIENCE_S:.0f} s for {what}; {self._last_words()}") from None
+            await eventually(condition, what=what, seconds=PATIENCE_S)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; {self._last_words()}") from None
 
     def _last_words(self) -> str:
         said = []

@@ -57,11 +57,12 @@ def facts(orders: int, *, members: int = 60, seed: int = 7) -> list[Said]:
     for number in range(orders):
         at = BEGAN + number * STEP
         member = f"m-{int(members * draw.random() ** 2):04d}"
-        said += _life_of_an_order(number, member, at, draw)
+        said += life_of_an_order(number, member, at, draw)
     return sorted(said, key=lambda one: one.received_at)
 
 
-def _life_of_an_order(number: int, member: str, at: datetime, draw: random.Random) -> Iterator[Said]:
+def life_of_an_order(number: int, member: str, at: datetime, draw: random.Random) -> Iterator[Said]:
+    """An order and what follows of it, mostly in order of time: perhaps sent twice, refunded, cancelled or updated."""
     order = _order(number, draw)
     paid = _event(number, "paid", member, at, order)
     yield Said(member, at, paid)
