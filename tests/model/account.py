@@ -150,3 +150,10 @@ class Account:
             entry[0] -= part
             points -= part
         return points
+
+    def equation(self) -> bool:
+        """Rule 31."""
+        plus = ("earned", "restored", "adjusted", "imported", "expired_reversed", "forgiven", "reinstated")
+        minus = ("transferred_out", "reversed", "redeemed", "expired", "reverted")
+        total = sum(self.counters[name] for name in (*plus, "transferred_in"))
+        return self.available + self.pending - self.deficit == total - sum(self.counters[name] for name in minus)
