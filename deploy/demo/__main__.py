@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.rule import Rule
 
 from deploy.demo.checks import checks
-from deploy.demo.facts import SEED, FactsFile, facts_file
+from deploy.demo.facts import PROGRAM, SEED, FactsFile, facts_file
 from deploy.demo.live import Run, publish_and_watch
 from deploy.demo.tables import show_all
 from deploy.local_stack import Endpoints
@@ -40,7 +40,7 @@ SMALL_ONE_HOUSEHOLD_IN = 12
 
 SQL = """\
 SELECT * FROM loyalty.balances ORDER BY available DESC LIMIT 10;
-SELECT booked_at, why, change, balance FROM loyalty.history WHERE member = 'household-1' ORDER BY sequence;
+SELECT booked_at, why, change, balance FROM loyalty.history WHERE member = '{member}' ORDER BY sequence;
 SELECT tier, count(*), round(avg(qualifying)) FROM loyalty.tiers GROUP BY tier;"""
 
 
@@ -51,6 +51,7 @@ class Demo:
         self._console = console
         self._small = small
         self._keep = keep
+        self._member = "household-1"
         self._installation = Installation(Path(os.environ.get(DIRECTORY_VARIABLE) or DIRECTORY))
 
     def run(self) -> bool:
@@ -80,10 +81,12 @@ class Demo:
 
     def _facts(self) -> FactsFile:
         self._title("A year of groceries")
+        one_in = SMALL_ONE_HOUSEHOLD_IN if self._small else 1
         with board(err()) as bars:
-            bar = bars.bar("data set")
-            one_in = SMALL_ONE_HOUSEHOLD_IN if self._small else 1
-            file = facts_file(one_household_in=one_in, progress=lambda read, total: bar.to(read, total=total))
+            reading = bars.bar("data set")
+            file = facts_file(one_household_in=one_in, progress=lambda read, total: reading.to(read, total=total))
+            if not reading.done:
+                reading.to(1, total=1, note="made by an earlier run")
         counts = file.counts
         self._console.print(
             f"{counts.orders:,} baskets of {counts.households:,} households, {counts.lines:,} lines, "
@@ -118,7 +121,8 @@ class Demo:
 
     async def _tables(self, at: Endpoints, facts: FactsFile) -> PointsStatus:
         async with postgres(at.dsn, role="earning") as earning, postgres(at.dsn, role="projector") as projector:
-            return await show_all(self._console, earning, projector, facts.counts)
+            status, self._member = await show_all(self._console, earning, projector, facts.counts)
+            return status
 
     def _rebuild(self, at: Endpoints) -> Report:
         with board(err()) as bars:
@@ -144,13 +148,14 @@ class Demo:
             err().print(f"Data and logs are kept in {self._installation.directory}.", soft_wrap=True)
 
     def _say_how_to_go_on(self) -> None:
-        at = self._installation.stack.endpoints
         self._title("It keeps running")
         say = partial(self._console.print, soft_wrap=True, markup=False)
         say(f"export {DIRECTORY_VARIABLE}={self._installation.directory}")
-        say(f"export KAFKA_BOOTSTRAP_SERVERS={at.bootstrap_servers} POSTGRES_DSN={at.dsn}")
-        say("tallystick status; tallystick explain grocer household-1; tallystick down --throw-away")
-        say(f"\nSQL to try, with any client at {at.dsn}:\n{SQL}")
+        command = os.path.relpath(Path(sys.executable).parent / "tallystick")
+        for arguments in ("status", f"explain {PROGRAM} {self._member}", "verify", "down --throw-away"):
+            say(f"{command} {arguments}")
+        say(f"\nSQL to try, with any client at {self._installation.stack.endpoints.dsn}:")
+        say(SQL.format(member=self._member))
 
 
 def main() -> None:

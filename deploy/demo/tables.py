@@ -26,21 +26,20 @@ _QUERIES = Queries(Path(__file__).parent / "queries.sql")
 
 async def show_all(
     console: Console, earning: asyncpg.Connection, projector: asyncpg.Connection, counts: Counts
-) -> PointsStatus:
-    """Print every table; gives the books of the year, for the checks."""
+) -> tuple[PointsStatus, str]:
+    """Print every table; gives the books of the year, for the checks, and the member shown."""
     status = await query.points_status(projector, PROGRAM, *YEAR)
     _show_status(console, status)
     await _show_tiers(console, projector)
     await _show_earners(console, projector)
     await _show_refunds(console, projector, counts)
-    member = await projector.fetchval(_QUERIES["member_to_show"], PROGRAM)
-    if member is not None:
-        console.print()
-        entries = await query.history(projector, PROGRAM, member, HISTORY_SHOWN)
-        print_history(f"History of {member}, each line with the balance after it", entries)
-        console.print("\n[bold]Where that balance comes from[/]")
-        print_explanation(await explanation(earning, projector, PROGRAM, member, LOTS_SHOWN))
-    return status
+    member: str = await projector.fetchval(_QUERIES["member_to_show"], PROGRAM)
+    console.print()
+    entries = await query.history(projector, PROGRAM, member, HISTORY_SHOWN)
+    print_history(f"History of {member}, each line with the balance after it", entries)
+    console.print("\n[bold]Where that balance comes from[/]")
+    print_explanation(await explanation(earning, projector, PROGRAM, member, LOTS_SHOWN))
+    return status, member
 
 
 def _show_status(console: Console, status: PointsStatus) -> None:

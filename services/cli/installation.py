@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 from deploy import topics as plan
@@ -25,12 +26,16 @@ class Installation:
     def __init__(self, directory: Path, *, workers: int = 1) -> None:
         """Describe the installation of `directory`, with `workers` processes of each service; nothing is started."""
         self.directory = directory.resolve()
-        self.stack = LocalStack(self.directory)
         self.services = tuple(
             ServiceProcess(self.directory, service, number=number)
             for service in SERVICES
             for number in range(1, workers + 1)
         )
+
+    @cached_property
+    def stack(self) -> LocalStack:
+        """The servers; asking for them chooses their ports."""
+        return LocalStack(self.directory)
 
     def up(self, shards: int, say: Say) -> Endpoints:
         """Start what isn't running, in the order in which each needs the other, and wait until all is ready.
@@ -79,7 +84,7 @@ class Installation:
         say("the services have stopped")
         self.stack.down(throw_away=throw_away)
         if throw_away:
-            self.stack = LocalStack(self.directory)  # the ports are forgotten too: what comes next chooses anew
+            del self.stack  # its ports are forgotten too: what comes next chooses anew
         say(
             "the servers have stopped; their data is deleted"
             if throw_away

@@ -13,6 +13,8 @@ from typing import Any
 import psutil
 import pytest
 
+from services.cli.supervise import ServiceProcess
+
 PROJECT = Path(__file__).parents[2]
 GROCER = PROJECT / "deploy" / "programs" / "grocer.yaml"
 
@@ -66,6 +68,6 @@ def test_an_installation_comes_up_is_mended_and_keeps_its_data(installation: Ins
     assert mended["earning"] != first["earning"]
 
     installation.tallystick("down")
-    assert not psutil.pid_exists(mended["projections"])
+    assert [ServiceProcess(installation.directory, name).pid for name in mended] == [None, None]
     assert installation.tallystick("up") == said
     assert json.loads(installation.tallystick("program", "list", "--json"))["program"] == "grocer"
