@@ -158,15 +158,13 @@ def stored_over(stored: Members, batch: Members) -> Members:
     """What the store does with a batch's rows: what they don't say stays."""
     merged = dict(stored)
     for key, row in batch.items():
-        old = stored.get(key)
-        if old is not None:
-            changes: dict[str, Any] = {"tier_since": row.tier_since or old.tier_since}
-            if row.tier is None:
-                changes |= {"tier": old.tier, "tier_until": old.tier_until}
-            if row.qualifying is None:
-                changes |= {"qualifying": old.qualifying, "to_next": old.to_next, "to_keep": old.to_keep}
-            row = msgspec.structs.replace(row, **changes)  # noqa: PLW2901
-        merged[key] = row
+        old = stored.get(key, row)
+        changes: dict[str, Any] = {"tier_since": row.tier_since or old.tier_since}
+        if row.tier is None:
+            changes |= {"tier": old.tier, "tier_until": old.tier_until}
+        if row.qualifying is None:
+            changes |= {"qualifying": old.qualifying, "to_next": old.to_next, "to_keep": old.to_keep}
+        merged[key] = msgspec.structs.replace(row, **changes)
     return merged
 
 
