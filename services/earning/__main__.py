@@ -10,6 +10,7 @@ import uvloop
 from pydantic import ValidationError
 
 from services.earning.app import Process
+from services.earning.consume import leaves
 from services.earning.settings import EarningSettings
 from shared.errors import ConfigurationError
 from shared.settings import Connections, Http
@@ -37,7 +38,7 @@ def main() -> int:
     try:
         uvloop.run(process.run())
     except* ConfigurationError as errors:
-        refusals = [str(error) for error in errors.exceptions]
+        refusals = [str(error) for error in leaves(errors)]
     for refusal in refusals:
         structlog.get_logger(__name__).error("can't work", error=refusal)
     return 1 if refusals else 0

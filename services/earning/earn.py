@@ -18,9 +18,9 @@ import structlog
 from services.earning import dead_letters, failpoints, journal
 from services.earning.batch import Behind, Counts, Earned, Input, Partition, Span, one_by_one
 from services.earning.decide import decide, needs
-from services.earning.decide.decision import Decision, Needs
+from services.earning.decide.decision import Decision, Needs, Outcome
 from services.earning.journal import Entry, Head, Journal
-from services.earning.load import QUERIES, Holdings, MemberId, load, load_spendable
+from services.earning.load import QUERIES, Holdings, Wallet, load, load_spendable
 from services.earning.program.registry import ProgramCache
 from services.earning.program.terms import Versions
 from services.earning.save import save
@@ -85,37 +85,36 @@ async def _fact_by_fact(place: Place, spans: Sequence[Span]) -> tuple[Earned, li
 
 async def _in_one_transaction(place: Place, spans: Sequence[Span]) -> tuple[Earned, list[Entry]]:
     session, clock = place.session, place.clock
-    for one in (one for span in spans for one in span.inputs if one.fact):
-        one.error = one.outcome = None  # what an attempt before this one has said
     async with session.transaction():
         with clock.measure("load"):
-            members = {MemberId(one.fact.program, one.fact.member) for span in spans for one in span.inputs if one.fact}
-            book = await _lock(place, members)
+            book = await _lock(place, spans)
             spans = await _new(session, spans)
             inputs = _in_order(place, spans)
-            wanted = {key for _, needed in inputs for key in needed.keys}
-            versions = await place.programs.load(session, {member.program for member in members})
-            holdings = await load(session, members, wanted)
-        deciding = _Deciding(holdings, versions, book, place.shards)
-        for one, needed in inputs:
-            while (member := deciding.decide(one, needed)) is not None:
-                await load_spendable(session, member, holdings.wallets[member])
+            holdings = Holdings(place.shards)
+            tasks = [_task(one, one.fact, holdings) for one in inputs if one.fact]
+            versions = await place.programs.load(session, {program for program, _ in holdings.wallets})
+            await load(session, holdings, {key for task in tasks for key in task.needed.keys})
+        deciding = _Deciding(holdings, versions, book)
+        for task in tasks:
+            while not deciding.settle(task):
+                await load_spendable(session, task.wallet)
         clock.add("load", 0.0, len(inputs))
         clock.add("decide", deciding.decide_s, len(inputs))
         clock.add("encode", deciding.encode_s, len(inputs))
         counts, reasons = _tally(spans)
         with clock.measure("save", len(inputs)):
             await journal.write(session, book.entries)
-            await save(session, holdings, place.shards)
-            await dead_letters.write(session, (one for one, _ in inputs))
+            await save(session, holdings)
+            await dead_letters.write(session, inputs)
             await _move(session, book, spans, counts)
             failpoints.reached(failpoints.Place.BEFORE_COMMIT)
     failpoints.reached(failpoints.Place.AFTER_COMMIT)
     return Earned(counts, reasons, len(book.entries)), book.entries
 
 
-async def _lock(place: Place, members: set[MemberId]) -> Journal:
-    shards = sorted({shard_of(*member, place.shards) for member in members})
+async def _lock(place: Place, spans: Sequence[Span]) -> Journal:
+    facts = (one.fact for span in spans for one in span.inputs if one.fact)
+    shards = sorted({shard_of(fact.program, fact.member, place.shards) for fact in facts})
     rows = await place.session.fetch(QUERIES["lock_shards"], shards)
     if len(rows) != len(shards):
         raise ConfigurationError(
@@ -135,25 +134,33 @@ async def _new(session: asyncpg.Connection, spans: Sequence[Span]) -> list[Span]
     if behind:
         raise Behind(behind)
     return [
-        Span(
-            span.topic,
-            span.partition,
-            stored[span.of],
-            span.end,
-            [o for o in span.inputs if o.offset >= stored[span.of]],
-        )
+        span._replace(start=stored[span.of], inputs=[one for one in span.inputs if one.offset >= stored[span.of]])
         for span in spans
         if stored[span.of] < span.end
     ]
 
 
-def _in_order(place: Place, spans: Sequence[Span]) -> list[tuple[Input, Needs]]:
-    """The inputs in the order in which they are decided, each with the rows it needs."""
+def _in_order(place: Place, spans: Sequence[Span]) -> list[Input]:
+    """The inputs in the order in which they are decided."""
     inputs = [one for span in spans for one in span.inputs]
     ranks = place.ranks
     # Alignment of the inputs across batches belongs to `consume`; within one, this is all there is to it.
     inputs.sort(key=lambda one: (one.received_at, ranks[one.topic], one.offset))
-    return [(one, _guarded(one, needs, one.fact) or NOTHING if one.fact else NOTHING) for one in inputs]
+    return inputs
+
+
+class _Task(NamedTuple):
+    """A fact to decide: its input, whose it is, and the rows it needs."""
+
+    one: Input
+    fact: Fact
+    wallet: Wallet
+    needed: Needs
+
+
+def _task(one: Input, fact: Fact, holdings: Holdings) -> _Task:
+    one.error = one.outcome = None  # what an attempt before this one has said
+    return _Task(one, fact, holdings.wallet(fact.program, fact.member), _guarded(one, needs, fact) or NOTHING)
 
 
 def _guarded(one: Input, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | None:
@@ -177,48 +184,44 @@ def _guarded(one: Input, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs
 class _Deciding:
     """The decisions of one transaction, one after the other, each seeing what those before have left."""
 
-    def __init__(self, holdings: Holdings, versions: Mapping[str, Versions], book: Journal, shards: int) -> None:
+    def __init__(self, holdings: Holdings, versions: Mapping[str, Versions], book: Journal) -> None:
         self._holdings = holdings
         self._versions = versions
         self._book = book
-        self._shards = shards
         self.decide_s = 0.0
         self.encode_s = 0.0
 
-    def decide(self, one: Input, needed: Needs) -> MemberId | None:
-        """Decide one input: sets its outcome or error. Or gives the member of whom more lots must be loaded first."""
-        fact = one.fact
-        if fact is None or one.error is not None:
-            return None
-        member = MemberId(fact.program, fact.member)
-        began = time.perf_counter()
+    def settle(self, task: _Task) -> bool:
+        """Decide a fact: its input has an outcome, or an error. False: more of the member's lots are needed first."""
+        if task.one.error is not None:
+            return True
         try:
-            decision = _guarded(one, self._decision, fact, member, needed)
+            task.one.outcome = _guarded(task.one, self._settle, task)
         except RowsMissingError as error:
-            if not self._holdings.wallets[member].whole:
-                return member
-            one.error = dead_letters.internal_error(error)
-            decision = None
-        decided = time.perf_counter()
-        self.decide_s += decided - began
-        if decision is not None and _guarded(one, self._append, member, decision):
-            self._holdings.apply(member, decision)
-            one.outcome = decision.outcome
-        self.encode_s += time.perf_counter() - decided
-        return None
+            if not task.wallet.whole:
+                return False
+            task.one.error = dead_letters.internal_error(error)
+        return True
 
-    def _decision(self, fact: Fact, member: MemberId, needed: Needs) -> Decision:
+    def _settle(self, task: _Task) -> Outcome:
+        began = time.perf_counter()
+        decision = self._decision(task)
+        decided = time.perf_counter()
+        if decision.events:
+            self._book.append(task.wallet.shard, decision.events)
+        self._holdings.apply(task.wallet, decision)
+        self.decide_s += decided - began
+        self.encode_s += time.perf_counter() - decided
+        return decision.outcome
+
+    def _decision(self, task: _Task) -> Decision:
+        _, fact, wallet, needed = task
         versions = self._versions[fact.program]
         if not versions.all:
             raise PermanentError(Reason.UNKNOWN_PROGRAM, f"no program is called {fact.program!r}", field="program")
-        standing = self._holdings.wallets[member].standing
+        standing = wallet.standing
         decided_at = fact.received_at if standing is None else max(standing.decided_at, fact.received_at)
-        return decide(versions, standing, self._holdings.rows_for(member, needed.keys), fact, decided_at)
-
-    def _append(self, member: MemberId, decision: Decision) -> bool:
-        if decision.events:
-            self._book.append(shard_of(*member, self._shards), decision.events)
-        return True
+        return decide(versions, standing, self._holdings.rows_for(wallet, needed.keys), fact, decided_at)
 
 
 def _tally(spans: Sequence[Span]) -> tuple[dict[Partition, Counts], dict[str, int]]:

@@ -45,17 +45,24 @@ class Journal:
         self.entries: list[Entry] = []
 
     def append(self, shard: int, events: Iterable[EventData]) -> None:
-        """Put a decision's events at the end of a locked shard. Sets their shard, position and chain."""
+        """Put a decision's events at the end of a locked shard. Sets their shard, position and chain.
+
+        All of them or, where one can't be encoded, none.
+        """
         head = self._heads[shard]
+        position, chain = head.position, head.chain
+        entries = []
         for event in events:
-            head.position += 1
+            position += 1
             event.shard = shard
-            event.position = head.position
-            event.chain = head.chain
+            event.position = position
+            event.chain = chain
             value = encode_data(event)
-            head.chain = chain_of(value)
+            chain = chain_of(value)
             key = member_key(event.program, event.member)
-            self.entries.append(Entry(shard, head.position, self._month, key, event.TYPE, event.decided_at, value))
+            entries.append(Entry(shard, position, self._month, key, event.TYPE, event.decided_at, value))
+        head.position, head.chain = position, chain
+        self.entries += entries
 
     @property
     def moved(self) -> list[tuple[int, int, str]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 import asyncpg
 import msgspec
@@ -14,6 +13,7 @@ from services.earning.books import Book
 from services.earning.decide.decision import Decision
 from services.earning.standing import BusinessKey, KeyRow, Lot, Rows, SpendingOrder, Standing
 from shared.postgres import Queries
+from shared.shards import shard_of
 
 QUERIES = Queries(Path(__file__).parent / "sql" / "earn.sql")
 
@@ -26,80 +26,79 @@ read_standing = msgspec.msgpack.Decoder(Standing).decode
 _book: msgspec.msgpack.Decoder[Book] = msgspec.msgpack.Decoder(Book)
 
 
-class MemberId(NamedTuple):
-    """Which member of which program."""
+class Wallet(msgspec.Struct, kw_only=True):
+    """What is known here of one member: their standing as of now, and those of their lots that were read or made.
+
+    `stored`: the standing is in its table. `read` lots are in theirs; the others are new. Every spendable lot up to
+    `horizon` is known; `whole`: all are.
+    """
 
     program: str
     member: str
-
-
-class Wallet(msgspec.Struct):
-    """What is known here of one member: their standing as of now, and those of their lots that were read or made.
-
-    `read` lots are in the table; the others are new. Every spendable lot up to `horizon` is known; `whole`: all are.
-    """
-
-    standing: Standing | None
-    lots: dict[int, Lot]
-    read: set[int]
-    changed: set[int]
-    horizon: SpendingOrder | None = None
-    whole: bool = False
-    asked: int = 0
+    shard: int
+    standing: Standing | None = None
     stored: bool = False
     touched: bool = False
+    lots: dict[int, Lot] = {}
+    read: set[int] = set()
+    changed: set[int] = set()
+    horizon: SpendingOrder | None = None
+    whole: bool = True
+    asked: int = 0
 
 
 class Holdings:
     """The working set of one transaction: read once, changed by decisions, then saved."""
 
-    def __init__(self) -> None:
-        self.wallets: dict[MemberId, Wallet] = {}
+    def __init__(self, shards: int) -> None:
+        self._shards = shards
+        self.wallets: dict[tuple[str, str], Wallet] = {}
         self.keys: dict[BusinessKey, KeyRow] = {}
-        self.keys_read: set[BusinessKey] = set()
-        self.keys_changed: set[BusinessKey] = set()
+        self.keys_read: frozenset[BusinessKey] = frozenset()
+        self.keys_changed: dict[BusinessKey, int] = {}
 
-    def rows_for(self, member: MemberId, keys: Iterable[BusinessKey]) -> Rows:
-        """What a decision for `member` may see: the rows of `keys`, and the member's lots known so far."""
-        wallet = self.wallets[member]
-        known = self.keys
-        return Rows(
-            keys={key: known[key] for key in keys if key in known},
-            lots=wallet.lots,
-            horizon=wallet.horizon,
-            all_lots=wallet.whole,
-        )
+    def wallet(self, program: str, member: str) -> Wallet:
+        """A member's wallet. Until something is loaded it is that of a member nobody has heard of: all is known."""
+        wallet = self.wallets.get((program, member))
+        if wallet is None:
+            shard = shard_of(program, member, self._shards)
+            wallet = self.wallets[program, member] = Wallet(program=program, member=member, shard=shard)
+        return wallet
 
-    def apply(self, member: MemberId, decision: Decision) -> None:
-        """Take over what a decision has changed."""
-        wallet = self.wallets[member]
+    def rows_for(self, wallet: Wallet, keys: Iterable[BusinessKey]) -> Rows:
+        """What a decision for a member may see: the rows of `keys`, and the member's lots known so far."""
+        rows = {}
+        for key in keys:
+            row = self.keys.get(key)
+            if row is not None:
+                rows[key] = row
+        return Rows(rows, wallet.lots, wallet.horizon, wallet.whole)
+
+    def apply(self, wallet: Wallet, decision: Decision) -> None:
+        """Take over what a member's decision has changed."""
         if decision.standing is not wallet.standing:
             wallet.standing = decision.standing
             wallet.touched = True
-        if decision.keys:
-            self.keys.update(decision.keys)
-            self.keys_changed.update(decision.keys)
-        if decision.lots:
-            wallet.lots.update(decision.lots)
-            wallet.changed.update(decision.lots)
+        for key, row in decision.keys.items():
+            self.keys[key] = row
+            self.keys_changed[key] = wallet.shard
+        for number, lot in decision.lots.items():
+            wallet.lots[number] = lot
+            wallet.changed.add(number)
 
 
-async def load(session: asyncpg.Connection, members: set[MemberId], keys: set[BusinessKey]) -> Holdings:
-    """Read the standings of `members`, the rows of `keys`, and the lots these rows name."""
-    holdings = Holdings()
-    await _load_standings(session, holdings, members)
+async def load(session: asyncpg.Connection, holdings: Holdings, keys: set[BusinessKey]) -> None:
+    """Read the standings of the wallets, the rows of `keys`, and the lots these rows name."""
+    await _load_standings(session, holdings)
     await _load_keys(session, holdings, keys)
     await _load_lots(session, holdings)
-    return holdings
 
 
-async def _load_standings(session: asyncpg.Connection, holdings: Holdings, members: set[MemberId]) -> None:
-    # A member without a standing has no lots: there is nothing more to read.
-    holdings.wallets = {member: Wallet(None, {}, set(), set(), whole=True) for member in members}
-    for (of,), names in _grouped(members).items():
+async def _load_standings(session: asyncpg.Connection, holdings: Holdings) -> None:
+    for (of,), names in _grouped(holdings.wallets).items():
         for program, member, body in await session.fetch(QUERIES["standings"], of, names):
             standing = read_standing(body)
-            wallet = holdings.wallets[MemberId(program, member)]
+            wallet = holdings.wallets[program, member]
             wallet.standing = standing
             wallet.stored = True
             wallet.whole = standing.lots == 0
@@ -109,7 +108,7 @@ async def _load_keys(session: asyncpg.Connection, holdings: Holdings, keys: set[
     for group, ids in _grouped(keys).items():
         rows = map(read_key, await session.fetch(QUERIES["keys"], *group, ids))
         holdings.keys.update((row.key, row) for row in rows)
-    holdings.keys_read = set(holdings.keys)
+    holdings.keys_read = frozenset(holdings.keys)
 
 
 async def _load_lots(session: asyncpg.Connection, holdings: Holdings) -> None:
@@ -122,19 +121,19 @@ async def _load_lots(session: asyncpg.Connection, holdings: Holdings) -> None:
     ]
     if wanted:
         for row in await session.fetch(QUERIES["lots"], *_columns(wanted, 3)):
-            wallet = holdings.wallets[MemberId(row[0], row[1])]
+            wallet = holdings.wallets[row[0], row[1]]
             wallet.lots[row[2]] = read_lot(row)
             wallet.read.add(row[2])
             wallet.whole = wallet.whole or len(wallet.read) == (wallet.standing.lots if wallet.standing else 0)
 
 
-async def load_spendable(session: asyncpg.Connection, member: MemberId, wallet: Wallet) -> None:
+async def load_spendable(session: asyncpg.Connection, wallet: Wallet) -> None:
     """Read more of a member's spendable lots, in the order of consumption. What is known here counts over what is read.
 
     The caller may ask until the wallet is `whole`.
     """
     wallet.asked = wallet.asked * 4 or LOTS_FIRST
-    rows = await session.fetch(QUERIES["spendable_lots"], *member, wallet.asked)
+    rows = await session.fetch(QUERIES["spendable_lots"], wallet.program, wallet.member, wallet.asked)
     for row in rows:
         if row[2] not in wallet.lots:
             wallet.lots[row[2]] = read_lot(row)

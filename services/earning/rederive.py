@@ -5,7 +5,7 @@ Every decision of the log is decided again, from its canonical fact; its events 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from itertools import groupby
 from pathlib import Path
@@ -16,13 +16,13 @@ import msgspec
 
 from services.earning.decide import Decision, advance, decide, needs
 from services.earning.journal import Head, Journal
-from services.earning.load import Holdings, MemberId, Wallet, read_key, read_lot, read_standing
+from services.earning.load import Holdings, Wallet, read_key, read_lot, read_standing
 from services.earning.program.registry import NONE
 from services.earning.program.registry import load as load_programs
 from services.earning.program.terms import Versions
 from services.earning.save import KEY_COLUMNS, LOT_COLUMNS, STANDING_COLUMNS, insert, key_row, lot_row, standing_row
 from services.earning.source_events.facts import fact_of
-from services.earning.standing import BusinessKey, KeyRow, Standing
+from services.earning.standing import BusinessKey, KeyRow
 from shared.codec import CHAIN_START, decoder_of
 from shared.errors import UnreadableEventError
 from shared.point_events import EventData
@@ -58,7 +58,7 @@ class Report(msgspec.Struct):
     differences: list[Difference] = []
     swapped: bool = False
 
-    def add(self, found: Iterator[Difference]) -> None:
+    def add(self, found: Iterable[Difference]) -> None:
         """Count differences, and name those there is room for."""
         for difference in found:
             self.different += 1
@@ -86,14 +86,14 @@ async def rederive(dsn: str, *, check: bool, progress: Progress | None = None) -
                 progress(report.events, max(total, report.events))
 
         for shard in heads:
-            again = _Again(session, shard, report, told)
+            again = _Again(session, shard, len(heads), report, told)
             await again.read_on()
             async with session.transaction():
                 await session.fetchval(QUERIES["lock_shard"], shard)
                 await again.read_on()
                 await again.compare()
                 if not check:
-                    await again.put(len(heads))
+                    await again.put()
         return report
     finally:
         await session.close()
@@ -109,13 +109,15 @@ class Written(NamedTuple):
 class _Again:
     """One shard, decided again in memory."""
 
-    def __init__(self, session: asyncpg.Connection, shard: int, report: Report, told: Callable[[], None]) -> None:
+    def __init__(
+        self, session: asyncpg.Connection, shard: int, shards: int, report: Report, told: Callable[[], None]
+    ) -> None:
         self._session = session
         self._shard = shard
         self._report = report
         self._told = told
         self._versions: dict[str, Versions] = {}
-        self._holdings = Holdings()
+        self._holdings = Holdings(shards)
         self._journal = Journal({shard: Head(0, CHAIN_START)}, date.min)
         self._position = 0
 
@@ -145,35 +147,29 @@ class _Again:
         return Written(event, value)
 
     async def _decide(self, events: list[Written]) -> None:
-        member = MemberId(events[0].data.program, events[0].data.member)
-        wallet = self._holdings.wallets.get(member)
-        if wallet is None:
-            wallet = self._holdings.wallets[member] = Wallet(None, {}, set(), set(), whole=True)
-        decision = self._decision(await self._versions_of(member.program), wallet.standing, member, events)
+        wallet = self._holdings.wallet(events[0].data.program, events[0].data.member)
+        decision = self._decision(await self._versions_of(wallet.program), wallet, events)
         first = len(self._journal.entries)
         self._journal.append(self._shard, decision.events)
         again = [entry.bytes for entry in self._journal.entries[first:]]
         self._journal.entries.clear()
         if again != [event.bytes for event in events]:
-            self._report.add(
-                iter([Difference(*member, f"event {self._shard}/{events[0].data.position} comes out otherwise")])
-            )
-        self._holdings.apply(member, decision)
+            what = f"event {self._shard}/{events[0].data.position} comes out otherwise"
+            self._report.add([Difference(wallet.program, wallet.member, what)])
+        self._holdings.apply(wallet, decision)
 
-    def _decision(
-        self, versions: Versions, standing: Standing | None, member: MemberId, events: list[Written]
-    ) -> Decision:
+    def _decision(self, versions: Versions, wallet: Wallet, events: list[Written]) -> Decision:
         """The decision that gave these events, made again."""
-        first, last = events[0].data, events[-1].data
-        if first.fact is None:
+        standing = wallet.standing
+        told = next((event.data for event in events if event.data.fact is not None), None)
+        if told is None:
             if standing is None:
-                raise UnreadableEventError(self._shard, first.position, "a member's first event carries no fact")
-            return advance(versions, standing, self._holdings.rows_for(member, ()), last.occurred_at)
-        fact = fact_of(first)
-        # What was due comes first in a decision, and has no record as its cause.
-        fact.topic, fact.partition, fact.offset = last.cause.topic, last.cause.partition, last.cause.offset
+                raise UnreadableEventError(self._shard, events[0].data.position, "a member's first event tells no fact")
+            until = events[-1].data.occurred_at
+            return advance(versions, standing, self._holdings.rows_for(wallet, ()), until)
+        fact = fact_of(told)
         decided_at = fact.received_at if standing is None else max(standing.decided_at, fact.received_at)
-        return decide(versions, standing, self._holdings.rows_for(member, needs(fact).keys), fact, decided_at)
+        return decide(versions, standing, self._holdings.rows_for(wallet, needs(fact).keys), fact, decided_at)
 
     async def _versions_of(self, program: str) -> Versions:
         if program not in self._versions:
@@ -199,16 +195,15 @@ class _Again:
         stored_lots = {tuple(row)[:3]: read_lot(row) for row in await session.fetch(QUERIES["lots"], shard)}
         report.add(_differences(lots, stored_lots, lambda key, _: Difference(key[0], key[1], f"lot {key[2]}")))
 
-    async def put(self, shards: int) -> None:
+    async def put(self) -> None:
         """Put what was derived in the place of what the tables hold of this shard."""
         session, holdings = self._session, self._holdings
         for table in ("standings", "keys", "lots"):
             await session.execute(QUERIES[f"delete_{table}"], self._shard)
-        wallets = holdings.wallets.items()
-        standings = [standing_row(member, wallet, shards) for member, wallet in wallets if wallet.standing]
-        await insert(session, "standings", STANDING_COLUMNS, standings)
-        await insert(session, "keys", KEY_COLUMNS, [key_row(row, shards) for row in holdings.keys.values()])
-        lots = [lot_row(member, lot, shards) for member, wallet in wallets for lot in wallet.lots.values()]
+        wallets = holdings.wallets.values()
+        await insert(session, "standings", STANDING_COLUMNS, [standing_row(one) for one in wallets if one.standing])
+        await insert(session, "keys", KEY_COLUMNS, [key_row(row, self._shard) for row in holdings.keys.values()])
+        lots = [lot_row(wallet, lot) for wallet in wallets for lot in wallet.lots.values()]
         await insert(session, "lots", LOT_COLUMNS, lots)
 
 

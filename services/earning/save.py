@@ -8,9 +8,8 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from services.earning.load import QUERIES, Holdings, MemberId, Wallet
+from services.earning.load import QUERIES, Holdings, Wallet
 from services.earning.standing import KeyRow, Lot
-from shared.shards import shard_of
 
 STANDING_COLUMNS = ("shard", "program", "member", "next_due", "body")
 KEY_COLUMNS = ("shard", "program", "source", "kind", "id", "member", "lots", "body")
@@ -22,62 +21,66 @@ LOT_COLUMNS = (
 encode = msgspec.msgpack.Encoder().encode
 
 
-async def save(session: asyncpg.Connection, holdings: Holdings, shards: int) -> None:
+async def save(session: asyncpg.Connection, holdings: Holdings) -> None:
     """Write every standing, key row and lot that has changed since it was loaded."""
-    await _save_standings(session, holdings, shards)
-    await _save_keys(session, holdings, shards)
-    await _save_lots(session, holdings, shards)
+    touched = [wallet for wallet in holdings.wallets.values() if wallet.touched]
+    await _save_standings(session, touched)
+    await _save_keys(session, holdings)
+    await _save_lots(session, touched)
 
 
-async def _save_standings(session: asyncpg.Connection, holdings: Holdings, shards: int) -> None:
-    touched = [(member, wallet) for member, wallet in holdings.wallets.items() if wallet.touched]
-    new = [standing_row(member, wallet, shards) for member, wallet in touched if not wallet.stored]
-    changed = [standing_row(member, wallet, shards)[1:] for member, wallet in touched if wallet.stored]
+async def _save_standings(session: asyncpg.Connection, touched: Sequence[Wallet]) -> None:
+    new = [standing_row(wallet) for wallet in touched if not wallet.stored]
+    changed = [standing_row(wallet)[1:] for wallet in touched if wallet.stored]
     await insert(session, "standings", STANDING_COLUMNS, new)
     await _update(session, "update_standings", changed)
 
 
-async def _save_keys(session: asyncpg.Connection, holdings: Holdings, shards: int) -> None:
-    rows = [holdings.keys[key] for key in holdings.keys_changed]
-    read = holdings.keys_read
-    await insert(session, "keys", KEY_COLUMNS, [key_row(row, shards) for row in rows if row.key not in read])
-    await _update(
-        session,
-        "update_keys",
-        [(*row.key, "{" + ",".join(map(str, row.lots)) + "}", encode(row.book)) for row in rows if row.key in read],
-    )
-
-
-async def _save_lots(session: asyncpg.Connection, holdings: Holdings, shards: int) -> None:
+async def _save_keys(session: asyncpg.Connection, holdings: Holdings) -> None:
     new: list[tuple[Any, ...]] = []
     changed: list[tuple[Any, ...]] = []
-    for member, wallet in holdings.wallets.items():
+    for key, shard in holdings.keys_changed.items():
+        row = holdings.keys[key]
+        if key in holdings.keys_read:
+            changed.append((*key, "{" + ",".join(map(str, row.lots)) + "}", encode(row.book)))
+        else:
+            new.append(key_row(row, shard))
+    await insert(session, "keys", KEY_COLUMNS, new)
+    await _update(session, "update_keys", changed)
+
+
+async def _save_lots(session: asyncpg.Connection, touched: Sequence[Wallet]) -> None:
+    new: list[tuple[Any, ...]] = []
+    changed: list[tuple[Any, ...]] = []
+    for wallet in touched:
         for number in wallet.changed:
             lot = wallet.lots[number]
             if number in wallet.read:
-                changed.append((*member, number, lot.points, lot.remaining, lot.available_at, lot.expires_at))
+                of = (wallet.program, wallet.member, number)
+                changed.append((*of, lot.points, lot.remaining, lot.available_at, lot.expires_at))
             else:
-                new.append(lot_row(member, lot, shards))
+                new.append(lot_row(wallet, lot))
     await insert(session, "lots", LOT_COLUMNS, new)
     await _update(session, "update_lots", changed)
 
 
-def standing_row(member: MemberId, wallet: Wallet, shards: int) -> tuple[Any, ...]:
+def standing_row(wallet: Wallet) -> tuple[Any, ...]:
     """A standing as a row of its table."""
     standing = wallet.standing
     next_due = standing.next_due if standing else None
-    return shard_of(*member, shards), *member, next_due, encode(standing)
+    return wallet.shard, wallet.program, wallet.member, next_due, encode(standing)
 
 
-def key_row(row: KeyRow, shards: int) -> tuple[Any, ...]:
+def key_row(row: KeyRow, shard: int) -> tuple[Any, ...]:
     """A business key as a row of its table."""
-    return shard_of(row.key.program, row.member, shards), *row.key, row.member, row.lots, encode(row.book)
+    return shard, *row.key, row.member, row.lots, encode(row.book)
 
 
-def lot_row(member: MemberId, lot: Lot, shards: int) -> tuple[Any, ...]:
+def lot_row(wallet: Wallet, lot: Lot) -> tuple[Any, ...]:
     """A lot as a row of its table."""
+    _, source, kind, name = lot.key
     return (
-        shard_of(*member, shards), *member, lot.lot, lot.key.source, lot.key.kind, lot.key.id,
+        wallet.shard, wallet.program, wallet.member, lot.lot, source, kind, name,
         lot.points, lot.remaining, lot.earned_at, lot.available_at, lot.expires_at,
     )  # fmt: skip
 
