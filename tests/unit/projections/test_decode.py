@@ -1,17 +1,20 @@
 """Decoding, record by record: ours, foreign, and unreadable."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from services.projections.decode import decode_partition, received
-from services.projections.events import KINDS
+from services.projections.events import KINDS, decode
+from services.projections.fold import fold_member, history_row
 from shared.codec import headers_of
 from shared.errors import PermanentError
 from shared.point_events import EVENT_CLASSES, PointsEarned
 from tests.unit.projections.points_log import PointsLog
 from tests.unit.projections.records import Record, record
 
+GOLDEN = Path(__file__).parents[2] / "contract" / "golden" / "point_events"
 OURS = record(PointsLog(shards=1).earn("m1", 50), offset=7)
 EARNED = PointsEarned.TYPE
 
@@ -66,3 +69,13 @@ def test_foreign_records_are_set_aside_and_take_no_position() -> None:
 
 def test_every_type_that_can_be_in_the_log_is_known() -> None:
     assert KINDS.keys() == {event_class.TYPE for event_class in EVENT_CLASSES}
+
+
+@pytest.mark.parametrize("kind", sorted(folder.name for folder in GOLDEN.iterdir()))
+def test_golden_events_of_every_type_are_folded(kind: str) -> None:
+    files = sorted((GOLDEN / kind).iterdir())
+    assert files
+    for file in files:
+        event = decode(file.read_bytes())
+        assert history_row(event, b"").kind == KINDS[kind]
+        assert fold_member(None, event).member == event.data.member
