@@ -23,3 +23,8 @@ async def eventually(condition: Callable[[], bool | Awaitable[bool]], *, what: s
             msg = f"waited {seconds:.0f} s in vain until {what}"
             raise AssertionError(msg)
         await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def let_pass(seconds: float) -> None:
+    """Let a time pass that is itself the point: a paced load, a delay on a wire, a process that stands still."""
+    await asyncio.sleep(seconds)

@@ -43,6 +43,8 @@ class KafkaServer:
         self._pid_file = self._home / "kafka.pid"
         self.log_file = self._home / "kafka.log"
         self._console = self._home / "console.log"
+        self.further_settings = ""
+        """Lines added to the broker's settings at its next start; they win over those there are."""
 
     @property
     def bootstrap_servers(self) -> str:
@@ -107,7 +109,8 @@ class KafkaServer:
         self._settings.write_text(
             Template((HERE / "server.properties").read_text(encoding="utf-8")).substitute(
                 port=self._ports.kafka, controller_port=self._ports.kafka_controller, data=data
-            ),
+            )
+            + self.further_settings,
             encoding="utf-8",
         )
         if not (data / "meta.properties").exists():

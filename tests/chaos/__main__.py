@@ -1,0 +1,77 @@
+"""`python -m tests.chaos`: a campaign on a stack of its own; exit code 1 where anything was wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from tests.chaos.campaign import Plan, campaign
+from tests.chaos.faults import KINDS
+from tests.chaos.servers import Servers
+from tests.chaos.summary import Summary
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def main(  # noqa: PLR0913 (typer's way: an option is an argument)
+    *,
+    minutes: Annotated[float, typer.Option(help="How long; the round under way is ended early.")] = 5,
+    seed: Annotated[int | None, typer.Option(help="Which faults and facts; default: by chance.")] = None,
+    from_round: Annotated[int, typer.Option(help="Begin with this round of the seed.")] = 0,
+    rounds: Annotated[int | None, typer.Option(help="So many rounds at most.")] = None,
+    rate: Annotated[int, typer.Option(help="Facts a second.")] = 1_000,
+    workers: Annotated[int, typer.Option(help="Workers of each service.", min=1, max=4)] = 2,
+    only: Annotated[list[str] | None, typer.Option(help=f"Only these kinds of fault: {', '.join(KINDS)}.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="Each kind of fault once a round.")] = False,
+    go_on: Annotated[bool, typer.Option("--go-on", help="Go on after something was wrong.")] = False,
+) -> None:
+    """Harm a running installation for some minutes, check every invariant after each fault, and tell what happened."""
+    plan = Plan(
+        seed=secrets.randbelow(1_000_000) if seed is None else seed,
+        seconds=minutes * 60,
+        round_from=from_round,
+        rounds_max=rounds,
+        rate=rate,
+        workers=workers,
+        kinds=tuple(only or KINDS),
+        once=once,
+        go_on=go_on,
+    )
+    console = Console()
+    directory = Path(tempfile.mkdtemp(prefix="tallystick-chaos-"))
+    began = time.monotonic()
+    summary = asyncio.run(run(directory, plan, console))
+    summary.show(console)
+    console.print(f"seed {plan.seed}, {(time.monotonic() - began) / 60:.1f} minutes")
+    if summary.wrong:
+        console.print(f"[bold red]{len(summary.wrong)} violations[/]; logs of the workers: {directory}")
+        raise typer.Exit(1)
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+async def run(directory: Path, plan: Plan, console: Console) -> Summary:
+    """The campaign on servers of its own."""
+    servers = Servers(directory)
+    began = time.monotonic()
+
+    def say(what: str) -> None:
+        console.print(f"{time.monotonic() - began:7.1f} {what}", highlight=False, soft_wrap=True, markup=False)
+
+    try:
+        await servers.start()
+        return await campaign(servers, plan, say)
+    finally:
+        await servers.stop()
+
+
+if __name__ == "__main__":
+    app()
