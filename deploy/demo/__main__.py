@@ -27,15 +27,17 @@ from services.cli.installation import Installation
 from services.cli.progress import board
 from services.cli.rebuild import show as show_rebuild
 from services.cli.rebuild import showing
-from services.cli.servers import DIRECTORY_VARIABLE, postgres
+from services.cli.servers import DIRECTORY_VARIABLE, kafka, postgres, reaching_postgres
+from services.cli.state import observing
 from services.projections.query import PointsStatus
 from services.projections.rebuild import Report, rebuild
-from shared.errors import TallystickError
+from shared.errors import ConfigurationError, TallystickError
 from shared.topics import Topics
 
 DIRECTORY = Path(".tallystick/demo")
 PROGRAM_FILE = Path(__file__).parent.parent / "programs" / "grocer.yaml"
 SHARDS = 8
+INTERRUPTED = 130  # what shells say of a command that was ended by Ctrl-C
 SMALL_ONE_HOUSEHOLD_IN = 12
 
 SQL = """\
@@ -104,9 +106,19 @@ class Demo:
         say = partial(self._console.print, soft_wrap=True)
         self._installation.down(lambda _: None, throw_away=True)
         at = self._installation.servers_up(SHARDS, say)
+        asyncio.run(self._must_be_empty(at))
         program.publish(PROGRAM_FILE, dsn=at.dsn, bootstrap_servers=at.bootstrap_servers)
         self._installation.services_up(at, SHARDS, say)
         return at
+
+    async def _must_be_empty(self, at: Endpoints) -> None:
+        async with observing(at.bootstrap_servers, at.dsn, Topics()) as observer:
+            state = await observer.look()
+        if state.published or state.journal:
+            raise ConfigurationError(
+                "These servers hold facts already, so the demo's sums could not be checked.",
+                cure="Unset KAFKA_BOOTSTRAP_SERVERS and POSTGRES_DSN: the demo then starts servers of its own.",
+            )
 
     def _live(self, at: Endpoints, facts: FactsFile) -> Run:
         self._title("Facts in, balances out")
@@ -125,7 +137,7 @@ class Demo:
             return status
 
     def _rebuild(self, at: Endpoints) -> Report:
-        with board(err()) as bars:
+        with board(err()) as bars, kafka(at.bootstrap_servers), reaching_postgres(at.dsn):
             found = asyncio.run(rebuild(at.dsn, at.bootstrap_servers, Topics(), progress=showing(bars)))
         show_rebuild(found)
         return found
@@ -167,6 +179,8 @@ def main() -> None:
     except TallystickError as error:
         report(error)
         good = False
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     sys.exit(0 if good else 1)
 
 
