@@ -68,12 +68,16 @@ def chain_of(value: bytes) -> str:
 
 def headers_of(shard: int, position: int, event_type: str) -> list[tuple[str, bytes]]:
     """The Kafka headers of a point event: so readers know its place without decoding it."""
-    return [
-        ("content-type", CONTENT_TYPE),
-        ("shard", b"%d" % shard),
-        ("position", b"%d" % position),
-        ("type", event_type.encode()),
-    ]
+    shard_header, type_header = _lasting_headers(shard, event_type)
+    return [_CONTENT_TYPE_HEADER, shard_header, ("position", b"%d" % position), type_header]
+
+
+_CONTENT_TYPE_HEADER = ("content-type", CONTENT_TYPE)
+
+
+@cache
+def _lasting_headers(shard: int, event_type: str) -> tuple[tuple[str, bytes], tuple[str, bytes]]:
+    return ("shard", b"%d" % shard), ("type", event_type.encode())
 
 
 def place_of(headers: Headers) -> Place:

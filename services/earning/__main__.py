@@ -17,7 +17,7 @@ from shared.settings import Connections, Http
 from shared.telemetry import configure_logging
 from shared.topics import Topics
 
-GARBAGE_THRESHOLDS = (50_000, 50, 100)
+GARBAGE_THRESHOLDS = (200_000, 20, 100)
 """A batch makes and drops some 100,000 objects, none of them in cycles: looking for cycles after each 700 of them, as
 is the default, would cost a tenth of the time."""
 

@@ -108,9 +108,8 @@ class Process:
             tasks.create_task(persevere("journal's months", daily, self.readiness, stopping))
 
     def _start_relays(self, tasks: asyncio.TaskGroup, stopping: asyncio.Event) -> None:
-        lease_s = self.settings.lease_s
         self.relay = Relay(self.connections, self.topics.points, self.shards, self.settings, self.metrics, stopping)
-        letters = DeadLetterRelay(self.connections, self.topics.dead_letters, lease_s, stopping)
+        letters = DeadLetterRelay(self.connections, self.topics.dead_letters, self.settings, stopping)
         tasks.create_task(persevere("relay", self.relay.attempt, self.readiness, stopping))
         tasks.create_task(persevere("dead letters", letters.attempt, self.readiness, stopping))
 

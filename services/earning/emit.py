@@ -25,7 +25,7 @@ from services.earning.leases import QUERIES, Leases
 from services.earning.log_end import last_positions
 from services.earning.metrics import Metrics
 from services.earning.persevere import Works
-from services.earning.settings import EarningSettings, owner
+from services.earning.settings import EarningSettings
 from shared.broker import KAFKA_TRANSIENT, Outgoing, producer, publish
 from shared.codec import headers_of
 from shared.postgres import connect
@@ -73,7 +73,7 @@ class Relay:
         Raises:
             KafkaError, asyncpg.PostgresError, OSError, TimeoutError: begin again later.
         """
-        leases = Leases("emit", range(self._shards), owner(), self._settings.lease_s)
+        leases = Leases("emit", range(self._shards), self._settings.owner, self._settings.lease_s)
         async with publishing(self._connections, "tallystick-relay") as (session, publisher):
             while not self._stopping.is_set():
                 if leases.due:

@@ -18,7 +18,7 @@ from services.earning.dead_letters import read
 from services.earning.emit import publishing
 from services.earning.leases import QUERIES, Leases
 from services.earning.persevere import Works
-from services.earning.settings import owner
+from services.earning.settings import EarningSettings
 from shared.broker import Outgoing, publish
 from shared.dead_letters import DeadLetter
 from shared.settings import Connections
@@ -32,10 +32,12 @@ LOOK_EVERY_S = 0.5
 class DeadLetterRelay:
     """Publishes dead letters, one process at a time."""
 
-    def __init__(self, connections: Connections, topic: str, lease_s: float, stopping: asyncio.Event) -> None:
+    def __init__(
+        self, connections: Connections, topic: str, settings: EarningSettings, stopping: asyncio.Event
+    ) -> None:
         self._connections = connections
         self._topic = topic
-        self._lease_s = lease_s
+        self._settings = settings
         self._stopping = stopping
 
     async def attempt(self, works: Works) -> None:
@@ -44,7 +46,7 @@ class DeadLetterRelay:
         Raises:
             KafkaError, asyncpg.PostgresError, OSError, TimeoutError: begin again later.
         """
-        leases = Leases("dead_letters", [0], owner(), self._lease_s)
+        leases = Leases("dead_letters", [0], self._settings.owner, self._settings.lease_s)
         async with publishing(self._connections, "tallystick-dead-letters") as (session, publisher):
             while not self._stopping.is_set():
                 if leases.due:

@@ -48,7 +48,7 @@ class EarningSettings(BaseSettings):
             raise ValueError("name at least one of: decide, relay")
         return value
 
-
-def owner() -> str:
-    """This process's name in leases and sessions."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    @property
+    def owner(self) -> str:
+        """This process's name in leases: one that keeps its name over a restart has its leases back at once, too."""
+        return self.instance or f"{socket.gethostname()}:{os.getpid()}"
