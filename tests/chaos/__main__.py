@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import shutil
 import tempfile
@@ -46,6 +47,9 @@ def main(  # noqa: PLR0913 (typer's way: an option is an argument)
         once=once,
         go_on=go_on,
     )
+    logging.getLogger("aiokafka").setLevel(
+        logging.CRITICAL
+    )  # the shop's and the checker's clients would tell every fault
     console = Console()
     directory = Path(tempfile.mkdtemp(prefix="tallystick-chaos-"))
     began = time.monotonic()

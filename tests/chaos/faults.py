@@ -169,13 +169,15 @@ async def fill_disk(world: World) -> Struck:
 
 
 async def jump_clock(world: World) -> Struck:
-    """Postgres's and the workers' clock jumps, forward or back, and one of the workers dies in that time."""
+    """Postgres's and the workers' clock jumps, forward or back, and workers die in that time, all relays perhaps."""
     hours = world.draw.choice((-30 * 24, -6, -1, 1, 6, 30 * 24))
     world.servers.clock.jump(hours * HOURS)
     await let_pass(1.0)
-    victim = world.draw.choice(world.running)
-    await world.kill(victim)
-    return Struck(f"the clock says {hours:+d} h, {victim.process.name} is killed")
+    service = world.draw.choice((*SERVICES, ""))
+    victims = [w for w in world.running if w.service == service] or [world.draw.choice(world.running)]
+    for victim in victims:
+        await world.kill(victim)
+    return Struck(f"the clock says {hours:+d} h, {_names(victims)} killed")
 
 
 async def rebalance_storm(world: World) -> Struck:

@@ -1,0 +1,151 @@
+"""Logs that changed behind our back: records lost by a broker, topics made anew, a database restored from a backup."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from deploy.local_stack import LocalStack
+from deploy.migrate import migrate
+from services.verify.checker import verify
+from shared.broker import Outgoing
+from shared.topics import Topics
+from tests.conftest import new_database
+from tests.integration.earning.counter import BEGAN, SHARDS, paid, shard
+from tests.integration.earning.worker import Town, positions
+from tests.waiting import eventually
+
+STAMP = int(BEGAN.timestamp() * 1000)
+MEMBERS = tuple(f"m-{number}" for number in range(12))
+
+
+def orders(begin: int, end: int, *, step_ms: int = 1000) -> dict[int, list[Outgoing]]:
+    """Orders number `begin` to `end`, by partition, each received `step_ms` after the one before."""
+    by_partition: dict[int, list[Outgoing]] = {}
+    for number in range(begin, end):
+        member = MEMBERS[number % len(MEMBERS)]
+        value = paid(f"o-{number}", member=member, amount=f"{10 + number % 7}.00")
+        row = Outgoing(f"shop/{member}".encode(), value, (), STAMP + number * step_ms)
+        by_partition.setdefault(shard(member), []).append(row)
+    return by_partition
+
+
+@pytest.fixture
+async def town(own_stack: LocalStack, topics: Topics) -> AsyncIterator[Town]:
+    """A town on servers that may be harmed."""
+    own_stack.up()
+    template = f"template_{topics.points.partition('.')[0]}"
+    connection = await asyncpg.connect(own_stack.endpoints.dsn)
+    await connection.execute(f"CREATE DATABASE {template}")
+    await migrate(in_database(own_stack.endpoints.dsn, template))
+    async with new_database(own_stack.endpoints.dsn, template) as dsn:
+        town = Town(own_stack.endpoints.bootstrap_servers, dsn, topics)
+        await town.build()
+        yield town
+    await connection.execute(f"DROP DATABASE {template}")
+    await connection.close()
+
+
+def in_database(dsn: str, name: str) -> str:
+    return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
+
+
+def lose_tails(stack: LocalStack, topic: str, *, keep: float) -> None:
+    """The broker dies and has lost the end of a topic's logs, as after a power cut: what it acknowledged is gone."""
+    stack.kafka.kill()
+    for folder in (stack.directory / "kafka" / "data").glob(f"{topic}-*"):
+        for log in folder.glob("*.log"):
+            with log.open("r+b") as file:
+                file.truncate(int(log.stat().st_size * keep))
+        for index in (*folder.glob("*.index"), *folder.glob("*.timeindex"), *folder.glob("*.snapshot")):
+            index.unlink()
+    stack.kafka.start()
+
+
+async def whole(town: Town) -> bool:
+    """Whether each shard's log tells every position of its journal, none before the one that precedes it."""
+    heads = dict(await town.fetch("SELECT shard, position FROM earning.shards WHERE position > 0"))
+    told = positions(await town.log())
+    reached = dict.fromkeys(heads, 0)
+    for number, told_there in told.items():
+        for position in told_there:
+            reached[number] = max(reached[number], position) if position <= reached[number] + 1 else reached[number]
+    return reached == heads
+
+
+async def test_what_a_broker_has_lost_is_published_again_by_a_relay_that_starts(
+    own_stack: LocalStack, town: Town
+) -> None:
+    async with town.worker(relay_records=10):
+        await town.decided(await town.publish(orders(0, 200)))
+        await town.emitted()
+    lose_tails(own_stack, town.topics.points, keep=0.4)
+    assert not await whole(town)
+    async with town.worker():
+        await eventually(lambda: whole(town), what="the log is whole again")
+    assert (await verify(town.bootstrap_servers, town.dsn, town.topics)).findings == []
+
+
+async def test_what_a_broker_has_lost_is_published_again_by_a_relay_that_works_on(
+    own_stack: LocalStack, town: Town
+) -> None:
+    async with town.worker(relay_records=10, lease_s=2):
+        await town.decided(await town.publish(orders(0, 200)))
+        await town.emitted()
+        lose_tails(own_stack, town.topics.points, keep=0.4)
+        await town.decided(200 + await town.publish(orders(200, 220)))
+        await eventually(lambda: whole(town), what="the log is whole again", seconds=60)
+    assert (await verify(town.bootstrap_servers, town.dsn, town.topics)).findings == []
+
+
+async def test_postgres_restored_from_a_backup_learns_from_the_log_what_it_had_decided(town: Town) -> None:
+    """The facts since the backup come again in other batches and another order, and are told as they were told."""
+    async with town.worker():
+        await town.decided(await town.publish(orders(0, 100)))
+        await town.emitted()
+    backup = f"backup_{town.topics.points.partition('.')[0]}"
+    connection = await asyncpg.connect(town.dsn.rpartition("/")[0] + "/postgres")
+    await connection.execute(f"CREATE DATABASE {backup} TEMPLATE {town.dsn.rpartition('/')[2]}")
+    # Received later, told earlier: each is decided alone, so that the next time batches of many give another order.
+    async with town.worker(batch=1):
+        await town.decided(100 + await town.publish(orders(100, 200, step_ms=-1000)))
+        await town.emitted()
+    restored = Town(town.bootstrap_servers, in_database(town.dsn, backup), town.topics)
+    try:
+        async with restored.worker():
+            await restored.decided(200 + await restored.publish(orders(200, 240)))
+            await restored.emitted()
+        assert (await verify(restored.bootstrap_servers, restored.dsn, restored.topics)).findings == []
+    finally:
+        await connection.execute(f"DROP DATABASE {backup} WITH (FORCE)")
+        await connection.close()
+
+
+async def test_an_input_topic_that_was_made_anew_is_noticed_and_read_from_its_beginning(town: Town) -> None:
+    """Its records have the offsets of others that were decided long ago: none may pass for one of those."""
+    async with town.worker():
+        await town.decided(await town.publish(orders(0, 40)))
+    admin = AIOKafkaAdminClient(bootstrap_servers=town.bootstrap_servers)
+    await admin.start()
+    try:
+        await admin.delete_topics([town.topics.orders])
+        await eventually(lambda: gone(admin, town.topics.orders), what="the topic is gone")
+        await admin.create_topics([NewTopic(town.topics.orders, SHARDS, 1)])
+    finally:
+        await admin.close()
+    await town.publish(orders(40, 140, step_ms=60_000))
+    async with town.worker():
+        keys = "SELECT count(*)::int FROM earning.keys"
+        await eventually(lambda: tells(town, keys, 140), what="every order is known", seconds=20)
+
+
+async def gone(admin: AIOKafkaAdminClient, topic: str) -> bool:
+    return topic not in await admin.list_topics()
+
+
+async def tells(town: Town, query: str, number: int) -> bool:
+    return await town.fetch(query) == [(number,)]
