@@ -152,6 +152,115 @@ class DeficitForgiven(EventData, kw_only=True, omit_defaults=True):
     reason: str
 
 
+class PointsReleased(EventData, kw_only=True, omit_defaults=True):
+    """Pending points became available; what was owed was paid first. 0 points: an order that earned none qualified."""
+
+    TYPE = "loyalty.points.released.v1"
+
+    points: int
+    lots: list[LotChange]
+
+
+class PointsExpired(EventData, kw_only=True, omit_defaults=True):
+    """Points ended: their time was over, or the membership was (then pending ones too)."""
+
+    TYPE = "loyalty.points.expired.v1"
+
+    points: int
+    reason: str
+    lots: list[LotChange]
+
+
+class PointsRedeemed(EventData, kw_only=True, omit_defaults=True):
+    """Points were spent, on a reward of the catalogue or as such: out of which lots, how much of each."""
+
+    TYPE = "loyalty.points.redeemed.v1"
+
+    redemption: str
+    points: int
+    lots: list[LotChange]
+    reward: str = ""
+    order: str = ""
+
+
+class RedemptionRejected(EventData, kw_only=True, omit_defaults=True):
+    """A redemption was refused, for good: why (a code of `shared.reasons`)."""
+
+    TYPE = "loyalty.redemption.rejected.v1"
+
+    redemption: str
+    reason: str
+    points: int = 0
+    reward: str = ""
+    order: str = ""
+
+
+class PointsRestored(EventData, kw_only=True, omit_defaults=True):
+    """A redemption was cancelled, in whole or in part: `points` came back, to a deficit first, then into lots.
+
+    `made_up_for_forgiven` of what was cancelled is not among them: it makes up for points forgiven since.
+    """
+
+    TYPE = "loyalty.points.restored.v1"
+
+    redemption: str
+    points: int
+    cancel: str = ""
+    lots: list[LotChange] = []
+    made_up_for_forgiven: int = 0
+
+
+class PointsAdjusted(EventData, kw_only=True, omit_defaults=True):
+    """A person gave points (+) or took them (−)."""
+
+    TYPE = "loyalty.points.adjusted.v1"
+
+    points: int
+    reason: str
+    actor: str
+    note: str = ""
+    lots: list[LotChange] = []
+    to_deficit: int = 0
+
+
+class BalanceImported(EventData, kw_only=True, omit_defaults=True):
+    """A row of an import: points from another system, and what was earned there in a lifetime."""
+
+    TYPE = "loyalty.balance.imported.v1"
+
+    batch: str
+    row: str
+    points: int
+    lifetime_points: int = 0
+    tier: str = ""
+    lots: list[LotChange] = []
+
+
+class ImportReverted(EventData, kw_only=True, omit_defaults=True):
+    """A row of an import was taken out again."""
+
+    TYPE = "loyalty.import.reverted.v1"
+
+    batch: str
+    row: str
+    points: int
+    lifetime_points: int = 0
+    lots: list[LotChange] = []
+    to_deficit: int = 0
+    from_expired: int = 0
+
+
+class PointsReinstated(EventData, kw_only=True, omit_defaults=True):
+    """A person gave back points of an award that had expired."""
+
+    TYPE = "loyalty.points.reinstated.v1"
+
+    points: int
+    reason: str
+    award: Key
+    lots: list[LotChange]
+
+
 class TierChanged(EventData, kw_only=True, omit_defaults=True):
     """The member rose or fell: tier before and after, why, and how long it holds (no date: for ever)."""
 
@@ -183,6 +292,12 @@ class MemberEnrolled(EventData, kw_only=True, omit_defaults=True):
     attributes: dict[str, str] = {}
 
 
+class MemberClosed(EventData, kw_only=True, omit_defaults=True):
+    """The membership ended; what was left expired."""
+
+    TYPE = "loyalty.member.closed.v1"
+
+
 class FactRecorded(EventData, kw_only=True, omit_defaults=True):
     """A fact was taken in and moved no points: why (a code of `shared.reasons`), and what it changed."""
 
@@ -197,9 +312,19 @@ EVENT_CLASSES: tuple[type[EventData], ...] = (
     PointsEarned,
     PointsReversed,
     DeficitForgiven,
+    PointsReleased,
+    PointsExpired,
+    PointsRedeemed,
+    RedemptionRejected,
+    PointsRestored,
+    PointsAdjusted,
+    BalanceImported,
+    ImportReverted,
+    PointsReinstated,
     TierChanged,
     TierRetained,
     MemberEnrolled,
+    MemberClosed,
     FactRecorded,
 )
 """Every type that can be in the log; the newest version of each."""

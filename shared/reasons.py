@@ -37,7 +37,17 @@ class Reason(StrEnum):
     NO_EXCHANGE_RATE = "no_exchange_rate"
     OWNED_BY_ANOTHER_MEMBER = "owned_by_another_member"
     CONFLICT = "conflict"
+    EXPIRES_IN_PAST = "expires_in_past"
+    UNKNOWN_AWARD = "unknown_award"
+    UNKNOWN_TIER = "unknown_tier"
     INTERNAL_ERROR = "internal_error"
+    # A redemption is rejected.
+    INSUFFICIENT_POINTS = "insufficient_points"
+    UNKNOWN_REWARD = "unknown_reward"
+    TIER_REQUIRED = "tier_required"
+    INVALID_POINTS = "invalid_points"
+    CANCELLED = "cancelled"
+    MEMBER_CLOSED = "member_closed"
     # Nothing earned: said by `fact.recorded`.
     TEST_ORDER = "test_order"
     BELOW_MINIMUM = "below_minimum"
@@ -47,6 +57,10 @@ class Reason(StrEnum):
     WAITS_FOR_ORDER = "waits_for_order"
     WAITS_FOR_PAYMENT = "waits_for_payment"
     WAITS_FOR_FULFILMENT = "waits_for_fulfilment"
+    WAITS_FOR_REQUEST = "waits_for_request"
+    CAP_REACHED = "cap_reached"
+    REVERTED = "reverted"
+    TIER_ASSIGNED = "tier_assigned"
 
 
 MEANINGS: dict[Reason, tuple[str, str]] = {
@@ -94,16 +108,29 @@ MEANINGS: dict[Reason, tuple[str, str]] = {
         "Check the subject, or the id, at the shop.",
     ),
     Reason.CONFLICT: ("This id is known with other content that may not change.", "Use a new id for new content."),
+    Reason.EXPIRES_IN_PAST: ("The expires_at given is over already.", "Send an instant in the future, or none."),
+    Reason.UNKNOWN_AWARD: ("No such award of the member has expired points.", "Check the award's id and the points."),
+    Reason.UNKNOWN_TIER: ("The program has no tier of this name.", "Check the tier's id in the program document."),
     Reason.INTERNAL_ERROR: (
         "Deciding this fact failed: a fault of ours.",
         "Report it with the dead letter; retry after the fix.",
     ),
+    Reason.INSUFFICIENT_POINTS: ("The member has fewer points than the redemption asks for.", ""),
+    Reason.UNKNOWN_REWARD: ("The program's catalogue has no such reward.", "Check the reward's id in the document."),
+    Reason.TIER_REQUIRED: ("The reward is for members of other tiers.", ""),
+    Reason.INVALID_POINTS: ("A redemption asks for 0 points or less.", "Ask for 1 point or more."),
+    Reason.CANCELLED: ("The redemption was cancelled before it was requested.", ""),
+    Reason.MEMBER_CLOSED: ("The membership is closed.", "Enrol the member again."),
     Reason.TEST_ORDER: ("Test orders earn nothing.", ""),
     Reason.BELOW_MINIMUM: ("The order is below the minimum of every rule.", ""),
     Reason.NOTHING_ELIGIBLE: ("No rule selects anything of this order.", ""),
     Reason.NOT_IN_FORCE: ("No version of the program was in force at that time.", ""),
     Reason.NOTHING_CHANGED: ("The fact is noted; what the order is worth stays the same.", ""),
     Reason.WAITS_FOR_ORDER: ("Noted until its order arrives.", ""),
+    Reason.WAITS_FOR_REQUEST: ("Noted until its redemption is requested.", ""),
+    Reason.CAP_REACHED: ("The program's limit for orders is reached.", ""),
+    Reason.TIER_ASSIGNED: ("A person gave the member a tier.", ""),
+    Reason.REVERTED: ("The import it belongs to was reverted before.", ""),
     Reason.WAITS_FOR_PAYMENT: ("The order is known and not paid yet.", ""),
     Reason.WAITS_FOR_FULFILMENT: ("The program awards orders once they are fulfilled.", ""),
 }

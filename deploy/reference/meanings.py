@@ -32,7 +32,7 @@ MEANINGS: dict[str, str] = {
         "reversed, redeemed, expired and reverted grow with plus, all others with minus."
     ),
     "balances": "Where the member stands after this event.",
-    "fact": "The canonical fact (known fields only, times in UTC); in the first event of its decision, else left out.",
+    "fact": "The canonical fact (known fields only, times in UTC); in the first event it caused, else left out.",
     # Its parts.
     "Cause.type": "CloudEvents type of the input; `tallystick.due` where a time had come.",
     "Cause.source": "CloudEvents source of the input: the shop.",
@@ -84,8 +84,28 @@ MEANINGS: dict[str, str] = {
     "to_keep": "What is missing to keep the present tier, in the same measure.",
     "PointsEarned.rate": "The exchange rate that was used, decimal text; left out where currencies are the same.",
     "reason": "Why, as a code.",
-    "PointsReversed.reason": "What happened to the order: `refunded`, `cancelled` or `updated`.",
-    "TierChanged.reason": "`qualified`, `reversed`, `window_ended`, `program_changed`.",
+    "PointsReversed.reason": (
+        "What happened to the order: `refunded`, `cancelled` or `updated`; of an entry bonus: `tier_lost`."
+    ),
+    "PointsExpired.reason": "`expired`: their time was over; `closed`: the membership was.",
+    "TierChanged.reason": (
+        "`qualified`, `reversed`, `window_ended`, `program_changed`, `assigned`, `imported`, `assignment_ended`."
+    ),
+    "RedemptionRejected.reason": "Why it was refused; see the table of reason codes.",
+    "PointsAdjusted.points": "Points given (+) or taken (−).",
+    "PointsRestored.points": "Points that came back, what paid a deficit among them.",
+    "PointsReleased.points": "Points that were pending, what paid a deficit among them.",
+    "redemption": "The redemption's id.",
+    "reward": "The reward of the catalogue; left out where points as such are asked for.",
+    "order": "The order it pays for, where the request named one.",
+    "cancel": "The cancel's id, where it has one.",
+    "made_up_for_forgiven": "Further points of the cancelled redemption, kept for what was forgiven since.",
+    "actor": "Who did it: an opaque id.",
+    "note": "Id of a note in the directory.",
+    "batch": "The import.",
+    "row": "The row of the import.",
+    "lifetime_points": "Points earned in a lifetime elsewhere; they count for tiers only.",
+    "award": "The award whose points had expired.",
     "FactRecorded.reason": "Why no points moved; see the table of reason codes.",
     "to_deficit": "How many of the points were not there any more and are owed now.",
     "from_expired": "How many of the points had expired before; they were taken from nobody.",

@@ -101,8 +101,9 @@ class OrderBook(msgspec.Struct, tag="order", array_like=True):
     """An order: its changes, newest content, refunds, what is pinned, and what it is worth.
 
     `lines` and `rules` hold the award (points by line_id, shipping under ""; points by rule). `qualified` is what it
-    adds to the tier window that begins on `window` (points, or micros of money, by the tier measure). `counts` says
-    whether it is one of the member's orders with anything left. `refund_facts` are hashes of refund facts seen.
+    adds to the tier window that begins on `window` (points, micros of money, or orders, by the tier measure), what its
+    pending lots will add among it. `uncapped` is the award before caps, `caps` the cap windows it counts in. `counts`
+    says whether it is one of the member's orders with anything left. `refund_facts` are hashes of refund facts seen.
     """
 
     changes: list[Change] = []
@@ -119,6 +120,8 @@ class OrderBook(msgspec.Struct, tag="order", array_like=True):
     qualified: int = 0
     window: str = ""
     counts: bool = False
+    uncapped: int = 0
+    caps: tuple[str, ...] = ()
 
     @property
     def points(self) -> int:
@@ -127,12 +130,71 @@ class OrderBook(msgspec.Struct, tag="order", array_like=True):
 
 
 class MemberBook(msgspec.Struct, tag="member", array_like=True):
-    """A member's enrolment: hashes of the newest facts seen, and when the data in force was said."""
+    """A member's enrolment, or assigned tier: hashes of the newest facts seen, and when what is in force was said."""
 
     seen: list[int] = []
     time: datetime | None = None
     content_hash: int = 0
 
 
-Book = OrderBook | MemberBook
+class Take(msgspec.Struct, array_like=True):
+    """What a redemption took of a lot, as far as it didn't come back; the lot's dates are those of that moment."""
+
+    lot: int
+    points: int
+    expires_at: datetime | None
+    follows: bool
+    extended: bool
+
+
+class RedemptionBook(msgspec.Struct, tag="redemption", array_like=True):
+    """A redemption: its content (0: only cancels are known), what it took, and the cancels seen (cancel_id → hash).
+
+    `points` is what was redeemed (0: rejected), `forgiven` the member's forgiven counter at that moment.
+    """
+
+    content_hash: int = 0
+    points: int = 0
+    taken_at: datetime | None = None
+    forgiven: int = 0
+    takes: list[Take] = []
+    cancels: dict[str, int] = {}
+
+
+class CommandBook(msgspec.Struct, tag="command", array_like=True):
+    """An adjustment or a reinstatement: its content, decided once."""
+
+    content_hash: int = 0
+
+
+class ImportBook(msgspec.Struct, tag="import", array_like=True):
+    """A row of an import: its content, its points still in the books, and what it added to a tier window."""
+
+    content_hash: int = 0
+    points: int = 0
+    lifetime_points: int = 0
+    window: str = ""
+    tier: str = ""
+
+
+class BatchBook(msgspec.Struct, tag="batch", array_like=True):
+    """A member's rows of an import; the reverts seen (hashes): once there is one, the rows are worth nothing."""
+
+    rows: list[str] = []
+    reverts: list[int] = []
+
+
+class CapBook(msgspec.Struct, tag="cap", array_like=True):
+    """Points of orders in a cap window that is not recent any more."""
+
+    points: int = 0
+
+
+class BonusBook(msgspec.Struct, tag="bonus", array_like=True):
+    """A tier's entry bonus: the points the member has of it now."""
+
+    points: int = 0
+
+
+Book = OrderBook | MemberBook | RedemptionBook | CommandBook | ImportBook | BatchBook | CapBook | BonusBook
 """Every kind of book, told apart by its tag."""

@@ -1,4 +1,4 @@
-"""The values a decision sees and leaves: standing, lots, and the row of a business key. All are derived from the log."""
+"""The values a decision sees and leaves: standing, lots, and the rows of business keys; all derived from the log."""
 
 from __future__ import annotations
 
@@ -31,8 +31,15 @@ class Standing(msgspec.Struct, omit_defaults=True):
     """All that a decision may know of a member besides rows: small (≤ 4 KB) however long their history.
 
     `clock` is the member's stream time: everything due before it is done. `sequence`, `decision` and `lots` count the
-    member's events, decisions and lots, all dense from 1. `qualifying` has a sum per tier window that still counts
-    (window's first local date → micro-units: points × 1 or money in micros, by the tier measure).
+    member's events, decisions and lots, all dense from 1. `since` is the time of their first fact. `qualifying` has a
+    sum per tier window that still counts (window's first local date → points, micros of money, or orders, by the
+    measure). `assigned_tier` is held at least until `assigned_until` (none: for ever); `bonuses` are tiers whose entry
+    bonus the member has.
+
+    `next_due` is when time alone may change something: the soonest of `lots_due` (the earliest due of a lot, never too
+    late), `tier_check` (the tier may fall) and `inactive_at`, when lots without a later date of their own end unless
+    the member is active before. `caps` has the points of orders in recent cap windows. `made_up` are spans of the
+    forgiven counter that cancelled redemptions made up for.
     """
 
     program: str
@@ -52,12 +59,26 @@ class Standing(msgspec.Struct, omit_defaults=True):
     segments: tuple[str, ...] = ()
     attributes: dict[str, str] = {}
     next_due: datetime | None = None
+    since: datetime | None = None
+    lots_due: datetime | None = None
+    tier_check: datetime | None = None
+    inactive_at: datetime | None = None
+    assigned_tier: str = ""
+    assigned_until: datetime | None = None
+    bonuses: tuple[str, ...] = ()
+    caps: dict[str, int] = {}
+    made_up: list[tuple[int, int]] = []
+    closed: bool = False
 
 
 class Lot(msgspec.Struct):
     """Points of one award: `remaining` of `points` are left. No `available_at`: still pending. No `expires_at`: never.
 
-    `lot` is its number, dense per member; numbers are in order of event position.
+    `lot` is its number, dense per member; numbers are in order of event position. A pending lot becomes available at
+    `release_at` (none: it waits for a fulfilment); it `qualifies` then for the tier window of `when`. A lot that
+    `follows` activity ends at the later of its own date and the standing's. `version` is the program's that made it,
+    `expired` what of it expired and was neither reversed nor reinstated since; `extended`: as a part that came
+    back from a cancelled redemption it has used the days given to be spent.
     """
 
     lot: int
@@ -67,6 +88,20 @@ class Lot(msgspec.Struct):
     earned_at: datetime
     available_at: datetime | None
     expires_at: datetime | None = None
+    release_at: datetime | None = None
+    when: datetime | None = None
+    qualifies: int = 0
+    version: int = 0
+    expired: int = 0
+    follows: bool = False
+    extended: bool = False
+
+    @property
+    def due(self) -> datetime | None:
+        """When time alone changes it next: its release, or its end."""
+        if self.available_at is None:
+            return self.release_at if self.remaining or self.qualifies else None
+        return self.expires_at if self.remaining else None
 
 
 class SpendingOrder(NamedTuple):
@@ -79,7 +114,7 @@ class SpendingOrder(NamedTuple):
 
 
 class KeyRow(msgspec.Struct):
-    """The row of a business key: its owner, the book of what it is worth (its class by `key.kind`), the lots it made."""
+    """The row of a business key: its owner, its book (the class by `key.kind`), and the lots it made."""
 
     key: BusinessKey
     member: str
@@ -88,21 +123,43 @@ class KeyRow(msgspec.Struct):
 
 
 class Rows(msgspec.Struct):
-    """The rows loaded for one member: those that `needs` named, and spendable lots up to `horizon`.
+    """The rows loaded for one member: those that `needs` named with the lots they name, and further lots.
 
-    Every spendable lot up to `horizon` in the order of consumption is in `lots`; `all_lots` says that there are no
-    others at all. A decision that must know more raises `RowsMissingError`, is given it, and decides again.
+    Every spendable lot up to `horizon` in the order of consumption is in `lots`; every lot due by `due_until` is, and
+    `next_due` is the earliest due after it of any stored lot. `all_lots` says that every lot with anything left,
+    pending or qualifying, is there. `asked` are keys looked for besides. A decision that must know more raises
+    `RowsMissingError`, is given it, and decides again.
     """
 
     keys: dict[BusinessKey, KeyRow]
     lots: dict[int, Lot]
     horizon: SpendingOrder | None = None
     all_lots: bool = False
+    due_until: datetime | None = None
+    next_due: datetime | None = None
+    asked: frozenset[BusinessKey] = frozenset()
 
 
 class RowsMissingError(Exception):
-    """A decision needs spendable lots worth `points` more than it can see: load them and decide again."""
+    """A decision needs rows it can't see: load them and decide again.
 
-    def __init__(self, points: int) -> None:
-        super().__init__(points)
+    Attributes:
+        points: spendable lots worth so many points more; 0: none.
+        keys: the rows of these keys (where they exist) with all lots they name; put them into `Rows.asked`.
+        due_until: all lots due by then.
+        everything: all lots with anything left, pending or qualifying.
+    """
+
+    def __init__(
+        self,
+        points: int = 0,
+        *,
+        keys: tuple[BusinessKey, ...] = (),
+        due_until: datetime | None = None,
+        everything: bool = False,
+    ) -> None:
+        super().__init__(points, keys, due_until, everything)
         self.points = points
+        self.keys = keys
+        self.due_until = due_until
+        self.everything = everything

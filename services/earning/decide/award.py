@@ -6,6 +6,7 @@ from fractions import Fraction
 from math import lcm, prod
 from typing import NamedTuple
 
+from services.earning.books import SoldLine
 from services.earning.decide.basis import Amount, Lines
 from services.earning.decide.numbers import number_text, rounded, split
 from services.earning.decide.plans import BASE_TIER, Applying, CampaignPlan, Plan, RulePlan, TierPlan
@@ -24,8 +25,25 @@ class Exchange(NamedTuple):
 SAME_CURRENCY = Exchange(1, 1)
 
 
+class Part(NamedTuple):
+    """What one rule gives, rounded, and the weights of the lines (by place) among which it is split."""
+
+    share: RuleShare
+    rule: RulePlan
+    chosen: list[int]
+    weights: list[Amount]
+    total: Amount
+
+
 class Award(NamedTuple):
-    """What lines are worth: by rule with its reckoning, and by line_id. Both add up to `points`."""
+    """What lines are worth, rule by rule; not yet split over lines."""
+
+    points: int
+    parts: list[Part]
+
+
+class Split(NamedTuple):
+    """An award by rule with its reckoning, and by line_id. Both add up to `points`."""
 
     points: int
     rules: list[RuleShare]
@@ -91,8 +109,34 @@ def award_of(deal: Deal, fired: Applying, bases: list[Amount], left: list[Share]
         chosen = [i for i, mask in enumerate(deal.masks) if mask & rule.bit and (left is None or left[i])]
         if chosen:
             reckoning.fix(rule, chosen)
-    rules = reckoning.rules
-    return Award(sum([rule.points for rule in rules]), rules, reckoning.by_line)
+    parts = reckoning.parts
+    return Award(sum([part.share.points for part in parts]), parts)
+
+
+def split_of(award: Award, sold: tuple[SoldLine, ...], room: int | None = None) -> Split:
+    """An award split over its lines, each rule's points by their raw points; what exceeds `room` is cut off before.
+
+    The last rule of the document is cut first.
+    """
+    points = award.points
+    if room is not None and points > room:
+        _cut(award.parts, points - room)
+        points = room
+    by_line: dict[str, int] = {}
+    for share, _, chosen, weights, total in award.parts:
+        if share.points:
+            for i, part in zip(chosen, split(share.points, weights, total), strict=True):
+                if part:
+                    line_id = sold[i].line_id
+                    by_line[line_id] = by_line.get(line_id, 0) + part
+    return Split(points, [part.share for part in award.parts], by_line)
+
+
+def _cut(parts: list[Part], excess: int) -> None:
+    for part in sorted(parts, key=lambda part: -part.rule.place):
+        cut = min(excess, part.share.points)
+        part.share.points -= cut
+        excess -= cut
 
 
 class _Reckoning:
@@ -102,13 +146,12 @@ class _Reckoning:
     multiplier, times `scale` so that weights stay whole.
     """
 
-    __slots__ = ("bases", "by_line", "deal", "multipliers", "rules", "scale", "weights")
+    __slots__ = ("bases", "deal", "multipliers", "parts", "scale", "weights")
 
     def __init__(self, deal: Deal, fired: Applying, bases: list[Amount]) -> None:
         self.deal = deal
         self.bases = bases
-        self.rules: list[RuleShare] = []
-        self.by_line: dict[str, int] = {}
+        self.parts: list[Part] = []
         self.multipliers: list[Fraction] | None = None
         self.weights = bases
         self.scale = 1
@@ -137,10 +180,9 @@ class _Reckoning:
         denominator *= raw.denominator
         numerator = raw.numerator
         points = rounded(deal.plan.program.rounding, numerator, denominator)
-        if points:
-            self._split(points, chosen, weights, total)
         basis_text = money_text(basis, deal.exchange)
-        self.rules.append(RuleShare(rule.id, points, basis_text, rule.rate, text, number_text(numerator, denominator)))
+        share = RuleShare(rule.id, points, basis_text, rule.rate, text, number_text(numerator, denominator))
+        self.parts.append(Part(share, rule, chosen, weights, total))
 
     def fix(self, rule: RulePlan, chosen: list[int]) -> None:
         """Add a rule's fixed points for the lines it selects; no multiplier touches them."""
@@ -148,16 +190,7 @@ class _Reckoning:
         total = sum(weights)
         if not total:
             chosen, weights, total = chosen[:1], [1], 1
-        self._split(rule.points, chosen, weights, total)
-        self.rules.append(RuleShare(rule.id, rule.points))
-
-    def _split(self, points: int, chosen: list[int], weights: list[Amount], total: Amount) -> None:
-        """Share points over lines by their raw points."""
-        by_line, sold = self.by_line, self.deal.lines.sold
-        for i, share in zip(chosen, split(points, weights, total), strict=True):
-            if share:
-                line_id = sold[i].line_id
-                by_line[line_id] = by_line.get(line_id, 0) + share
+        self.parts.append(Part(RuleShare(rule.id, rule.points), rule, chosen, weights, total))
 
     def _multiplier_text(self, basis: Amount, total: Amount) -> str:
         """The multiplier of lines; their mean by basis where lines differ."""

@@ -19,6 +19,11 @@ def content_hash(fact: Fact) -> int:
     return int.from_bytes(blake2b(content, digest_size=8).digest()) >> 1
 
 
+def command_hash(fact: Fact) -> int:
+    """The content of a command as 63 bits: its data alone, whenever and however often it was sent."""
+    return int.from_bytes(blake2b(_encode((fact.type, fact.data)), digest_size=8).digest()) >> 1
+
+
 def sold_of(order: Order) -> Sold:
     """An order as sold, lines by line_id."""
     lines = [

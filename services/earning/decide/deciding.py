@@ -2,74 +2,129 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
-from services.earning.books import OrderBook
+from services.earning.decide.adjustments import prepare_adjustment, prepare_reinstatement
+from services.earning.decide.case import Case, Prepared
 from services.earning.decide.decision import SETTLE, Decision, Needs, Outcome
 from services.earning.decide.draft import Draft
 from services.earning.decide.dues import plan_next, work_off
-from services.earning.decide.members import enrol, enrolment_known, new_standing
-from services.earning.decide.order_state import OrderFact, merged
-from services.earning.decide.orders import settle_order
-from services.earning.decide.worth import exchange_of
+from services.earning.decide.imports import batch_key, prepare_import, prepare_revert, row_key
+from services.earning.decide.members import new_standing, prepare_close, prepare_member, prepare_tier
+from services.earning.decide.orders import prepare_order
+from services.earning.decide.redemptions import prepare_redemption, prepare_return
 from services.earning.program.terms import Versions
-from services.earning.source_events.facts import Fact, LoggedFact, MemberEnrolled, Order
-from services.earning.standing import BusinessKey, KeyRow, Rows, Standing
+from services.earning.source_events.commands import (
+    BalanceImport,
+    ImportRevert,
+    MemberClosed,
+    MemberUpdated,
+    PointsAdjust,
+    PointsReinstate,
+    RedemptionCancelled,
+    RedemptionRequested,
+    TierAssigned,
+)
+from services.earning.source_events.facts import (
+    Fact,
+    LoggedFact,
+    MemberEnrolled,
+    OrderCancelled,
+    OrderFulfilled,
+    OrderPaid,
+    OrderRefunded,
+    OrderUpdated,
+)
+from services.earning.standing import BusinessKey, Rows, Standing
 from shared.errors import PermanentError
 from shared.reasons import Reason
 
 FUTURE_MAX = timedelta(minutes=5)
 """How far a fact's time may lie after its record's: publishers' clocks differ."""
 
+_PREPARED: dict[type, Callable[[Case, Any], Prepared | None]] = {
+    OrderPaid: prepare_order,
+    OrderUpdated: prepare_order,
+    OrderRefunded: prepare_order,
+    OrderCancelled: prepare_order,
+    OrderFulfilled: prepare_order,
+    MemberEnrolled: prepare_member,
+    MemberUpdated: prepare_member,
+    MemberClosed: prepare_close,
+    TierAssigned: prepare_tier,
+    RedemptionRequested: prepare_redemption,
+    RedemptionCancelled: prepare_return,
+    PointsAdjust: prepare_adjustment,
+    PointsReinstate: prepare_reinstatement,
+    BalanceImport: prepare_import,
+    ImportRevert: prepare_revert,
+}
+
 
 def needs(fact: Fact) -> Needs:
-    """The business keys whose rows, with the lots they name, a fact's decision reads."""
+    """The business keys whose rows, with the lots they name, a fact's decision reads; its own comes first."""
+    data = fact.data
+    if isinstance(data, BalanceImport):
+        return Needs((key_of(fact), batch_key(fact, data.batch_id)))
+    if isinstance(data, PointsReinstate):
+        return Needs((key_of(fact), BusinessKey(fact.program, fact.source, "order", data.award)))
     return Needs((key_of(fact),))
 
 
 def key_of(fact: Fact) -> BusinessKey:
     """What a fact is about: it has one effect, however often and in whatever order its facts arrive."""
-    data = fact.data
-    if isinstance(data, MemberEnrolled):
-        return BusinessKey(fact.program, fact.source, "member", fact.member)
-    return BusinessKey(fact.program, fact.source, "order", data.order_id)
+    match fact.data:
+        case MemberEnrolled() | MemberUpdated() | MemberClosed():
+            kind, name = "member", fact.member
+        case TierAssigned():
+            kind, name = "tier_assignment", fact.member
+        case RedemptionRequested(redemption_id=name) | RedemptionCancelled(redemption_id=name):
+            kind = "redemption"
+        case PointsAdjust(adjustment_id=name):
+            kind = "adjustment"
+        case PointsReinstate(reinstate_id=name):
+            kind = "reinstatement"
+        case BalanceImport() as row:
+            return row_key(fact, row.batch_id, str(row.row))
+        case ImportRevert() as revert:
+            return batch_key(fact, revert.batch_id)
+        case order:
+            kind, name = "order", order.order_id
+    return BusinessKey(fact.program, fact.source, kind, name)
 
 
 def decide(versions: Versions, standing: Standing | None, rows: Rows, fact: Fact, decided_at: datetime) -> Decision:
     """What a fact means for its member now.
 
-    The standing advances first: events of what was due come first in the decision. A duplicate changes nothing, so it
-    needs no standing to have been made for it.
+    The standing advances first: events of what was due come first in the decision. A duplicate changes nothing.
 
     Raises:
         PermanentError: the fact can't be decided, now or later: it is a dead letter.
-        RowsMissingError: more lots must be loaded; decide again then.
+        RowsMissingError: more rows or lots must be loaded; decide again then.
     """
     _refuse(versions, fact)
     key = key_of(fact)
     row = rows.keys.get(key)
     if row is not None and row.member != fact.member:
-        raise PermanentError(
-            Reason.OWNED_BY_ANOTHER_MEMBER, f"{key.kind} {key.id!r} of {key.source!r} belongs to another member"
-        )
-    data = fact.data
-    if isinstance(data, MemberEnrolled):
-        if standing is not None and enrolment_known(row, fact):
-            return Decision(standing, {}, {}, [], Outcome.DUPLICATE)
-        draft = _begun(versions, standing, rows, fact, decided_at)
-        enrol(draft, key, row, fact, data)
-    else:
-        book = _order_book(versions, row, fact, data)
-        if book is None and standing is not None:
-            return Decision(standing, {}, {}, [], Outcome.DUPLICATE)
-        draft = _begun(versions, standing, rows, fact, decided_at)
-        settle_order(draft, versions, key, row, book or OrderBook(), data)
+        message = f"{key.kind} {key.id!r} of {key.source!r} belongs to another member"
+        raise PermanentError(Reason.OWNED_BY_ANOTHER_MEMBER, message)
+    prepared = _PREPARED[type(fact.data)](Case(versions, rows, fact, key, row), fact.data)
+    if prepared is None and standing is not None:
+        return Decision(standing, {}, {}, [], Outcome.DUPLICATE)
+    draft = _begun(versions, standing, rows, fact, decided_at)
+    outcome = prepared(draft) if prepared is not None else Outcome.DUPLICATE
     plan_next(draft, versions)
-    return draft.decision(Outcome.APPLIED)
+    return draft.decision(outcome)
 
 
 def advance(versions: Versions, standing: Standing, rows: Rows, until: datetime) -> Decision:
-    """Bring a standing to an instant: do all that is due by then. Advancing to a, then b, is advancing to b."""
+    """Bring a standing to an instant: do all that is due by then. Advancing to a, then b, is advancing to b.
+
+    Raises:
+        RowsMissingError: lots that are due must be loaded; advance again then.
+    """
     draft = Draft(standing, rows)
     work_off(draft, versions, until)
     plan_next(draft, versions)
@@ -97,13 +152,3 @@ def _begun(versions: Versions, standing: Standing | None, rows: Rows, fact: Fact
         work_off(draft, versions, clock)
     draft.at(fact.occurred_at, decided_at, fact.cause, LoggedFact.of(fact))
     return draft
-
-
-def _order_book(versions: Versions, row: KeyRow | None, fact: Fact, data: OrderFact) -> OrderBook | None:
-    """The order's book with the fact taken in; None: it is known already."""
-    known = row.book if row is not None and isinstance(row.book, OrderBook) else OrderBook()
-    book = merged(known, fact, data)
-    if book is not None and isinstance(data, Order):
-        program = versions.at(fact.occurred_at) or versions.all[0]
-        exchange_of(book, program.currency)
-    return book

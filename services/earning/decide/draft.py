@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from services.earning.decide.decision import Decision, Outcome
-from services.earning.standing import BusinessKey, KeyRow, Lot, Rows, Standing
+from services.earning.standing import BusinessKey, KeyRow, Lot, Rows, RowsMissingError, Standing
 from shared.point_events import SOURCE, Balances, Cause, EventData, Key, LotChange
 
 DUE = Cause("tallystick.due", SOURCE, "")
@@ -90,13 +90,37 @@ class Draft:
             lot for number, lot in self.lots.items() if number not in self.rows.lots
         ]
 
-    def change_lot(self, number: int, change: int) -> LotChange:
-        """Change what remains of a lot, and say so."""
+    def own_lot(self, number: int) -> Lot:
+        """A lot that may be changed."""
         lot = self.lots.get(number)
         if lot is None:
             lot = self.lots[number] = copy(self.rows.lots[number])
+        return lot
+
+    def change_lot(self, number: int, change: int) -> LotChange:
+        """Change what remains of a lot, and say so."""
+        lot = self.own_lot(number)
         lot.remaining += change
         return told(lot, change)
+
+    def row(self, key: BusinessKey) -> KeyRow | None:
+        """A row that `needs` didn't name; None: there is none.
+
+        Raises:
+            RowsMissingError: it was not looked for yet.
+        """
+        if key in self.keys:
+            return self.keys[key]
+        if key in self.rows.keys:
+            return self.rows.keys[key]
+        if key not in self.rows.asked:
+            raise RowsMissingError(keys=(key,))
+        return None
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the present fact is older than the standing's clock."""
+        return self.occurred_at < self.standing.clock
 
     def decision(self, outcome: Outcome) -> Decision:
         """The finished decision."""

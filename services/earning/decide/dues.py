@@ -1,19 +1,17 @@
-"""Dues: what happens to a member because its time has come, in the order of instants."""
+"""Dues: what happens to a member because its time has come, in the order of instants; then release, expire, tier."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from datetime import datetime
-from functools import partial
 
-from services.earning.decide.draft import DUE, Draft
-from services.earning.decide.tiers import evaluate, ladder_of, lift, tier_due
-from services.earning.program.terms import Versions
-
-Due = tuple[datetime, int, Callable[[], None]]
-"""An instant, the rank of its kind among those of the same instant, and what to do."""
-
-RELEASE, EXPIRE, TIER, VERSION = range(4)
+from services.earning.decide.draft import DUE, Draft, public, told
+from services.earning.decide.ladder import ladder_of
+from services.earning.decide.lifetimes import begin_life_released, end_after, ends_at
+from services.earning.decide.tiers import evaluate, lift, move_tier, qualify, tier_due
+from services.earning.program.terms import Program, Versions
+from services.earning.standing import Lot, RowsMissingError
+from shared.point_events import LotChange, PointsExpired, PointsReleased
 
 
 def work_off(draft: Draft, versions: Versions, until: datetime) -> None:
@@ -21,44 +19,180 @@ def work_off(draft: Draft, versions: Versions, until: datetime) -> None:
 
     Each event is booked at its own instant (never before the member's last booking), so that who works it off, and how
     late, leaves no trace.
+
+    Raises:
+        RowsMissingError: lots that are due were not loaded.
     """
     standing = draft.standing
-    while (due := _next(draft, versions, until)) is not None:
-        instant, _, work = due
+    while (instant := _next_instant(draft, versions, until)) is not None:
         standing.clock = instant
         draft.at(instant, max(standing.decided_at, instant), DUE)
-        work()
+        _release(draft, versions, instant)
+        _expire(draft, versions, instant)
+        _check_tier(draft, versions, instant)
+        _note_lots_due(draft)
         plan_next(draft, versions)
     standing.clock = max(standing.clock, until)
 
 
-def plan_next(draft: Draft, versions: Versions) -> None:
-    """Write down when the member is due next."""
+def plan_next(draft: Draft, versions: Versions) -> datetime | None:
+    """Write down when the member is due next; None: never."""
     standing = draft.standing
-    standing.next_due = tier_due(standing, ladder_of(versions.at(standing.clock)))
+    standing.tier_check = tier_due(standing, ladder_of(versions.at(standing.clock)))
+    dues = [due for due in (standing.lots_due, standing.inactive_at, standing.tier_check) if due is not None]
+    standing.next_due = min(dues) if dues else None
+    return standing.next_due
 
 
-def _next(draft: Draft, versions: Versions, until: datetime) -> Due | None:
-    """The first of what is due, if it is due by then."""
+def _next_instant(draft: Draft, versions: Versions, until: datetime) -> datetime | None:
+    """The next instant at which something is due by then; its lots are there."""
     standing = draft.standing
-    due: Due | None = None
-    instant = standing.next_due
-    if instant is not None and instant <= until:
-        due = (instant, TIER, partial(_evaluate, draft, versions))
-    for program in versions.all:
-        begins = program.in_force_from
-        if standing.clock < begins <= until and (due is None or begins < due[0]) and versions.at(begins) is program:
-            due = (begins, VERSION, partial(_take_force, draft, versions))
-    return due
+    instants = [program.in_force_from for program in versions.all if standing.clock < program.in_force_from <= until]
+    due = standing.next_due
+    if due is not None and due <= until:
+        _ask_for_lots(draft, until)
+        _note_lots_due(draft)
+        due = plan_next(draft, versions)
+    if due is not None and due <= until:
+        instants.append(due)
+    return max(min(instants), standing.clock) if instants else None
 
 
-def _evaluate(draft: Draft, versions: Versions) -> None:
-    ladder = ladder_of(versions.at(draft.standing.clock))
-    if ladder is not None:
+def _ask_for_lots(draft: Draft, until: datetime) -> None:
+    rows, standing = draft.rows, draft.standing
+    if rows.all_lots:
+        return
+    if standing.inactive_at is not None and standing.inactive_at <= until:
+        raise RowsMissingError(everything=True)
+    lots_due = standing.lots_due
+    if lots_due is not None and lots_due <= until and (rows.due_until is None or rows.due_until < until):
+        raise RowsMissingError(due_until=until)
+
+
+def _note_lots_due(draft: Draft) -> None:
+    """Find the earliest due of any lot, where the lots due soon are all there."""
+    rows, standing = draft.rows, draft.standing
+    if standing.lots_due is None or not (rows.all_lots or rows.due_until is not None):
+        return
+    if not rows.all_lots and rows.due_until is not None and standing.lots_due > rows.due_until:
+        return
+    dues = [due for lot in draft.visible_lots() if (due := lot.due) is not None]
+    if not rows.all_lots and rows.next_due is not None:
+        dues.append(rows.next_due)
+    standing.lots_due = min(dues) if dues else None
+
+
+def _due_lots(draft: Draft, instant: datetime) -> Iterator[Lot]:
+    lots = [lot for lot in draft.visible_lots() if (due := lot.due) is not None and due <= instant]
+    return iter(sorted(lots, key=lambda lot: lot.lot))
+
+
+def _release(draft: Draft, versions: Versions, instant: datetime) -> None:
+    for lot in _due_lots(draft, instant):
+        if lot.available_at is None and lot.release_at is not None:
+            release_lot(draft, versions, lot.lot, lot.release_at)
+
+
+def release_lot(draft: Draft, versions: Versions, number: int, instant: datetime) -> None:
+    """Make a pending lot available: pay what is owed, begin its life, count it for its tier window."""
+    standing = draft.standing
+    lot = draft.own_lot(number)
+    program = versions.numbered(lot.version)
+    points = lot.remaining
+    paid = min(points, standing.balances.deficit)
+    lot.available_at, lot.release_at = instant, None
+    lot.remaining -= paid
+    if points:
+        begin_life_released(standing, lot, program)
+    window, amount = _qualifies(draft, program, lot)
+    present = ladder_of(versions.at(standing.clock)) or ladder_of(program)
+    qualified = qualify(standing, present, {window: amount} if amount else {})
+    moved = {"available": points - paid, "deficit": paid, "pending": -points}
+    draft.say(
+        PointsReleased,
+        key=public(lot.key),
+        version=lot.version,
+        postings={account: change for account, change in moved.items() if change},
+        points=points,
+        lots=[told(lot, -paid)],
+        **qualified.told,
+    )
+    if present is not None and amount:
+        move_tier(draft, present, qualified, public(lot.key))
+
+
+def _qualifies(draft: Draft, program: Program, lot: Lot) -> tuple[str, int]:
+    """What a lot adds to which tier window now that it is available; it has nothing more to add then."""
+    ladder = ladder_of(program)
+    amount, lot.qualifies = lot.qualifies, 0
+    if ladder is None:
+        return "", 0
+    return ladder.key(draft.standing, lot.when or lot.earned_at), amount
+
+
+def _expire(draft: Draft, versions: Versions, instant: datetime) -> None:
+    """End the lots whose time is over; where activity counts, those that follow it end with it."""
+    standing = draft.standing
+    inactive = standing.inactive_at is not None and standing.inactive_at <= instant
+    program = versions.at(instant)
+    counting = program is not None and program.expiry.mode == "inactivity"
+    changes: list[LotChange] = []
+    for lot in sorted(draft.visible_lots(), key=lambda lot: lot.lot):
+        if not lot.remaining or lot.available_at is None:
+            continue
+        if inactive and not counting and lot.expires_at is None:
+            continue
+        end = ends_at(standing, lot)
+        if end is not None and end <= instant:
+            changes.append(expire_lot(draft, lot.lot))
+        elif lot.expires_at is not None and lot.expires_at <= instant:
+            draft.own_lot(lot.lot).expires_at = None  # its own date is over: activity alone keeps it
+    if inactive:
+        standing.inactive_at = None
+    say_expired(draft, changes, "expired")
+
+
+def expire_lot(draft: Draft, number: int) -> LotChange:
+    """End a lot: what remained of it has expired."""
+    lot = draft.own_lot(number)
+    lot.expired += lot.remaining
+    return draft.change_lot(number, -lot.remaining)
+
+
+def say_expired(draft: Draft, changes: list[LotChange], reason: str) -> None:
+    """Say which lots ended, if any did."""
+    if not changes:
+        return
+    pending = -sum(change.change for change in changes if change.pending)
+    points = -sum(change.change for change in changes)
+    postings = {"available": pending - points, "pending": -pending, "expired": points}
+    draft.say(
+        PointsExpired,
+        postings={account: change for account, change in postings.items() if change},
+        points=points,
+        reason=reason,
+        lots=changes,
+    )
+
+
+def _check_tier(draft: Draft, versions: Versions, instant: datetime) -> None:
+    """At the end of a window or an assignment, and when a version takes force."""
+    due = draft.standing.tier_check
+    program = versions.at(instant)
+    if program is not None and program.in_force_from == instant:
+        _take_force(draft, versions, program)
+    ladder = ladder_of(program)
+    if ladder is not None and due is not None and due <= instant:
         evaluate(draft, ladder)
 
 
-def _take_force(draft: Draft, versions: Versions) -> None:
-    ladder = ladder_of(versions.at(draft.standing.clock))
+def _take_force(draft: Draft, versions: Versions, program: Program) -> None:
+    """A version lifts at once; where it makes inactivity count, everybody's clock starts then."""
+    standing = draft.standing
+    before = versions.numbered(program.version - 1) if program.version > 1 else None
+    if program.expiry.mode == "inactivity" and (before is None or before.expiry.mode != "inactivity"):
+        end = end_after(program, program.in_force_from, program.expiry.months)
+        standing.inactive_at = max(end, standing.inactive_at or end)
+    ladder = ladder_of(program)
     if ladder is not None:
-        lift(draft, ladder)
+        lift(draft, ladder, "program_changed", None)

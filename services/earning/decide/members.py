@@ -1,53 +1,140 @@
-"""Members: standings begin, and enrolment says who they are."""
+"""Members: standings begin; enrolment says who they are; a membership ends; a person gives a tier."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from services.earning.books import MemberBook
+from services.earning.decide.case import Case, Prepared
 from services.earning.decide.content import content_hash
-from services.earning.decide.draft import Draft
-from services.earning.decide.tiers import base_of
+from services.earning.decide.decision import Outcome
+from services.earning.decide.draft import Draft, public
+from services.earning.decide.dues import expire_lot, say_expired
+from services.earning.decide.ladder import Ladder, ladder_of
+from services.earning.decide.reversal import forgive
+from services.earning.decide.tiers import base_of, hold, lift
 from services.earning.program.terms import Versions
+from services.earning.source_events.commands import MemberClosed, MemberUpdated, TierAssigned
 from services.earning.source_events.facts import Fact, MemberEnrolled
-from services.earning.standing import BusinessKey, KeyRow, Standing
-from shared.point_events import Balances, Key
+from services.earning.standing import KeyRow, RowsMissingError, Standing
+from shared.errors import PermanentError
+from shared.point_events import Balances, FactRecorded
+from shared.point_events import MemberClosed as MemberClosedEvent
 from shared.point_events import MemberEnrolled as MemberEnrolledEvent
+from shared.reasons import Reason
 
 _SEEN_MAX = 64
 
 
 def new_standing(versions: Versions, fact: Fact, clock: datetime, decided_at: datetime) -> Standing:
     """The standing of a member of whom we hear for the first time."""
-    return Standing(fact.program, fact.member, clock, decided_at, Balances(), tier=base_of(versions, clock))
+    tier = base_of(versions, clock)
+    return Standing(fact.program, fact.member, clock, decided_at, Balances(), tier=tier, since=fact.occurred_at)
 
 
-def enrolment_known(row: KeyRow | None, fact: Fact) -> bool:
-    """Whether this enrolment fact, by content and time, is known."""
-    return row is not None and isinstance(row.book, MemberBook) and content_hash(fact) in row.book.seen
+def _book_of(row: KeyRow | None) -> MemberBook:
+    return row.book if row is not None and isinstance(row.book, MemberBook) else MemberBook()
 
 
-def enrol(draft: Draft, key: BusinessKey, row: KeyRow | None, fact: Fact, data: MemberEnrolled) -> None:
-    """Take in who the member is: the newest fact counts; the day of joining never moves."""
-    known = row.book if row is not None and isinstance(row.book, MemberBook) else MemberBook()
-    new_hash = content_hash(fact)
+def _kept(case: Case, draft: Draft, new_hash: int) -> bool:
+    """Keep a fact about the member in its book; whether it is the newest and so counts."""
+    known, fact = _book_of(case.row), case.fact
     newest = known.time is None or (fact.occurred_at, new_hash) > (known.time, known.content_hash)
     book = MemberBook(
         [*known.seen[-_SEEN_MAX + 1 :], new_hash],
         fact.occurred_at if newest else known.time,
         new_hash if newest else known.content_hash,
     )
-    draft.keys[key] = KeyRow(key, fact.member, book, row.lots if row is not None else [])
+    lots = case.row.lots if case.row is not None else []
+    draft.keys[case.key] = KeyRow(case.key, fact.member, book, lots)
+    return newest
+
+
+def prepare_member(case: Case, data: MemberEnrolled | MemberUpdated) -> Prepared | None:
+    """Take in who the member is: the newest fact counts; the day of joining never moves. None: it is known already."""
+    new_hash = content_hash(case.fact)
+    if new_hash in _book_of(case.row).seen:
+        return None
+
+    def enrol(draft: Draft) -> Outcome:
+        newest = _kept(case, draft, new_hash)
+        standing = draft.standing
+        if isinstance(data, MemberEnrolled):
+            standing.joined_at = standing.joined_at or data.joined_at or case.fact.occurred_at
+            standing.closed = standing.closed and not newest
+        if newest:
+            standing.segments = standing.segments if data.segments is None else data.segments
+            standing.attributes = standing.attributes if data.attributes is None else data.attributes
+        draft.say(
+            MemberEnrolledEvent,
+            key=public(case.key),
+            joined_at=standing.joined_at or standing.since or case.fact.occurred_at,
+            segments=list(standing.segments),
+            attributes=standing.attributes,
+        )
+        return Outcome.APPLIED
+
+    return enrol
+
+
+def prepare_close(case: Case, _: MemberClosed) -> Prepared | None:
+    """End a membership: what is left expires, what is owed is forgiven. None: it is known already."""
+    new_hash = content_hash(case.fact)
+    if new_hash in _book_of(case.row).seen:
+        return None
+
+    def close(draft: Draft) -> Outcome:
+        newest = _kept(case, draft, new_hash)
+        standing = draft.standing
+        if not newest or standing.closed:
+            draft.say(FactRecorded, key=public(case.key), reason=Reason.NOTHING_CHANGED)
+            return Outcome.APPLIED
+        if not draft.rows.all_lots:
+            raise RowsMissingError(everything=True)
+        lots = sorted(draft.visible_lots(), key=lambda lot: lot.lot)
+        say_expired(draft, [expire_lot(draft, lot.lot) for lot in lots if lot.remaining], "closed")
+        for lot in lots:
+            if lot.qualifies:
+                draft.own_lot(lot.lot).qualifies = 0
+        standing.closed = True
+        if standing.balances.deficit:
+            forgive(draft, public(case.key), 0, standing.balances.deficit, "closed")
+        draft.say(MemberClosedEvent, key=public(case.key))
+        return Outcome.APPLIED
+
+    return close
+
+
+def prepare_tier(case: Case, data: TierAssigned) -> Prepared | None:
+    """Hold a tier up at least until an instant, or to the end of the next window. None: it is known already.
+
+    Raises:
+        PermanentError: `unknown_tier`, where the program in force has none of that name.
+    """
+    new_hash = content_hash(case.fact)
+    if new_hash in _book_of(case.row).seen:
+        return None
+    ladder = ladder_of(case.program)
+    if ladder is None or ladder.rank(data.tier) < 0:
+        message = f"the program has no tier {data.tier!r}"
+        raise PermanentError(Reason.UNKNOWN_TIER, message, field="data.tier")
+
+    def assign(draft: Draft) -> Outcome:
+        if not _kept(case, draft, new_hash):
+            draft.say(FactRecorded, key=public(case.key), reason=Reason.NOTHING_CHANGED)
+            return Outcome.APPLIED
+        present = ladder_of(case.versions.at(draft.standing.clock)) or ladder
+        draft.say(FactRecorded, key=public(case.key), version=present.program.version, reason=Reason.TIER_ASSIGNED)
+        assign_tier(draft, present, data.tier, data.until)
+        lift(draft, present, "assigned", public(case.key))
+        hold(draft, present, public(case.key))
+        return Outcome.APPLIED
+
+    return assign
+
+
+def assign_tier(draft: Draft, ladder: Ladder, tier: str, until: datetime | None) -> None:
+    """Let a tier be held up; without a date to the end of the window after the present one."""
     standing = draft.standing
-    if standing.joined_at is None:
-        standing.joined_at = data.joined_at or fact.occurred_at
-    if newest:
-        standing.segments = data.segments
-        standing.attributes = data.attributes
-    draft.say(
-        MemberEnrolledEvent,
-        key=Key(key.source, key.kind, key.id),
-        joined_at=standing.joined_at,
-        segments=list(standing.segments),
-        attributes=standing.attributes,
-    )
+    standing.assigned_tier = tier
+    standing.assigned_until = until or ladder.end_of_next(standing)

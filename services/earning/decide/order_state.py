@@ -22,10 +22,16 @@ OrderFact = Order | OrderCancelled | OrderFulfilled | OrderRefunded
 
 
 class Known(NamedTuple):
-    """What all changes of an order say: its status, and the time of its earliest payment, or else fulfilment."""
+    """What all changes of an order say: its status, and the time of its earliest payment, or else fulfilment.
+
+    `counting` is the payment that counts: the first since the order was last cancelled; `fulfilled_at` the first
+    fulfilment since then.
+    """
 
     status: str
     paid_at: datetime | None
+    counting: datetime | None
+    fulfilled_at: datetime | None
 
 
 def merged(book: OrderBook, fact: Fact, data: OrderFact) -> OrderBook | None:
@@ -91,18 +97,27 @@ def known_of(changes: list[Change]) -> Known:
     Only a payment, or an update whose status is paid or fulfilled, re-opens a cancelled order.
     """
     if len(changes) == 1 and changes[0].rank == PAID:
-        return Known("paid", changes[0].time)
+        return Known("paid", changes[0].time, changes[0].time, None)
     status = ""
     paid_at: datetime | None = None
+    counting: datetime | None = None
+    fulfilled_at: datetime | None = None
     for change in changes:
         opens = change.rank == PAID or (change.rank == UPDATED and change.status in ("paid", "fulfilled"))
-        if opens and paid_at is None:
-            paid_at = change.time
-        if status != "cancelled" or opens:
-            status = change.status
+        if status == "cancelled" and not opens:
+            continue
+        if status == "cancelled":
+            counting = fulfilled_at = None
+        if opens:
+            paid_at = paid_at or change.time
+            counting = counting or change.time
+        status = change.status
+        if status == "fulfilled" and counting is not None:
+            fulfilled_at = fulfilled_at or change.time
     if paid_at is None:
         paid_at = next((change.time for change in changes if change.rank == FULFILLED), None)
-    return Known(status, paid_at)
+        counting = fulfilled_at = paid_at
+    return Known(status, paid_at, counting, fulfilled_at)
 
 
 def rate_of(book: OrderBook) -> int | None:

@@ -6,40 +6,227 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from services.earning.books import OrderBook, Pin
-from services.earning.decide.award import Award
+from services.earning.decide.award import Split, split_of
+from services.earning.decide.caps import room_for, use, windows_of
+from services.earning.decide.case import Case, Prepared
+from services.earning.decide.decision import Outcome
 from services.earning.decide.draft import Draft, public
-from services.earning.decide.lots import new_lot
-from services.earning.decide.order_state import Known, OrderFact, known_of
-from services.earning.decide.reversal import take_back
-from services.earning.decide.tiers import Ladder, base_of, ladder_of, move_tier, qualify, tier_at
-from services.earning.decide.worth import Worth, worth_of
+from services.earning.decide.dues import release_lot
+from services.earning.decide.ladder import Ladder, ladder_of
+from services.earning.decide.lifetimes import begin_life, mark_active
+from services.earning.decide.lots import fill_available, fill_pending, new_lot
+from services.earning.decide.order_state import Known, OrderFact, known_of, merged
+from services.earning.decide.reversal import forgive, take_back
+from services.earning.decide.tiers import base_of, move_tier, qualify, tier_at
+from services.earning.decide.waiting import release_of, wait_anew, wait_to_qualify, waiting_sum
+from services.earning.decide.worth import Worth, exchange_of, worth_of
 from services.earning.program.terms import Program, Versions
-from services.earning.source_events.facts import OrderCancelled, OrderRefunded
-from services.earning.standing import BusinessKey, KeyRow
-from shared.point_events import DeficitForgiven, FactRecorded, Key, PointsEarned, PointsReversed, RuleShare
+from services.earning.source_events.facts import Order, OrderCancelled, OrderRefunded
+from services.earning.standing import KeyRow
+from shared.point_events import FactRecorded, PointsEarned, PointsReversed, RuleShare
 from shared.reasons import Reason
 
 
-def settle_order(
-    draft: Draft, versions: Versions, key: BusinessKey, row: KeyRow | None, book: OrderBook, data: OrderFact
-) -> None:
-    """Bring an order to what its book says it is worth now.
+def prepare_order(case: Case, data: OrderFact) -> Prepared | None:
+    """Take a fact into its order's book; None: it is known already.
 
-    `book` is the draft's own; `row` is the order's row as loaded, None for an order never heard of.
+    Raises:
+        PermanentError: `no_exchange_rate`.
     """
-    saved = KeyRow(key, draft.standing.member, book, row.lots if row is not None else [])
-    draft.keys[key] = saved
-    known = known_of(book.changes)
-    waits = _waits(book, known)
-    if waits is not None:
-        draft.say(FactRecorded, key=public(key), reason=waits)
-        return
-    program = _pin(draft, versions, book, known.paid_at or draft.occurred_at)
-    worth = worth_of(program, (program or versions.all[0]).basis, book, known.status)
-    draft.standing.orders_open += worth.counts - book.counts
-    book.counts = worth.counts
-    present = versions.at(draft.standing.clock)
-    _move_points(draft, saved, book, worth, data, program, present)
+    row = case.row
+    before = row.book if row is not None and isinstance(row.book, OrderBook) else OrderBook()
+    book = merged(before, case.fact, data)
+    if book is None:
+        return None
+    if isinstance(data, Order):
+        program = case.versions.at(case.fact.occurred_at) or case.versions.all[0]
+        exchange_of(book, program.currency)
+
+    def settle(draft: Draft) -> Outcome:
+        saved = KeyRow(case.key, draft.standing.member, book, row.lots if row is not None else [])
+        draft.keys[case.key] = saved
+        _Settlement(draft, case.versions, saved, book, before, data).settle()
+        return Outcome.APPLIED
+
+    return settle
+
+
+class _Difference(NamedTuple):
+    """An award less what the order has: by rule and by line; both add up to `points`."""
+
+    points: int
+    rules: list[RuleShare]
+    lines: dict[str, int]
+
+
+class _Settlement:
+    """One order brought to what its book says it is worth now."""
+
+    __slots__ = ("before", "book", "data", "draft", "known", "program", "row", "versions")
+
+    def __init__(
+        self, draft: Draft, versions: Versions, row: KeyRow, book: OrderBook, before: OrderBook, data: OrderFact
+    ) -> None:
+        self.draft = draft
+        self.versions = versions
+        self.row = row
+        self.book = book
+        self.before = before
+        self.data = data
+        self.known = known_of(book.changes)
+        self.program: Program | None = None
+
+    def settle(self) -> None:
+        """Say the difference between what the order has and what it is worth; the book has it then."""
+        waits = _waits(self.book, self.known)
+        if waits is not None:
+            self.draft.say(FactRecorded, key=public(self.row.key), reason=waits)
+            return
+        self._pin(self.known.paid_at or self.draft.occurred_at)
+        basis = (self.program or self.versions.all[0]).basis
+        worth = worth_of(self.program, basis, self.book, self.known.status)
+        self.draft.standing.orders_open += worth.counts - self.book.counts
+        self.book.counts = worth.counts
+        self._move_points(worth)
+
+    def _pin(self, paid_at: datetime) -> None:
+        """Pin who and when, the first time; choose the version anew when an earlier payment turned up."""
+        book, versions, standing = self.book, self.versions, self.draft.standing
+        when = book.placed_at or paid_at
+        pin = book.pin
+        if pin is not None and pin.when == when:
+            self.program = versions.numbered(pin.version) if pin.version else None
+            return
+        program = self.program = versions.at(when)
+        number = program.version if program is not None else 0
+        if pin is not None:
+            book.pin = Pin(number, when, pin.tier, pin.segments, pin.first_order, pin.channel, pin.store)
+            for lot in self.row.lots:
+                if self.draft.lot(lot).available_at is None:
+                    self.draft.own_lot(lot).when = when
+            return
+        tier = tier_at(standing, base_of(versions, when), when)
+        book.pin = Pin(number, when, tier, standing.segments, not standing.orders_open, book.channel, book.store)
+        if program is not None:
+            book.caps = windows_of(program, when)
+
+    def _capped(self, worth: Worth) -> tuple[Split, Reason]:
+        """The award as far as the program's caps leave room, split over lines; and why it is nothing, where it is."""
+        book, program, deserved = self.book, self.program, worth.award.points
+        if program is None or (program.caps.order is None and not book.caps):
+            return split_of(worth.award, worth.lines), worth.reason
+        renewed = book.sold != self.before.sold or known_of(self.before.changes).status not in {"paid", "fulfilled"}
+        room = room_for(self.draft, program, book, renewed=renewed)
+        split = split_of(worth.award, worth.lines, room)
+        use(self.draft, book.caps, split.points - book.points)
+        book.uncapped = deserved
+        return split, Reason.CAP_REACHED if deserved and not split.points else worth.reason
+
+    def _move_points(self, worth: Worth) -> None:
+        draft, book, program = self.draft, self.book, self.program
+        before = book.points
+        split, reason = self._capped(worth)
+        if draft.standing.closed and split.points > before:
+            split, reason = _held(book), Reason.MEMBER_CLOSED
+        difference = _difference(book, split)
+        counted = book.qualified - waiting_sum(draft, self.row)
+        book.lines = {line_id: share for line_id, share in split.lines.items() if share}
+        book.rules = {share.rule: share.points for share in split.rules if share.points}
+        own: dict[str, Any] = {"rules": difference.rules, "lines": difference.lines}
+        if difference.points > 0:
+            self._earn(difference.points, worth, own)
+        elif difference.points < 0:
+            self._take_back(-difference.points, own)
+        ladder = ladder_of(program)
+        changes = self._requalify(worth, ladder, counted)
+        releases = wait_anew(draft, self.row, program, self.known)
+        present = ladder_of(self.versions.at(draft.standing.clock)) or ladder
+        qualified = qualify(draft.standing, present, changes)
+        own |= qualified.told
+        taking = isinstance(self.data, OrderRefunded | OrderCancelled)
+        self._say(difference, own, Reason.NOTHING_CHANGED if before or taking else reason, quiet=bool(releases))
+        if present is not None and qualified.changes:
+            move_tier(draft, present, qualified, public(self.row.key))
+        for number, instant in releases:
+            release_lot(draft, self.versions, number, instant)
+
+    def _earn(self, points: int, worth: Worth, own: dict[str, Any]) -> None:
+        """Put points into a further lot, to wait where the program says so."""
+        draft, program = self.draft, self.program
+        first = not self.row.lots
+        lot = new_lot(draft, self.row, points, self._version)
+        lot.when = self.book.pin.when if self.book.pin is not None else None
+        release = release_of(program, self.known, None if first else draft.occurred_at)
+        if release.waits and (release.at is None or release.at > draft.standing.clock):
+            change, postings = fill_pending(draft, lot, release.at)
+        else:
+            lot.available_at = release.at or lot.available_at
+            if program is not None:
+                begin_life(draft, lot, program)
+            change, postings = fill_available(draft, lot)
+        mark_active(draft.standing, program, draft.occurred_at)
+        own |= {"lots": [change], "rate": worth.rate, "postings": {**postings, "earned": -points}}
+
+    def _take_back(self, points: int, own: dict[str, Any]) -> None:
+        """Take points out of lots; a reversal says what was taken, line by line and rule by rule."""
+        taken = take_back(self.draft, self.row, points)
+        own["lines"] = {line_id: -change for line_id, change in own["lines"].items()}
+        own["rules"] = [RuleShare(s.rule, -s.points, s.basis, s.rate, s.multiplier, s.raw) for s in own["rules"]]
+        own |= {
+            "lots": taken.lots,
+            "to_deficit": taken.to_deficit,
+            "from_expired": taken.from_expired,
+            "postings": {**taken.postings, "reversed": points},
+        }
+
+    def _requalify(self, worth: Worth, ladder: Ladder | None, counted: int) -> dict[str, int]:
+        """How the sums of tier windows change: window → change. Lots that wait keep their share until then.
+
+        `counted` is what the order has in its window so far.
+        """
+        book, draft = self.book, self.draft
+        if ladder is None or book.pin is None:
+            return {}
+        measure = ladder.tiers.measure
+        if measure == "points_earned":
+            book.qualified = book.points
+        else:
+            book.qualified = worth.spend if measure == "spend" else int(worth.counts and worth.is_due)
+            self._wait_without_points()
+        counts = book.qualified - wait_to_qualify(draft, self.row, book.qualified, measure)
+        window = ladder.key(draft.standing, book.pin.when)
+        changes = {window: counts}
+        if book.window:
+            changes[book.window] = changes.get(book.window, 0) - counted
+        book.window = window
+        return {name: change for name, change in changes.items() if change}
+
+    def _wait_without_points(self) -> None:
+        """An order that earned nothing and yet qualifies waits too: in a lot without points."""
+        if self.row.lots or not self.book.qualified:
+            return
+        release = release_of(self.program, self.known, None)
+        if release.waits and (release.at is None or release.at > self.draft.standing.clock):
+            lot = new_lot(self.draft, self.row, 0, self._version)
+            lot.when = self.book.pin.when if self.book.pin is not None else None
+            fill_pending(self.draft, lot, release.at)
+
+    @property
+    def _version(self) -> int:
+        return self.program.version if self.program is not None else 0
+
+    def _say(self, difference: _Difference, own: dict[str, Any], reason: Reason, *, quiet: bool) -> None:
+        """The fact's own event; `quiet`: others say enough where no points move."""
+        draft, key, version = self.draft, public(self.row.key), self._version
+        if difference.points > 0:
+            draft.say(PointsEarned, key=key, version=version, points=difference.points, **own)
+        elif difference.points < 0:
+            why = _why(self.data)
+            draft.say(PointsReversed, key=key, version=version, points=-difference.points, reason=why, **own)
+            if own["to_deficit"] and self.program is not None and self.program.deficit == "forgive":
+                forgive(draft, key, version, own["to_deficit"], why)
+        elif not quiet:
+            draft.say(FactRecorded, key=key, version=version, reason=reason, **own)
 
 
 def _waits(book: OrderBook, known: Known) -> Reason | None:
@@ -51,93 +238,23 @@ def _waits(book: OrderBook, known: Known) -> Reason | None:
     return None
 
 
-def _pin(draft: Draft, versions: Versions, book: OrderBook, paid_at: datetime) -> Program | None:
-    """Pin who and when, the first time; choose the version anew when an earlier payment turned up."""
-    when = book.placed_at or paid_at
-    if book.pin is not None and book.pin.when == when:
-        return versions.numbered(book.pin.version) if book.pin.version else None
-    program = versions.at(when)
-    number = program.version if program is not None else 0
-    if book.pin is not None:
-        pin = book.pin
-        book.pin = Pin(number, when, pin.tier, pin.segments, pin.first_order, pin.channel, pin.store)
-        return program
-    standing = draft.standing
-    tier = tier_at(standing, base_of(versions, when), when)
-    book.pin = Pin(number, when, tier, standing.segments, not standing.orders_open, book.channel, book.store)
-    return program
+def _held(book: OrderBook) -> Split:
+    """What an order has, as an award."""
+    return Split(book.points, [RuleShare(rule, points) for rule, points in book.rules.items()], book.lines)
 
 
-def _move_points(
-    draft: Draft,
-    row: KeyRow,
-    book: OrderBook,
-    worth: Worth,
-    data: OrderFact,
-    program: Program | None,
-    present: Program | None,
-) -> None:
-    """Say the difference between what the order has and what it is worth; the book has it then.
-
-    `program` is the version pinned, `present` the one in force at the standing's clock, whose tiers count.
-    """
-    before = book.points
-    difference = _difference(book, worth.award)
-    book.lines = {line_id: share for line_id, share in worth.award.lines.items() if share}
-    book.rules = {share.rule: share.points for share in worth.award.rules if share.points}
-    ladder = ladder_of(present) or ladder_of(program)
-    qualified = qualify(draft.standing, ladder, _requalified(book, worth, ladder_of(program)))
-    own: dict[str, Any] = {"rules": difference.rules, "lines": difference.lines, **qualified.told}
-    key = public(row.key)
-    version = program.version if program is not None else 0
-    if difference.points > 0:
-        lot, postings = new_lot(draft, row, difference.points)
-        postings["earned"] = -difference.points
-        own |= {"points": difference.points, "lots": [lot], "rate": worth.rate}
-        draft.say(PointsEarned, key=key, version=version, postings=postings, **own)
-    elif difference.points < 0:
-        reverse(draft, row, program, key, -difference.points, own | {"reason": _why(data)})
-    else:
-        taking = isinstance(data, OrderRefunded | OrderCancelled)
-        reason = Reason.NOTHING_CHANGED if before or taking else worth.reason
-        draft.say(FactRecorded, key=key, version=version, reason=reason, **own)
-    if ladder is not None and qualified.changes:
-        move_tier(draft, ladder, qualified, key)
-
-
-class _Difference(NamedTuple):
-    """An award less what the order has: by rule and by line; both add up to `points`."""
-
-    points: int
-    rules: list[RuleShare]
-    lines: dict[str, int]
-
-
-def _difference(book: OrderBook, award: Award) -> _Difference:
+def _difference(book: OrderBook, split: Split) -> _Difference:
     if not book.rules:
-        return _Difference(award.points, award.rules, award.lines)
-    lines = {i: award.lines.get(i, 0) - book.lines.get(i, 0) for i in {**book.lines, **award.lines}}
-    shares = {share.rule: share for share in award.rules}
+        return _Difference(split.points, split.rules, split.lines)
+    lines = {i: split.lines.get(i, 0) - book.lines.get(i, 0) for i in {**book.lines, **split.lines}}
+    shares = {share.rule: share for share in split.rules}
     rules = []
     for rule in {**book.rules, **shares}:
         share = shares.get(rule) or RuleShare(rule, 0)
         change = share.points - book.rules.get(rule, 0)
         if change:
             rules.append(RuleShare(rule, change, share.basis, share.rate, share.multiplier, share.raw))
-    return _Difference(award.points - book.points, rules, {i: change for i, change in lines.items() if change})
-
-
-def _requalified(book: OrderBook, worth: Worth, ladder: Ladder | None) -> dict[str, int]:
-    """How the sums of tier windows change: window → change. The book has the new ones then."""
-    if ladder is None or book.pin is None:
-        return {}
-    amount = worth.award.points if ladder.tiers.measure == "points_earned" else worth.spend
-    window = ladder.window(book.pin.when).key
-    changes = {window: amount}
-    if book.window:
-        changes[book.window] = changes.get(book.window, 0) - book.qualified
-    book.window, book.qualified = window, amount
-    return {name: change for name, change in changes.items() if change}
+    return _Difference(split.points - book.points, rules, {i: change for i, change in lines.items() if change})
 
 
 def _why(data: OrderFact) -> str:
@@ -145,22 +262,3 @@ def _why(data: OrderFact) -> str:
     if isinstance(data, OrderRefunded):
         return "refunded"
     return "cancelled" if isinstance(data, OrderCancelled) else "updated"
-
-
-def reverse(draft: Draft, row: KeyRow, program: Program | None, key: Key, points: int, own: dict[str, Any]) -> None:
-    """Take points of an award back, and forgive what is not there where the program says so.
-
-    `own` is what the event says besides, with changes as seen from the award; a reversal says what was taken.
-    """
-    taken = take_back(draft, row, points)
-    version = program.version if program is not None else 0
-    own["lines"] = {line_id: -change for line_id, change in own["lines"].items()}
-    own["rules"] = [RuleShare(s.rule, -s.points, s.basis, s.rate, s.multiplier, s.raw) for s in own["rules"]]
-    own |= {"points": points, "lots": taken.lots, "to_deficit": taken.to_deficit, "from_expired": taken.from_expired}
-    postings = {**taken.postings, "reversed": points}
-    draft.say(PointsReversed, key=key, version=version, postings=postings, **own)
-    if taken.to_deficit and program is not None and program.deficit == "forgive":
-        forgiven = {"deficit": taken.to_deficit, "forgiven": -taken.to_deficit}
-        draft.say(
-            DeficitForgiven, key=key, version=version, postings=forgiven, points=taken.to_deficit, reason=own["reason"]
-        )

@@ -16,7 +16,10 @@ _ANYBODY = Conditions()
 
 
 class RulePlan(NamedTuple):
-    """A rule: its rate as points per micro in whole numbers, its texts ready; `bit` is its place in masks."""
+    """A rule: its rate as points per micro in whole numbers, its texts ready.
+
+    `bit` is its own in masks, `place` where it stands in the document.
+    """
 
     id: str
     numerator: int
@@ -26,6 +29,7 @@ class RulePlan(NamedTuple):
     minimum: int
     bit: int
     conditions: Conditions | None
+    place: int
 
 
 class CampaignPlan(NamedTuple):
@@ -106,6 +110,7 @@ class Plan:
             rule.minimum_micros,
             self._bit(rule.selection),
             _asked(rule.conditions),
+            self.program.rules.index(rule),
         )
 
     def _campaign(self, campaign: Campaign) -> CampaignPlan:

@@ -1,4 +1,4 @@
-"""Reversals: where points that an award no longer deserves are taken from."""
+"""Reversals: where points that an award no longer deserves are taken from, and what is owed or forgiven then."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from services.earning.decide.draft import Draft
-from services.earning.standing import KeyRow, Lot, RowsMissingError, SpendingOrder
-from shared.point_events import LotChange
+from services.earning.decide.lots import spendable
+from services.earning.standing import KeyRow, Lot
+from shared.point_events import DeficitForgiven, Key, LotChange
 
 
 class Taken(NamedTuple):
-    """What a reversal took: out of which lots, by account (as postings), and what was not there."""
+    """What a reversal took: out of which lots, by account (as postings), what was expired, and what was not there."""
 
     lots: list[LotChange]
     postings: dict[str, int]
@@ -19,16 +20,20 @@ class Taken(NamedTuple):
     from_expired: int
 
 
-def take_back(draft: Draft, row: KeyRow, points: int) -> Taken:
-    """Take points back from a key's own lots, then from the member's others; the rest is owed."""
+def take_back(draft: Draft, row: KeyRow | None, points: int) -> Taken:
+    """Take points back: from a key's own pending lots, its available ones, its expired part, then the member's others.
+
+    The rest is owed.
+    """
     taking = _Taking(draft, points)
-    own = sorted((draft.lot(number) for number in row.lots), key=lambda lot: -lot.lot)
-    taking.take(own, lambda lot: lot.available_at is None)
-    taking.take(own, lambda lot: lot.available_at is not None)
-    available = draft.standing.balances.available - taking.available
-    beside = min(taking.rest, available)
+    if row is not None:
+        own = sorted((draft.lot(number) for number in row.lots), key=lambda lot: -lot.lot)
+        taking.take(own, lambda lot: lot.available_at is None)
+        taking.take(own, lambda lot: lot.available_at is not None)
+        taking.take_expired(own)
+    beside = min(taking.rest, draft.standing.balances.available - taking.available)
     if beside:
-        taking.take(_others(draft, row, beside), lambda _: True)
+        taking.take(spendable(draft, beside, row), lambda _: True)
     return taking.result()
 
 
@@ -37,10 +42,10 @@ class _Taking:
 
     def __init__(self, draft: Draft, points: int) -> None:
         self._draft = draft
-        self._points = points
         self.rest = points
         self.available = 0
         self.pending = 0
+        self.expired = 0
         self._lots: list[LotChange] = []
 
     def take(self, lots: Iterable[Lot], wanted: Callable[[Lot], bool]) -> None:
@@ -56,29 +61,28 @@ class _Taking:
             self.rest -= part
             self._lots.append(self._draft.change_lot(lot.lot, -part))
 
+    def take_expired(self, lots: Iterable[Lot]) -> None:
+        """Take what has expired of the lots: nobody loses the same point twice."""
+        for lot in lots:
+            part = min(self.rest, lot.expired)
+            if part:
+                self._draft.own_lot(lot.lot).expired -= part
+                self.expired += part
+                self.rest -= part
+
     def result(self) -> Taken:
         """All that was taken; what is missing is owed."""
-        postings = {"available": -self.available, "pending": -self.pending, "deficit": -self.rest}
-        return Taken(self._lots, {account: change for account, change in postings.items() if change}, self.rest, 0)
+        postings = {
+            "available": -self.available,
+            "pending": -self.pending,
+            "deficit": -self.rest,
+            "expired_reversed": -self.expired,
+        }
+        changed = {account: change for account, change in postings.items() if change}
+        return Taken(self._lots, changed, self.rest, self.expired)
 
 
-def spending_order(lot: Lot) -> SpendingOrder:
-    """Where a lot stands among those that are spent: soonest expiry, then age, then number."""
-    return SpendingOrder(lot.expires_at is None, lot.expires_at, lot.earned_at, lot.lot)
-
-
-def _others(draft: Draft, row: KeyRow, points: int) -> list[Lot]:
-    """The member's other spendable lots in the order of consumption, worth at least `points`.
-
-    Raises:
-        RowsMissingError: there are more than were loaded, and they are needed.
-    """
-    rows = draft.rows
-    spendable = [lot for lot in draft.visible_lots() if lot.remaining and lot.available_at and lot.key != row.key]
-    if not rows.all_lots:
-        horizon = rows.horizon
-        spendable = [lot for lot in spendable if horizon is not None and spending_order(lot) <= horizon]
-    missing = points - sum(lot.remaining for lot in spendable)
-    if missing > 0:
-        raise RowsMissingError(missing)
-    return sorted(spendable, key=spending_order)
+def forgive(draft: Draft, key: Key | None, version: int, points: int, reason: str) -> None:
+    """Let go what the member owes."""
+    postings = {"deficit": points, "forgiven": -points}
+    draft.say(DeficitForgiven, key=key, version=version, postings=postings, points=points, reason=reason)

@@ -1,125 +1,37 @@
-"""Tiers: which level a member's qualifying sums reach, and when they rise, stay and fall."""
+"""Tiers: when members rise, stay and fall, and what their events say of it."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
+from services.earning.decide.bonuses import grant_bonus, take_bonuses_back
 from services.earning.decide.draft import Draft
-from services.earning.decide.local_days import add_months, local_date, start_of_day
-from services.earning.program.terms import Program, Tiers, Versions
+from services.earning.decide.ladder import Ladder
+from services.earning.decide.local_days import add_months
+from services.earning.program.terms import Versions
 from services.earning.standing import Standing, TierHeld
-from shared.money import decimal
 from shared.point_events import Key, TierChanged, TierRetained
 
 HISTORY_MONTHS = 24
 """How far back a late fact finds the tier that was held then."""
 
-LIFETIME = "lifetime"
-"""The key of the only window of a ladder whose window never ends."""
 
-_YEAR_MONTHS = 12
-_FIRST = datetime.min.replace(tzinfo=UTC)
-_LAST = datetime.max.replace(tzinfo=UTC)
+class Qualified(NamedTuple):
+    """Sums of windows that a fact changed: what they were, by how much, and how the fact's event tells it."""
 
-
-class Window(NamedTuple):
-    """A window: its key (first local date), the instants at which it begins and ends, and its neighbours.
-
-    `closing` is when the window before stops to hold a tier up, `evaluation` when this one does, `following` when the
-    next one does: each at the end of the window after it begins, plus grace.
-    """
-
-    key: str
-    begins: datetime
-    ends: datetime
-    before: str
-    oldest: str
-    closing: datetime
-    evaluation: datetime
-    following: datetime
+    before: dict[str, int]
+    changes: dict[str, int]
+    told: dict[str, Any]
 
 
-_ALWAYS = Window(LIFETIME, _FIRST, _LAST, LIFETIME, LIFETIME, _FIRST, _LAST, _LAST)
+_UNMOVED = Qualified({}, {}, {})
 
 
-class Ladder:
-    """The tiers of a program version, with the arithmetic of their windows."""
-
-    __slots__ = ("_last", "_places", "lifetime", "program", "tiers", "zone")
-
-    def __init__(self, program: Program, tiers: Tiers) -> None:
-        self.program = program
-        self.tiers = tiers
-        self.zone = program.zone
-        self.lifetime = tiers.window == "lifetime"
-        self._places = {level.id: place for place, level in enumerate(tiers.levels)}
-        self._last = _ALWAYS if self.lifetime else self._window(program.in_force_from)
-
-    def rank(self, tier: str) -> int:
-        """The place of a tier on the ladder; below the first where it isn't on it."""
-        return self._places.get(tier, -1)
-
-    def above_base(self, tier: str) -> bool:
-        """Whether a tier can be lost."""
-        return self.rank(tier) > max(0, self.rank(self.tiers.base))
-
-    def reached(self, qualifying: int) -> str:
-        """The highest tier whose threshold a sum reaches; the base where it reaches none."""
-        best = self.tiers.base
-        for level in self.tiers.levels:
-            if qualifying >= level.threshold:
-                best = level.id
-        return best
-
-    def threshold(self, tier: str) -> int:
-        """What a tier asks for; 0 for the base."""
-        place = self.rank(tier)
-        return self.tiers.levels[place].threshold if place >= 0 else 0
-
-    def window(self, instant: datetime) -> Window:
-        """The window that an instant lies in."""
-        last = self._last
-        if last.begins <= instant < last.ends:
-            return last
-        window = self._last = self._window(instant)
-        return window
-
-    def _window(self, instant: datetime) -> Window:
-        first = date(local_date(self.zone, instant).year, 1, 1)
-        firsts = [add_months(first, _YEAR_MONTHS * years) for years in (-2, -1, 0, 1, 2)]
-        grace = timedelta(days=self.tiers.grace_days)
-        closing, evaluation, following = (start_of_day(self.zone, day + grace) for day in firsts[2:])
-        return Window(
-            first.isoformat(),
-            start_of_day(self.zone, firsts[2]),
-            start_of_day(self.zone, firsts[3]),
-            firsts[1].isoformat(),
-            firsts[0].isoformat(),
-            closing,
-            evaluation,
-            following,
-        )
-
-    def text(self, amount: int) -> str:
-        """A qualifying sum as events tell it: points, or money."""
-        return str(amount) if self.tiers.measure == "points_earned" else decimal(amount)
-
-
-_ladders: dict[int, Ladder | None] = {}
-_CACHED_MAX = 1_024
-
-
-def ladder_of(program: Program | None) -> Ladder | None:
-    """The ladder of a version, made once; None where it has no tiers."""
-    if program is None or program.tiers is None:
-        return None
-    ladder = _ladders.get(id(program))
-    if ladder is None or ladder.program is not program:
-        if len(_ladders) >= _CACHED_MAX:
-            _ladders.clear()
-        ladder = _ladders[id(program)] = Ladder(program, program.tiers)
-    return ladder
+def base_of(versions: Versions, instant: datetime) -> str:
+    """The tier that everybody starts at; empty where there are none."""
+    program = versions.at(instant)
+    return program.tiers.base if program is not None and program.tiers is not None else ""
 
 
 def tier_at(standing: Standing, base: str, instant: datetime) -> str:
@@ -138,64 +50,75 @@ def _horizon(clock: datetime) -> datetime:
     return datetime.combine(add_months(clock.date(), -HISTORY_MONTHS), clock.timetz())
 
 
-class Qualified(NamedTuple):
-    """Sums of windows that a fact changed: what they were, by how much, and how the fact's event tells it."""
-
-    before: dict[str, int]
-    changes: dict[str, int]
-    told: dict[str, Any]
-
-
-_UNMOVED = Qualified({}, {}, {})
-
-
 def qualify(standing: Standing, ladder: Ladder | None, changes: dict[str, int]) -> Qualified:
     """Add to windows' sums what an award changed (window → change)."""
     if ladder is None or not changes:
         return _UNMOVED
     before = standing.qualifying
-    standing.qualifying = _summed(ladder.window(standing.clock).oldest, before, changes)
+    standing.qualifying = _summed(ladder, standing, changes)
     told = progress(standing, ladder)
     told["qualifies"] = ladder.text(sum(changes.values()))
     return Qualified(before, changes, told)
+
+
+def _summed(ladder: Ladder, standing: Standing, changes: dict[str, int]) -> dict[str, int]:
+    """Sums after changes; windows that count no more are left out."""
+    if ladder.rolling:
+        after = {day: amount for day, amount in standing.qualifying.items() if ladder.checked(day) > standing.clock}
+        added = {day: change for day, change in changes.items() if ladder.checked(day) > standing.clock}
+    else:
+        oldest = ladder.window(standing, standing.clock).oldest
+        after = {window: amount for window, amount in standing.qualifying.items() if window >= oldest}
+        added = {window: change for window, change in changes.items() if window >= oldest}
+    for window, change in added.items():
+        after[window] = after.get(window, 0) + change
+    return after
 
 
 def move_tier(draft: Draft, ladder: Ladder, qualified: Qualified, key: Key | None) -> None:
     """Rise or fall by sums that changed.
 
     A closed window can lift at once, and one that a refund takes below the threshold of the tier held lowers at once,
-    once its grace is over; a window that is still open lowers at its end. A lifetime never ends, so it lowers at once.
+    once its grace is over; a window that is still open lowers at its end, or at once where the program says so. A
+    lifetime never ends, so it lowers at once.
     """
     standing = draft.standing
-    current = ladder.window(standing.clock)
-    reached = _reached(standing, ladder, current)
+    reached = _held_up(standing, ladder)
     if ladder.rank(reached) > ladder.rank(standing.tier or ladder.tiers.base):
-        _move(draft, ladder, reached, "qualified", key)
-    elif ladder.rank(reached) < ladder.rank(standing.tier):
-        held = ladder.threshold(standing.tier)
-        closed = current.before
-        lost = qualified.before.get(closed, 0) >= held > standing.qualifying.get(closed, 0)
-        if lost and (ladder.lifetime or standing.clock >= current.closing):
-            _move(draft, ladder, reached, "reversed", key)
-    _hold(draft, ladder, key)
+        move_to(draft, ladder, reached, "qualified", key)
+    elif ladder.rank(reached) < ladder.rank(standing.tier) and _is_lost(standing, ladder, qualified):
+        move_to(draft, ladder, reached, "reversed", key)
+    hold(draft, ladder, key)
 
 
-def _summed(oldest: str, sums: dict[str, int], changes: dict[str, int]) -> dict[str, int]:
-    """Sums after changes; windows that count no more are left out."""
-    after = {window: amount for window, amount in sums.items() if window >= oldest}
-    for window, change in changes.items():
-        if window >= oldest:
-            after[window] = after.get(window, 0) + change
-    return after
+def _is_lost(standing: Standing, ladder: Ladder, qualified: Qualified) -> bool:
+    """Whether sums that changed take the tier held at once."""
+    falling = any(change < 0 for change in qualified.changes.values())
+    if ladder.tiers.open_refund == "at_once" and falling:
+        return True
+    if ladder.rolling:
+        return False
+    window = ladder.window(standing, standing.clock)
+    held = ladder.threshold(standing.tier)
+    lost = qualified.before.get(window.before, 0) >= held > standing.qualifying.get(window.before, 0)
+    return lost and (ladder.lifetime or standing.clock >= window.closing)
 
 
-def _reached(standing: Standing, ladder: Ladder, current: Window) -> str:
-    sums = standing.qualifying
-    return ladder.reached(max(sums.get(current.key, 0), sums.get(current.before, 0)))
+def _assigned(standing: Standing, ladder: Ladder) -> str:
+    """The tier that a person gave, as long as it holds; else the base."""
+    until = standing.assigned_until
+    if standing.assigned_tier and (until is None or standing.clock < until):
+        return standing.assigned_tier
+    return ladder.tiers.base
 
 
-def _move(draft: Draft, ladder: Ladder, tier: str, reason: str, key: Key | None) -> None:
-    """Change the tier held, from the standing's clock on."""
+def _held_up(standing: Standing, ladder: Ladder) -> str:
+    """The tier the member should have: qualified for, or given."""
+    return ladder.higher(ladder.qualified(standing), _assigned(standing, ladder))
+
+
+def move_to(draft: Draft, ladder: Ladder, tier: str, reason: str, key: Key | None) -> None:
+    """Change the tier held, from the standing's clock on; its entry bonus comes or goes with it."""
     standing = draft.standing
     before = standing.tier or ladder.tiers.base
     standing.tier = tier
@@ -212,6 +135,10 @@ def _move(draft: Draft, ladder: Ladder, tier: str, reason: str, key: Key | None)
         valid_until=standing.tier_until,
         **progress(standing, ladder),
     )
+    if ladder.rank(tier) > ladder.rank(before):
+        grant_bonus(draft, ladder, tier)
+    elif reason == "reversed":
+        take_bonuses_back(draft, ladder, tier)
 
 
 def _remembered(standing: Standing, held: TierHeld) -> list[TierHeld]:
@@ -223,7 +150,7 @@ def _remembered(standing: Standing, held: TierHeld) -> list[TierHeld]:
     return [*history, held]
 
 
-def _hold(draft: Draft, ladder: Ladder, key: Key | None) -> None:
+def hold(draft: Draft, ladder: Ladder, key: Key | None) -> None:
     """Say so where the tier stays, but until another date."""
     standing = draft.standing
     until = _until(standing, ladder)
@@ -242,7 +169,7 @@ def _hold(draft: Draft, ladder: Ladder, key: Key | None) -> None:
 
 def progress(standing: Standing, ladder: Ladder) -> dict[str, Any]:
     """How far the member is: the sum of the current window, what is missing to the next tier and to keep this one."""
-    total = standing.qualifying.get(ladder.window(standing.clock).key, 0)
+    total = ladder.total(standing)
     tier = standing.tier or ladder.tiers.base
     levels = ladder.tiers.levels
     above = ladder.rank(tier) + 1
@@ -256,46 +183,99 @@ def progress(standing: Standing, ladder: Ladder) -> dict[str, Any]:
 
 def _until(standing: Standing, ladder: Ladder) -> datetime | None:
     """Until when the tier holds if nothing more comes; None: for ever."""
-    if ladder.lifetime or not ladder.above_base(standing.tier):
+    if not ladder.above_base(standing.tier):
         return None
-    current = ladder.window(standing.clock)
+    qualified = _qualified_until(standing, ladder)
+    if ladder.rank(_assigned(standing, ladder)) < ladder.rank(standing.tier):
+        return qualified
+    if ladder.lifetime and ladder.rank(ladder.qualified(standing)) >= ladder.rank(standing.tier):
+        return None
+    if standing.assigned_until is None or qualified is None:
+        return standing.assigned_until
+    return max(standing.assigned_until, qualified)
+
+
+def _qualified_until(standing: Standing, ladder: Ladder) -> datetime | None:
+    if ladder.lifetime:
+        return None
+    if ladder.rolling:
+        return _rolling_until(standing, ladder)
+    window = ladder.window(standing, standing.clock)
     held = ladder.threshold(standing.tier)
-    if standing.qualifying.get(current.key, 0) >= held:
-        return current.following
-    if standing.clock < current.closing and standing.qualifying.get(current.before, 0) < held:
-        return current.closing
-    return current.evaluation
+    if standing.qualifying.get(window.key, 0) >= held:
+        return window.following
+    if standing.clock < window.closing and standing.qualifying.get(window.before, 0) < held:
+        return window.closing
+    return window.evaluation
+
+
+def _rolling_until(standing: Standing, ladder: Ladder) -> datetime | None:
+    """The first check, as days leave the window, at which too little is left."""
+    held = ladder.threshold(standing.tier)
+    days = sorted(standing.qualifying.items())
+    for day, _ in days:
+        checked = ladder.checked(day)
+        if checked > standing.clock and sum(a for d, a in days if ladder.leaves(d) > checked) < held:
+            return checked
+    return None
 
 
 def tier_due(standing: Standing, ladder: Ladder | None) -> datetime | None:
     """The next instant at which time alone may change the tier."""
-    if ladder is None or ladder.lifetime or not ladder.above_base(standing.tier):
+    if ladder is None or not ladder.above_base(standing.tier):
         return None
-    current = ladder.window(standing.clock)
-    return current.closing if standing.clock < current.closing else current.evaluation
+    due = _next_check(standing, ladder)
+    until = standing.assigned_until
+    if standing.assigned_tier and until is not None and until > standing.clock:
+        return until if due is None else min(due, until)
+    return due
+
+
+def _next_check(standing: Standing, ladder: Ladder) -> datetime | None:
+    if ladder.lifetime:
+        return None
+    if ladder.rolling:
+        return _rolling_until(standing, ladder)
+    window = ladder.window(standing, standing.clock)
+    return window.closing if standing.clock < window.closing else window.evaluation
 
 
 def evaluate(draft: Draft, ladder: Ladder) -> None:
-    """At a window's end (and grace): keep the tier that is still qualified for, or fall."""
+    """At a window's end (and grace), or that of an assigned tier: keep what is still qualified for, or fall."""
     standing = draft.standing
-    reached = _reached(standing, ladder, ladder.window(standing.clock))
+    ended = bool(standing.assigned_tier) and standing.assigned_until == standing.clock
+    if ended:
+        standing.assigned_tier, standing.assigned_until = "", None
+    reached = _held_up(standing, ladder)
     place = ladder.rank(standing.tier)
-    if ladder.rank(reached) >= place:
-        _hold(draft, ladder, None)
+    if ladder.rank(reached) >= place or (ended and _is_kept_otherwise(standing, ladder)):
+        hold(draft, ladder, None)
         return
     one_below = ladder.tiers.levels[place - 1].id if ladder.tiers.fall == "one_level" and place else reached
-    _move(draft, ladder, one_below, "window_ended", None)
+    move_to(draft, ladder, one_below, "assignment_ended" if ended else "window_ended", None)
 
 
-def lift(draft: Draft, ladder: Ladder) -> None:
-    """When a version takes force: rise to what its ladder says; it lowers only when the tier held ends."""
+def _is_kept_otherwise(standing: Standing, ladder: Ladder) -> bool:
+    """Whether the end of an assignment falls into a time in which grace still holds the tier."""
+    if ladder.lifetime or ladder.rolling:
+        return False
+    window = ladder.window(standing, standing.clock)
+    oldest = standing.qualifying.get(window.oldest, 0)
+    return standing.clock < window.closing and oldest >= ladder.threshold(standing.tier)
+
+
+def lift(draft: Draft, ladder: Ladder, reason: str, key: Key | None) -> None:
+    """Rise to what should be held where that is higher: when a version takes force, when a tier is given."""
     standing = draft.standing
-    reached = _reached(standing, ladder, ladder.window(standing.clock))
+    reached = _held_up(standing, ladder)
     if ladder.rank(reached) > max(0, ladder.rank(standing.tier or ladder.tiers.base)):
-        _move(draft, ladder, reached, "program_changed", None)
+        move_to(draft, ladder, reached, reason, key)
 
 
-def base_of(versions: Versions, instant: datetime) -> str:
-    """The tier that everybody starts at; empty where there are none."""
-    program = versions.at(instant)
-    return program.tiers.base if program is not None and program.tiers is not None else ""
+def lower_to_qualified(draft: Draft, ladder: Ladder, key: Key | None) -> None:
+    """Fall to what is qualified for, as after a refund: what held the tier up was taken back."""
+    standing = draft.standing
+    reached = _held_up(standing, ladder)
+    if ladder.rank(reached) < ladder.rank(standing.tier):
+        move_to(draft, ladder, reached, "reversed", key)
+    hold(draft, ladder, key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from services.earning.books import OrderBook, Pin, RefundKnown
+from services.earning.books import OrderBook, Pin, RefundKnown, SoldLine
 from services.earning.decide.award import SAME_CURRENCY, Award, Exchange, award_of, bases_left, deal_of, firing
 from services.earning.decide.basis import Amount, Lines, lines_of
 from services.earning.decide.conditions import applying
@@ -17,20 +17,23 @@ from shared.errors import PermanentError
 from shared.money import MICROS
 from shared.reasons import Reason
 
-_NOTHING = Award(0, [], {})
+NOTHING = Award(0, [])
 
 
 class Worth(NamedTuple):
-    """What an order is worth: its award, its basis (micros of program currency), whether anything is left.
+    """What an order is worth before caps: its award, its basis (micros of program currency), if anything is left.
 
-    `reason` says why it earns nothing, where it does; `rate` is the exchange rate, empty in the program's currency.
+    `is_due`: its gate is passed. `reason` says why it earns nothing, where it does. `rate` is the exchange rate, empty
+    in the program's currency. `lines` are those the award's places mean.
     """
 
     award: Award
     spend: int
     counts: bool
-    reason: str
+    is_due: bool
+    reason: Reason
     rate: str
+    lines: tuple[SoldLine, ...]
 
 
 def worth_of(program: Program | None, basis: Basis, book: OrderBook, status: str) -> Worth:
@@ -53,11 +56,11 @@ def worth_of(program: Program | None, basis: Basis, book: OrderBook, status: str
     exchange = exchange_of(book, program.currency)
     award, total, reason = _awarded(program, book.pin, lines, left, exchange)
     spend = total * exchange.numerator // exchange.denominator
-    return Worth(award, spend, counts=counts, reason=reason, rate=_rate_text(exchange))
+    return Worth(award, spend, counts, is_due=True, reason=reason, rate=_rate_text(exchange), lines=lines.sold)
 
 
 def _worthless(reason: Reason, *, counts: bool = False) -> Worth:
-    return Worth(_NOTHING, 0, counts=counts, reason=reason, rate="")
+    return Worth(NOTHING, 0, counts, is_due=False, reason=reason, rate="", lines=())
 
 
 def _rate_text(exchange: Exchange) -> str:
@@ -91,7 +94,7 @@ def exchange_of(book: OrderBook, currency: str) -> Exchange:
 
 def _awarded(
     program: Program, pin: Pin, lines: Lines, left: list[Share] | None, exchange: Exchange
-) -> tuple[Award, Amount, str]:
+) -> tuple[Award, Amount, Reason]:
     """The award of what is left, never above that of the whole; the basis left; and why it is nothing.
 
     What is left earns under the rules that fired for the whole order, those whose minimum it still reaches.

@@ -75,26 +75,68 @@ class Campaign(msgspec.Struct, frozen=True):
 
 
 class TierLevel(msgspec.Struct, frozen=True):
-    """A level: reached at `threshold` (points, or micros of money where spend is the measure)."""
+    """A level: reached at `threshold` (points, micros of money, or orders, by the measure).
+
+    `entry_bonus` is points for entering it, once; they never qualify.
+    """
 
     id: str
     threshold: int
     multiplier: Fraction = Fraction(1)
     benefits: tuple[str, ...] = ()
+    entry_bonus: int = 0
 
 
 class Tiers(msgspec.Struct, frozen=True):
-    """The ladder: `measure` points_earned or spend, `window` lifetime or calendar_year; levels ascend from `base`.
+    """The ladder: levels ascend from `base`, which is the first of them, with threshold 0.
 
-    The base stands in `levels` too, first, with threshold 0.
+    `measure` is points_earned, spend or order_count. `window` is lifetime, calendar_year, anniversary (years from the
+    day of joining) or rolling (`months`, to the day). `fall` at a window's end is qualified or one_level. A refund that
+    takes an open window below lowers at its end (`open_refund` window_end), or at_once.
     """
 
     base: str
     levels: tuple[TierLevel, ...]
     measure: str = "points_earned"
     window: str = "lifetime"
+    months: int = 12
     grace_days: int = 0
     fall: str = "qualified"
+    open_refund: str = "window_end"
+
+
+class Pending(msgspec.Struct, frozen=True):
+    """How long an order's points wait: `days` whole days after it was paid, or fulfilled (`after`).
+
+    After fulfilled with 0 days they wait for the fulfilment itself.
+    """
+
+    after: str = "paid"
+    days: int = 0
+
+
+class Expiry(msgspec.Struct, frozen=True):
+    """How points end: never, `months` after_available (becoming available), or after months of inactivity."""
+
+    mode: str = "never"
+    months: int = 0
+
+
+class Caps(msgspec.Struct, frozen=True):
+    """The most points of orders: of one order, and of a member per local day, ISO week and month. None: no limit."""
+
+    order: int | None = None
+    day: int | None = None
+    week: int | None = None
+    month: int | None = None
+
+
+class Reward(msgspec.Struct, frozen=True):
+    """A reward of the catalogue: its price in points, and the tiers that may have it (empty: all)."""
+
+    id: str
+    points: int
+    tiers: frozenset[str] = frozenset()
 
 
 class Program(msgspec.Struct, frozen=True):
@@ -114,6 +156,10 @@ class Program(msgspec.Struct, frozen=True):
     gate: str = "paid"
     deficit: str = "carry"
     tiers: Tiers | None = None
+    pending: Pending | None = None
+    expiry: Expiry = Expiry()
+    caps: Caps = Caps()
+    rewards: tuple[Reward, ...] = ()
 
 
 class Versions(msgspec.Struct, frozen=True):

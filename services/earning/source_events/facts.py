@@ -12,6 +12,17 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from services.earning.source_events.commands import (
+    BalanceImport,
+    ImportRevert,
+    MemberClosed,
+    MemberUpdated,
+    PointsAdjust,
+    PointsReinstate,
+    RedemptionCancelled,
+    RedemptionRequested,
+    TierAssigned,
+)
 from services.earning.source_events.kinds import (
     LINES_MAX,
     Id,
@@ -119,7 +130,23 @@ class MemberEnrolled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     attributes: Labels = {}
 
 
-FactData = OrderPaid | OrderRefunded | OrderUpdated | OrderCancelled | OrderFulfilled | MemberEnrolled
+FactData = (
+    OrderPaid
+    | OrderRefunded
+    | OrderUpdated
+    | OrderCancelled
+    | OrderFulfilled
+    | MemberEnrolled
+    | MemberUpdated
+    | MemberClosed
+    | RedemptionRequested
+    | RedemptionCancelled
+    | PointsAdjust
+    | PointsReinstate
+    | BalanceImport
+    | ImportRevert
+    | TierAssigned
+)
 
 FACT_TYPES: dict[str, type[FactData]] = {
     "commerce.order.paid.v1": OrderPaid,
@@ -128,6 +155,15 @@ FACT_TYPES: dict[str, type[FactData]] = {
     "commerce.order.cancelled.v1": OrderCancelled,
     "commerce.order.fulfilled.v1": OrderFulfilled,
     "loyalty.member.enrolled.v1": MemberEnrolled,
+    "loyalty.member.updated.v1": MemberUpdated,
+    "loyalty.member.closed.v1": MemberClosed,
+    "loyalty.redemption.requested.v1": RedemptionRequested,
+    "loyalty.redemption.cancelled.v1": RedemptionCancelled,
+    "loyalty.points.adjust.v1": PointsAdjust,
+    "loyalty.points.reinstate.v1": PointsReinstate,
+    "loyalty.balance.import.v1": BalanceImport,
+    "loyalty.import.revert.v1": ImportRevert,
+    "loyalty.tier.assigned.v1": TierAssigned,
 }
 """CloudEvents type → the class of its data."""
 

@@ -55,10 +55,10 @@ def ladder(*levels: tuple[str, int, str], **changes: Any) -> Tiers:
 
 def line(line_id: str, subtotal: str, *categories: str, **more: Any) -> OrderLine:
     """A line of one piece."""
-    return OrderLine(
-        **{"line_id": line_id, "sku": f"sku-{line_id}", "quantity": 1, "subtotal": subtotal, "categories": categories}
-        | more
-    )
+    named: dict[str, Any] = {"line_id": line_id, "sku": f"sku-{line_id}", "quantity": 1, "subtotal": subtotal}
+    named["categories"] = categories
+    named.update(more)
+    return OrderLine(**named)
 
 
 def paid(order_id: str, *lines: OrderLine | str, **more: Any) -> OrderPaid:
@@ -137,19 +137,38 @@ class Story:
         standing = self.standings.get(fact.member)
         decided_at = fact.received_at if standing is None else max(standing.decided_at, fact.received_at)
         rows = self._rows(fact)
-        try:
-            decision = decide(self.versions, standing, rows, fact, decided_at)
-        except RowsMissingError:
-            rows.lots = dict(self.lots[fact.member])
-            rows.all_lots = True
-            decision = decide(self.versions, standing, rows, fact, decided_at)
-        return self._keep(decision)
+        while True:
+            try:
+                return self._keep(decide(self.versions, standing, rows, fact, decided_at))
+            except RowsMissingError as missing:
+                self._load(rows, missing, fact.member)
+
+    def _load(self, rows: Rows, missing: RowsMissingError, member: str) -> None:
+        """Give what a decision asked for, and no more; the same question twice is a fault."""
+        own = self.lots.get(member, {})
+        assert not rows.all_lots or missing.keys
+        assert not rows.asked.intersection(missing.keys)
+        rows.asked = rows.asked.union(missing.keys)
+        rows.keys = rows.keys | {key: self.keys[key] for key in missing.keys if key in self.keys}
+        rows.lots = rows.lots | {n: own[n] for key in missing.keys if key in self.keys for n in self.keys[key].lots}
+        if missing.everything or missing.points:
+            rows.lots, rows.all_lots = {**own}, True
+        if missing.due_until is not None:
+            dues = {n: lot.due for n, lot in own.items() if lot.due is not None}
+            rows.lots = rows.lots | {n: own[n] for n, due in dues.items() if due <= missing.due_until}
+            rows.next_due = min((due for due in dues.values() if due > missing.due_until), default=None)
+            rows.due_until = missing.due_until
 
     def until(self, text: str, member: str = "ann") -> Story:
         """Bring a member to an instant."""
-        rows = Rows(keys={}, lots=dict(self.lots.get(member, {})), all_lots=True)
-        self._keep(advance(self.versions, self.standings[member], rows, instant(text)))
-        return self
+        rows = Rows(keys={}, lots={})
+        while True:
+            try:
+                self._keep(advance(self.versions, self.standings[member], rows, instant(text)))
+            except RowsMissingError as missing:
+                self._load(rows, missing, member)
+            else:
+                return self
 
     def _rows(self, fact: Fact) -> Rows:
         named = {key: self.keys[key] for key in needs(fact).keys if key in self.keys}

@@ -1,0 +1,30 @@
+"""Cases: a fact with what is known of its business key, before its member's standing comes into it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from services.earning.decide.decision import Outcome
+from services.earning.decide.draft import Draft
+from services.earning.program.terms import Program, Versions
+from services.earning.source_events.facts import Fact
+from services.earning.standing import BusinessKey, KeyRow, Rows
+
+Prepared = Callable[[Draft], Outcome]
+"""What a fact does to a draft that has advanced to it."""
+
+
+class Case(NamedTuple):
+    """A fact, its key, and the key's row, where there is one."""
+
+    versions: Versions
+    rows: Rows
+    fact: Fact
+    key: BusinessKey
+    row: KeyRow | None
+
+    @property
+    def program(self) -> Program | None:
+        """The version in force when the fact happened."""
+        return self.versions.at(self.fact.occurred_at)

@@ -1,0 +1,173 @@
+"""Imports: balances from other systems, row by row, and their reversal batch by batch."""
+
+from __future__ import annotations
+
+from services.earning.books import BatchBook, ImportBook
+from services.earning.decide.adjustments import check_date, qualify_points, settle_tier
+from services.earning.decide.case import Case, Prepared
+from services.earning.decide.content import command_hash, content_hash
+from services.earning.decide.decision import Outcome
+from services.earning.decide.draft import Draft, public
+from services.earning.decide.ladder import ladder_of
+from services.earning.decide.lifetimes import begin_life
+from services.earning.decide.lots import fill_available, new_lot
+from services.earning.decide.members import assign_tier
+from services.earning.decide.reversal import forgive, take_back
+from services.earning.decide.tiers import hold, lift, lower_to_qualified, move_tier, qualify
+from services.earning.source_events.commands import BalanceImport, ImportRevert
+from services.earning.source_events.facts import Fact
+from services.earning.standing import BusinessKey, KeyRow, RowsMissingError
+from shared.errors import PermanentError
+from shared.point_events import BalanceImported, FactRecorded, ImportReverted
+from shared.reasons import Reason
+
+
+def row_key(fact: Fact, batch: str, row: str) -> BusinessKey:
+    """A row of a batch; 7 and "7" are the same."""
+    return BusinessKey(fact.program, fact.source, "import", f"{_quoted(batch)}/{_quoted(row)}")
+
+
+def batch_key(fact: Fact, batch: str) -> BusinessKey:
+    """A member's rows of a batch."""
+    return BusinessKey(fact.program, fact.source, "import_batch", f"{_quoted(batch)}/{_quoted(fact.member)}")
+
+
+def _quoted(part: str) -> str:
+    return part.replace("%", "%25").replace("/", "%2F")
+
+
+def _batch_of(row: KeyRow | None) -> BatchBook:
+    return row.book if row is not None and isinstance(row.book, BatchBook) else BatchBook()
+
+
+def prepare_import(case: Case, data: BalanceImport) -> Prepared | None:
+    """Bring in a row: its points as a lot, its lifetime points for tiers, its tier. None: it is known already.
+
+    Raises:
+        PermanentError: `conflict`, `expires_in_past`, or `unknown_tier`.
+    """
+    asked = command_hash(case.fact)
+    if case.row is not None and isinstance(case.row.book, ImportBook):
+        if case.row.book.content_hash == asked:
+            return None
+        raise PermanentError(Reason.CONFLICT, f"row {data.row} of {data.batch_id!r} is known with another content")
+    check_date(data.expires_at, case.fact.received_at)
+    ladder = ladder_of(case.program)
+    if data.tier is not None and (ladder is None or ladder.rank(data.tier) < 0):
+        message = f"the program has no tier {data.tier!r}"
+        raise PermanentError(Reason.UNKNOWN_TIER, message, field="data.tier")
+
+    def bring_in(draft: Draft) -> Outcome:
+        batch = batch_key(case.fact, data.batch_id)
+        known = _batch_of(case.rows.keys.get(batch))
+        rows = BatchBook([*known.rows, str(data.row)], known.reverts)
+        draft.keys[batch] = KeyRow(batch, draft.standing.member, rows)
+        row = KeyRow(case.key, draft.standing.member, ImportBook(asked))
+        draft.keys[case.key] = row
+        refused = Reason.REVERTED if known.reverts else Reason.MEMBER_CLOSED if draft.standing.closed else None
+        if refused is not None:
+            draft.say(FactRecorded, key=public(case.key), reason=refused)
+        else:
+            _bring_in(case, draft, row, data, asked)
+        return Outcome.APPLIED
+
+    return bring_in
+
+
+def _bring_in(case: Case, draft: Draft, row: KeyRow, data: BalanceImport, asked: int) -> None:
+    program = case.program
+    version = program.version if program is not None else 0
+    lifetime = data.lifetime_points or 0
+    qualified = qualify_points(case, draft, lifetime)
+    window = next(iter(qualified.changes), "")
+    row.book = ImportBook(asked, data.points, lifetime if window else 0, window, data.tier or "")
+    postings: dict[str, int] = {}
+    lots = []
+    if data.points:
+        lot = new_lot(draft, row, data.points, version)
+        lot.expires_at = data.expires_at
+        if program is not None and data.expires_at is None:
+            begin_life(draft, lot, program, own_clock=True)
+        change, postings = fill_available(draft, lot)
+        lots = [change]
+        postings["imported"] = -data.points
+    draft.say(
+        BalanceImported,
+        key=public(case.key),
+        version=version,
+        postings=postings,
+        batch=data.batch_id,
+        row=str(data.row),
+        points=data.points,
+        lifetime_points=lifetime,
+        tier=data.tier or "",
+        lots=lots,
+        **qualified.told,
+    )
+    settle_tier(case, draft, qualified)
+    present = ladder_of(case.versions.at(draft.standing.clock)) or ladder_of(program)
+    if data.tier is not None and present is not None:
+        assign_tier(draft, present, data.tier, None)
+        lift(draft, present, "imported", public(case.key))
+        hold(draft, present, public(case.key))
+
+
+def prepare_revert(case: Case, data: ImportRevert) -> Prepared | None:
+    """Take a member's rows of a batch out again, each like an award that is refunded. None: it is known already."""
+    known, asked = _batch_of(case.row), content_hash(case.fact)
+    if asked in known.reverts:
+        return None
+
+    def revert(draft: Draft) -> Outcome:
+        keys = tuple(row_key(case.fact, data.batch_id, row) for row in known.rows)
+        missing = tuple(key for key in keys if key not in case.rows.keys and key not in case.rows.asked)
+        if missing:
+            raise RowsMissingError(keys=missing)
+        draft.keys[case.key] = KeyRow(case.key, draft.standing.member, BatchBook(known.rows, [*known.reverts, asked]))
+        found = False
+        for key in keys:
+            row = draft.row(key)
+            book = row.book if row is not None else None
+            if row is not None and isinstance(book, ImportBook) and (book.points or book.lifetime_points or book.tier):
+                found = True
+                _take_out(case, draft, row, book, data)
+        if not found:
+            draft.say(FactRecorded, key=public(case.key), reason=Reason.NOTHING_CHANGED)
+        return Outcome.APPLIED
+
+    return revert
+
+
+def _take_out(case: Case, draft: Draft, row: KeyRow, book: ImportBook, data: ImportRevert) -> None:
+    row = KeyRow(row.key, row.member, ImportBook(book.content_hash), row.lots)
+    draft.keys[row.key] = row
+    standing, program = draft.standing, case.program
+    version = program.version if program is not None else 0
+    present = ladder_of(case.versions.at(standing.clock)) or ladder_of(program)
+    taken = take_back(draft, row, book.points)
+    changes = {book.window: -book.lifetime_points} if book.lifetime_points else {}
+    qualified = qualify(standing, present, changes)
+    draft.say(
+        ImportReverted,
+        key=public(row.key),
+        version=version,
+        postings={**taken.postings, "reverted": book.points} if book.points else {},
+        batch=data.batch_id,
+        row=row.key.id.rpartition("/")[2].replace("%2F", "/").replace("%25", "%"),
+        points=book.points,
+        lifetime_points=book.lifetime_points,
+        lots=taken.lots,
+        to_deficit=taken.to_deficit,
+        from_expired=taken.from_expired,
+        **qualified.told,
+    )
+    forgiving = data.keep_spent or (program is not None and program.deficit == "forgive")
+    if taken.to_deficit and forgiving:
+        forgive(draft, public(row.key), version, taken.to_deficit, "reverted")
+    if present is None:
+        return
+    if qualified.changes:
+        move_tier(draft, present, qualified, public(row.key))
+    if book.tier and standing.assigned_tier == book.tier:
+        standing.assigned_tier, standing.assigned_until = "", None
+        lower_to_qualified(draft, present, public(row.key))

@@ -1,0 +1,76 @@
+"""Lifetimes: when points become available, and when they end."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+from services.earning.decide.draft import Draft
+from services.earning.decide.local_days import add_months, end_of_day, local_date, start_of_day
+from services.earning.program.terms import Expiry, Pending, Program
+from services.earning.standing import Lot, Standing
+
+LATE_DAYS_MIN = 30
+"""The least time to spend points of a fact that came late, where the program gives new ones as much."""
+
+
+def release_after(program: Program, pending: Pending, begins: datetime) -> datetime:
+    """When points of something that began then become available: whole days later, at the start of the next."""
+    if pending.after == "fulfilled" and not pending.days:
+        return begins
+    return start_of_day(program.zone, local_date(program.zone, begins) + timedelta(days=pending.days + 1))
+
+
+def end_after(program: Program, instant: datetime, months: int) -> datetime:
+    """The end of the local day so many months after an instant's."""
+    return end_of_day(program.zone, add_months(local_date(program.zone, instant), months))
+
+
+def begin_life(draft: Draft, lot: Lot, program: Program, *, own_clock: bool = False) -> None:
+    """Give a lot that is available from now on its end, by the program; a late fact's lot lives a while from now.
+
+    With `own_clock` (imports, adjustments) inactivity starts for this lot alone.
+    """
+    expiry = program.expiry
+    if expiry.mode == "never" or lot.available_at is None:
+        return
+    late = draft.is_late
+    lot.follows = expiry.mode == "inactivity"
+    if lot.follows and not late and not own_clock:
+        return
+    day = _last_day(program, expiry, lot.available_at)
+    if late:
+        today = local_date(program.zone, draft.decided_at)
+        day = max(day, min(today + timedelta(days=LATE_DAYS_MIN), add_months(today, expiry.months)))
+    lot.expires_at = end_of_day(program.zone, day)
+
+
+def _last_day(program: Program, expiry: Expiry, available_at: datetime) -> date:
+    return add_months(local_date(program.zone, available_at), expiry.months)
+
+
+def begin_life_released(standing: Standing, lot: Lot, program: Program) -> None:
+    """Give a lot its end that became available in its time: by the version that awarded it."""
+    expiry = program.expiry
+    if expiry.mode == "never" or lot.available_at is None:
+        return
+    end = end_after(program, lot.available_at, expiry.months)
+    if expiry.mode == "inactivity":
+        lot.follows = True
+        standing.inactive_at = max(end, standing.inactive_at or end)
+    else:
+        lot.expires_at = end
+
+
+def mark_active(standing: Standing, program: Program | None, occurred_at: datetime) -> None:
+    """The member earned or redeemed something: lots that follow activity live on."""
+    if program is None or program.expiry.mode != "inactivity":
+        return
+    end = end_after(program, occurred_at, program.expiry.months)
+    standing.inactive_at = max(end, standing.inactive_at or end)
+
+
+def ends_at(standing: Standing, lot: Lot) -> datetime | None:
+    """When an available lot ends as things stand; None: never."""
+    if standing.inactive_at is None or not (lot.follows or lot.expires_at is None):
+        return lot.expires_at
+    return max(lot.expires_at or standing.inactive_at, standing.inactive_at)

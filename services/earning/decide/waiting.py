@@ -1,0 +1,85 @@
+"""Waiting: how long an order's lots stay pending, and what they hold back from tier windows meanwhile."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from services.earning.decide.draft import Draft
+from services.earning.decide.lifetimes import release_after
+from services.earning.decide.lots import note_due
+from services.earning.decide.order_state import Known
+from services.earning.program.terms import Program
+from services.earning.standing import KeyRow, Lot
+
+
+class Release(NamedTuple):
+    """Whether points wait, and until when (none: for a fulfilment)."""
+
+    waits: bool
+    at: datetime | None
+
+
+_AT_ONCE = Release(waits=False, at=None)
+
+
+def release_of(program: Program | None, known: Known, raised_at: datetime | None) -> Release:
+    """When points of an order become available: counted from its payment, or from its first fulfilment after that.
+
+    `raised_at` is the time of the fact that raised an order which has had points already: theirs count from there.
+    """
+    pending = program.pending if program is not None else None
+    if program is None or pending is None:
+        return _AT_ONCE
+    if pending.after == "paid":
+        begins = raised_at or known.counting or known.paid_at
+    else:
+        begins = known.fulfilled_at
+        if begins is not None and raised_at is not None:
+            begins = max(begins, raised_at)
+    return Release(waits=True, at=None if begins is None else release_after(program, pending, begins))
+
+
+def wait_anew(draft: Draft, row: KeyRow, program: Program | None, known: Known) -> list[tuple[int, datetime]]:
+    """Give lots that wait for a fulfilment their date, now that it is known; those whose date has come, with it."""
+    if program is None or program.pending is None or program.pending.after != "fulfilled":
+        return []
+    come = []
+    for number in row.lots:
+        lot = draft.lot(number)
+        if lot.available_at is not None:
+            continue
+        raised_at = None if number == row.lots[0] else lot.earned_at
+        at = release_of(program, known, raised_at).at
+        if at != lot.release_at:
+            lot = draft.own_lot(number)
+            lot.release_at = at
+            note_due(draft.standing, lot)
+        if at is not None and at <= draft.standing.clock and (lot.remaining or lot.qualifies):
+            come.append((number, at))
+    return come
+
+
+def waiting_sum(draft: Draft, row: KeyRow) -> int:
+    """What a key's pending lots hold back from tier windows."""
+    return sum([lot.qualifies for lot in _waiting(draft, row)])
+
+
+def wait_to_qualify(draft: Draft, row: KeyRow, qualified: int, measure: str) -> int:
+    """Spread what of an order qualifies over its pending lots; how much they hold back together.
+
+    Points wait where they are; spend and orders wait for the first lot.
+    """
+    waiting = _waiting(draft, row)
+    for lot in waiting:
+        first = lot.lot == row.lots[0]
+        amount = lot.remaining if measure == "points_earned" else qualified if first else 0
+        if amount != lot.qualifies:
+            own = draft.own_lot(lot.lot)
+            own.qualifies = amount
+            note_due(draft.standing, own)
+    return waiting_sum(draft, row)
+
+
+def _waiting(draft: Draft, row: KeyRow) -> list[Lot]:
+    return [lot for number in row.lots if (lot := draft.lot(number)).available_at is None]
