@@ -31,7 +31,8 @@ class Standing(msgspec.Struct, omit_defaults=True):
     """All that a decision may know of a member besides rows: small (≤ 4 KB) however long their history.
 
     `clock` is the member's stream time: everything due before it is done. `sequence`, `decision` and `lots` count the
-    member's events, decisions and lots, all dense from 1. `since` is the time of their first fact. `qualifying` has a
+    member's events, decisions and lots, all dense from 1. `since`, the
+    time of their first fact (or the day of joining it told), is where their years begin. `qualifying` has a
     sum per tier window that still counts (window's first local date → points, micros of money, or orders, by the
     measure). `assigned_tier` is held at least until `assigned_until` (none: for ever); `bonuses` are tiers whose entry
     bonus the member has.

@@ -82,14 +82,14 @@ def prepare_adjustment(case: Case, data: PointsAdjust) -> Prepared | None:
             draft.say(FactRecorded, key=public(case.key), reason=Reason.MEMBER_CLOSED)
             return Outcome.APPLIED
         program = case.program
-        version = program.version if program is not None else 0
+        version = program.version
         qualified = qualify_points(case, draft, data.points if data.qualifying else 0)
         own: dict[str, Any] = {"points": data.points, "reason": data.reason, "actor": data.actor_id}
         own["note"] = data.note_id or ""
         if data.points > 0:
             lot = new_lot(draft, row, data.points, version)
             lot.expires_at = data.expires_at
-            if program is not None and data.expires_at is None:
+            if data.expires_at is None:
                 begin_life(draft, lot, program, own_clock=True)
             change, postings = fill_available(draft, lot)
             own |= {"lots": [change]}
@@ -100,7 +100,7 @@ def prepare_adjustment(case: Case, data: PointsAdjust) -> Prepared | None:
         postings["adjusted"] = -data.points
         draft.say(PointsAdjusted, key=public(case.key), version=version, postings=postings, **own, **qualified.told)
         owed = own.get("to_deficit", 0)
-        if owed and program is not None and program.deficit == "forgive":
+        if owed and program.deficit == "forgive":
             forgive(draft, public(case.key), version, owed, data.reason)
         settle_tier(case, draft, qualified)
         return Outcome.APPLIED
@@ -144,9 +144,9 @@ def prepare_reinstatement(case: Case, data: PointsReinstate) -> Prepared | None:
                 rest -= part
         row = KeyRow(award.key, award.member, award.book, award.lots)
         draft.keys[award.key] = row
-        version = case.program.version if case.program is not None else 0
+        version = case.program.version
         lot = new_lot(draft, row, data.points, version)
-        zone = (case.program or case.versions.all[0]).zone
+        zone = case.program.zone
         last = local_date(zone, draft.decided_at) + timedelta(days=LATE_DAYS_MIN)
         lot.expires_at = data.expires_at or end_of_day(zone, last)
         change, postings = fill_available(draft, lot)

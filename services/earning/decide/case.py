@@ -25,6 +25,6 @@ class Case(NamedTuple):
     row: KeyRow | None
 
     @property
-    def program(self) -> Program | None:
-        """The version in force when the fact happened."""
-        return self.versions.at(self.fact.occurred_at)
+    def program(self) -> Program:
+        """The version in force when the fact happened; the first, where it was before."""
+        return self.versions.at(self.fact.occurred_at) or self.versions.all[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.earning.books import BatchBook, ImportBook
 from services.earning.decide.adjustments import check_date, qualify_points, settle_tier
 from services.earning.decide.case import Case, Prepared
-from services.earning.decide.content import command_hash, content_hash
+from services.earning.decide.content import command_hash
 from services.earning.decide.decision import Outcome
 from services.earning.decide.draft import Draft, public
 from services.earning.decide.ladder import ladder_of
@@ -76,7 +76,7 @@ def prepare_import(case: Case, data: BalanceImport) -> Prepared | None:
 
 def _bring_in(case: Case, draft: Draft, row: KeyRow, data: BalanceImport, asked: int) -> None:
     program = case.program
-    version = program.version if program is not None else 0
+    version = program.version
     lifetime = data.lifetime_points or 0
     qualified = qualify_points(case, draft, lifetime)
     window = next(iter(qualified.changes), "")
@@ -86,7 +86,7 @@ def _bring_in(case: Case, draft: Draft, row: KeyRow, data: BalanceImport, asked:
     if data.points:
         lot = new_lot(draft, row, data.points, version)
         lot.expires_at = data.expires_at
-        if program is not None and data.expires_at is None:
+        if data.expires_at is None:
             begin_life(draft, lot, program, own_clock=True)
         change, postings = fill_available(draft, lot)
         lots = [change]
@@ -114,7 +114,7 @@ def _bring_in(case: Case, draft: Draft, row: KeyRow, data: BalanceImport, asked:
 
 def prepare_revert(case: Case, data: ImportRevert) -> Prepared | None:
     """Take a member's rows of a batch out again, each like an award that is refunded. None: it is known already."""
-    known, asked = _batch_of(case.row), content_hash(case.fact)
+    known, asked = _batch_of(case.row), command_hash(case.fact)
     if asked in known.reverts:
         return None
 
@@ -142,7 +142,7 @@ def _take_out(case: Case, draft: Draft, row: KeyRow, book: ImportBook, data: Imp
     row = KeyRow(row.key, row.member, ImportBook(book.content_hash), row.lots)
     draft.keys[row.key] = row
     standing, program = draft.standing, case.program
-    version = program.version if program is not None else 0
+    version = program.version
     present = ladder_of(case.versions.at(standing.clock)) or ladder_of(program)
     taken = take_back(draft, row, book.points)
     changes = {book.window: -book.lifetime_points} if book.lifetime_points else {}
@@ -161,7 +161,7 @@ def _take_out(case: Case, draft: Draft, row: KeyRow, book: ImportBook, data: Imp
         from_expired=taken.from_expired,
         **qualified.told,
     )
-    forgiving = data.keep_spent or (program is not None and program.deficit == "forgive")
+    forgiving = data.keep_spent or program.deficit == "forgive"
     if taken.to_deficit and forgiving:
         forgive(draft, public(row.key), version, taken.to_deficit, "reverted")
     if present is None:

@@ -101,7 +101,7 @@ class Ladder:
         if self.tiers.window == "calendar_year":
             window = self._last = _window(self.zone, day.year, (1, 1), self.tiers.grace_days)
             return window
-        joined = local_date(self.zone, standing.joined_at or standing.since or standing.clock)
+        joined = local_date(self.zone, standing.since or standing.clock)
         month_day = (joined.month, joined.day)
         year = day.year if day >= _anniversary(day.year, month_day) else day.year - 1
         return _window(self.zone, year, month_day, self.tiers.grace_days)
@@ -116,10 +116,13 @@ class Ladder:
 
     def total(self, standing: Standing) -> int:
         """The sum of the present window."""
-        sums = standing.qualifying
         if self.rolling:
-            return sum(amount for day, amount in sums.items() if self.leaves(day) > standing.clock)
-        return sums.get(self.window(standing, standing.clock).key, 0)
+            return self.rolled(standing, standing.qualifying)
+        return standing.qualifying.get(self.window(standing, standing.clock).key, 0)
+
+    def rolled(self, standing: Standing, days: dict[str, int]) -> int:
+        """The sum of days that a rolling window holds now."""
+        return sum(amount for day, amount in days.items() if self.leaves(day) > standing.clock)
 
     def qualified(self, standing: Standing) -> str:
         """The tier that the present window's sum reaches, or the one before's."""

@@ -28,8 +28,10 @@ _SEEN_MAX = 64
 
 def new_standing(versions: Versions, fact: Fact, clock: datetime, decided_at: datetime) -> Standing:
     """The standing of a member of whom we hear for the first time."""
-    tier = base_of(versions, clock)
-    return Standing(fact.program, fact.member, clock, decided_at, Balances(), tier=tier, since=fact.occurred_at)
+    tier, since = base_of(versions, clock), fact.occurred_at
+    if isinstance(fact.data, MemberEnrolled):
+        since = fact.data.joined_at or since
+    return Standing(fact.program, fact.member, clock, decided_at, Balances(), tier=tier, since=since)
 
 
 def _book_of(row: KeyRow | None) -> MemberBook:

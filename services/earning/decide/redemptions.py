@@ -57,7 +57,7 @@ def prepare_redemption(case: Case, data: RedemptionRequested) -> Prepared | None
         draft.keys[case.key] = row
         own: dict[str, Any] = {"redemption": data.redemption_id, "reward": data.reward or ""}
         own["order"] = data.order_id or ""
-        version = case.program.version if case.program is not None else 0
+        version = case.program.version
         key = public(case.key)
         if refused is not None:
             draft.say(RedemptionRejected, key=key, version=version, points=max(0, points), reason=refused, **own)
@@ -71,9 +71,8 @@ def prepare_redemption(case: Case, data: RedemptionRequested) -> Prepared | None
     return redeem
 
 
-def _reward(program: Program | None, name: str | None) -> Reward | None:
-    rewards = program.rewards if program is not None else ()
-    return next((reward for reward in rewards if reward.id == name), None)
+def _reward(program: Program, name: str | None) -> Reward | None:
+    return next((reward for reward in program.rewards if reward.id == name), None)
 
 
 def _refused(

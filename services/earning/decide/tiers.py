@@ -92,15 +92,16 @@ def move_tier(draft: Draft, ladder: Ladder, qualified: Qualified, key: Key | Non
 
 
 def _is_lost(standing: Standing, ladder: Ladder, qualified: Qualified) -> bool:
-    """Whether sums that changed take the tier held at once."""
-    falling = any(change < 0 for change in qualified.changes.values())
-    if ladder.tiers.open_refund == "at_once" and falling:
-        return True
-    if ladder.rolling:
-        return False
-    window = ladder.window(standing, standing.clock)
+    """Whether sums that changed take the tier held at once: a window that counts went below its threshold."""
+    at_once = ladder.tiers.open_refund == "at_once"
     held = ladder.threshold(standing.tier)
-    lost = qualified.before.get(window.before, 0) >= held > standing.qualifying.get(window.before, 0)
+    if ladder.rolling:
+        return at_once and ladder.rolled(standing, qualified.before) >= held > ladder.total(standing)
+    window = ladder.window(standing, standing.clock)
+    before, after = qualified.before, standing.qualifying
+    if at_once and before.get(window.key, 0) >= held > after.get(window.key, 0):
+        return True
+    lost = before.get(window.before, 0) >= held > after.get(window.before, 0)
     return lost and (ladder.lifetime or standing.clock >= window.closing)
 
 
