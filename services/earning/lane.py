@@ -24,7 +24,7 @@ from services.earning.program.registry import ProgramCache
 from services.earning.source_events.codec import decode
 from shared.broker import Backoff
 from shared.errors import PermanentError
-from shared.postgres import TRANSIENT_ERRORS, connect
+from shared.postgres import SESSION_SETTINGS, TRANSIENT_ERRORS, connect
 from shared.telemetry import Readiness
 
 log = structlog.get_logger(__name__)
@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 FETCH_WAIT_MS = 200
 """How long a fetch waits for records; a lane looks this often whether it is to stop."""
 
-SESSION_SETTINGS = {"plan_cache_mode": "force_generic_plan"}
+LANE_SETTINGS = SESSION_SETTINGS | {"plan_cache_mode": "force_generic_plan"}
 """Every statement finds few rows by key, whatever a table's size: planning each execution anew only costs."""
 
 UNREADABLE = (UnicodeDecodeError, CorruptRecordException)
@@ -153,9 +153,7 @@ class Lane:
     async def _connected(self) -> asyncpg.Connection:
         if self._session is None or self._session.is_closed():
             name = f"tallystick-earning-{self._number}"
-            self._session = await connect(self._shared.dsn, role="earning", application=name)
-            for setting, value in SESSION_SETTINGS.items():
-                await self._session.fetchval("SELECT set_config($1, $2, false)", setting, value)
+            self._session = await connect(self._shared.dsn, role="earning", application=name, settings=LANE_SETTINGS)
         return self._session
 
     async def _fetch(self) -> list[Span]:
