@@ -71,8 +71,18 @@ def producer(bootstrap_servers: str, client_id: str) -> AIOKafkaProducer:
     )
 
 
-async def publish(to: AIOKafkaProducer, topic: str, records: Mapping[int, Iterable[Outgoing]]) -> None:
-    """Publish each partition's records in order, and wait until all are acknowledged.
+class Written(NamedTuple):
+    """Where a partition's records lie: the offset of the first, and the one after the last (-1: not told)."""
+
+    first: int
+    next: int
+
+
+NOWHERE = Written(-1, -1)
+
+
+async def publish(to: AIOKafkaProducer, topic: str, records: Mapping[int, Iterable[Outgoing]]) -> dict[int, Written]:
+    """Publish each partition's records in order, and wait until all are acknowledged; gives where they lie.
 
     Raises:
         KafkaError, TimeoutError: some may be in the log and some not; the producer is spent.
@@ -82,22 +92,24 @@ async def publish(to: AIOKafkaProducer, topic: str, records: Mapping[int, Iterab
     ]
     try:
         async with asyncio.timeout(SEND_TIMEOUT_S):
-            await asyncio.gather(*sends)
+            written = await asyncio.gather(*sends)
     finally:
         for send in sends:
             send.cancel()
+    return dict(zip(records, written, strict=True))
 
 
-async def _publish_in_order(to: AIOKafkaProducer, topic: str, partition: int, records: Iterable[Outgoing]) -> None:
+async def _publish_in_order(to: AIOKafkaProducer, topic: str, partition: int, records: Iterable[Outgoing]) -> Written:
     """One unacknowledged batch at a time, so that a failure can't put a later record before an earlier one."""
+    runs: list[Written] = []
     batch: BatchBuilder = to.create_batch()
     for record in records:
         if _append(batch, record):
             continue
-        await _send(to, batch, topic, partition)
+        runs.append(await _send(to, batch, topic, partition))
         batch = to.create_batch()
         if not _append(batch, record):  # larger than a batch: goes alone
-            await to.send_and_wait(
+            sent = await to.send_and_wait(
                 topic,
                 record.value,
                 key=record.key,
@@ -105,8 +117,10 @@ async def _publish_in_order(to: AIOKafkaProducer, topic: str, partition: int, re
                 headers=list(record.headers),
                 timestamp_ms=record.timestamp_ms,
             )
-    if batch.record_count():
-        await _send(to, batch, topic, partition)
+            runs.append(Written(sent.offset, sent.offset + 1))
+    runs.append(await _send(to, batch, topic, partition))
+    known = [run for run in runs if run.first >= 0]
+    return Written(known[0].first, known[-1].next) if known else NOWHERE
 
 
 def _append(batch: BatchBuilder, record: Outgoing) -> bool:
@@ -116,11 +130,13 @@ def _append(batch: BatchBuilder, record: Outgoing) -> bool:
     return appended is not None
 
 
-async def _send(to: AIOKafkaProducer, batch: BatchBuilder, topic: str, partition: int) -> None:
-    if not batch.record_count():
-        return
+async def _send(to: AIOKafkaProducer, batch: BatchBuilder, topic: str, partition: int) -> Written:
+    count = batch.record_count()
+    if not count:
+        return NOWHERE
     batch.close()
-    await (await to.send_batch(batch, topic, partition=partition))
+    sent = await (await to.send_batch(batch, topic, partition=partition))
+    return Written(sent.offset, sent.offset + count)
 
 
 class Backoff:

@@ -8,7 +8,7 @@ be.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -22,11 +22,11 @@ from services.earning import failpoints
 from services.earning.fresh import Fresh
 from services.earning.journal import Entry
 from services.earning.leases import QUERIES, Leases
-from services.earning.log_end import last_positions
+from services.earning.log_end import log_ends
 from services.earning.metrics import Metrics
 from services.earning.persevere import Works
 from services.earning.settings import EarningSettings
-from shared.broker import KAFKA_TRANSIENT, Outgoing, producer, publish
+from shared.broker import KAFKA_TRANSIENT, Outgoing, Written, producer, publish
 from shared.codec import headers_of
 from shared.postgres import connect
 from shared.settings import Connections
@@ -35,6 +35,9 @@ log = structlog.get_logger(__name__)
 
 STOP_TIMEOUT_S = 1.0
 RECORDS_A_SHARD_MIN = 100
+LOOK_AT_LOG_S = 15.0
+"""How often a relay without news looks whether its logs still end where it left them."""
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -59,6 +62,8 @@ class Relay:
         self._stopping = stopping
         self._news = asyncio.Event()
         self._emitted: dict[int, int] = {}
+        self._log_ends: dict[int, int] = {}
+        self._look_at_log = 0.0
         self._fresh = Fresh()
         self._look_at = 0.0
 
@@ -87,17 +92,30 @@ class Relay:
             await leases.release(session)
 
     async def _take(self, session: asyncpg.Connection, leases: Leases) -> None:
-        """Renew the leases; of a shard newly mine, find out how far its log is.
-
-        Rows that the log has lost, or has and the journal doesn't, show here: what to do then has its place here.
-        """
+        """Renew the leases; of a shard newly mine, and now and then of all, find out how far its log is."""
         gained = await leases.renew(session)
-        if not gained:
-            return
-        recorded = {row["shard"]: row["emitted"] for row in await session.fetch(QUERIES["emitted"], sorted(gained))}
-        in_log = await last_positions(self._connections.kafka_bootstrap_servers, self._topic, gained)
-        self._emitted.update({shard: max(recorded.get(shard, 0), in_log[shard]) for shard in gained})
-        log.info("relaying", shards=sorted(leases.mine))
+        now = asyncio.get_running_loop().time()
+        if now >= self._look_at_log:
+            self._look_at_log = now + LOOK_AT_LOG_S
+            await self._go_by_the_log(session, leases.mine)
+        elif gained:
+            await self._go_by_the_log(session, gained)
+        if gained:
+            log.info("relaying", shards=sorted(leases.mine))
+
+    async def _go_by_the_log(self, session: asyncpg.Connection, shards: Iterable[int]) -> None:
+        """Go on after the last position that the log itself has; what it lost since we published it comes again.
+
+        What was recorded before the log is read is in it, unless it was lost. A log that ends with copies of older
+        records tells less than it holds: then some are copied once more, which readers bear.
+        """
+        rows = await session.fetch(QUERIES["emitted"], sorted(shards))
+        recorded = {row["shard"]: row["emitted"] for row in rows}
+        ends = await log_ends(self._connections.kafka_bootstrap_servers, self._topic, shards)
+        self._emitted.update({shard: end.position for shard, end in ends.items()})
+        self._log_ends.update({shard: end.offset for shard, end in ends.items()})
+        lost = {shard: end.position for shard, end in ends.items() if end.position < recorded.get(shard, 0)}
+        await self._go_back(session, lost)
 
     async def _next(self, session: asyncpg.Connection, leases: Leases) -> list[Entry]:
         """Journal rows not published yet, some of every shard that is mine, each shard's in order and without a gap."""
@@ -120,12 +138,36 @@ class Relay:
     ) -> None:
         with self._metrics.clock.measure("emit", len(entries)):
             by_shard = {shard: list(rows) for shard, rows in groupby(entries, attrgetter("shard"))}
-            await publish(publisher, self._topic, {shard: _records(rows) for shard, rows in by_shard.items()})
+            records = {shard: _records(rows) for shard, rows in by_shard.items()}
+            written = await publish(publisher, self._topic, records)
             failpoints.reached(failpoints.Place.AFTER_EMIT)
             come = {shard: rows[-1].position for shard, rows in by_shard.items()}
             await session.execute(QUERIES["record_emitted"], list(come), list(come.values()))
         self._emitted.update(come)
         self._metrics.emitted(len(entries))
+        await self._look_for_holes(session, {shard: rows[0].position for shard, rows in by_shard.items()}, written)
+
+    async def _look_for_holes(
+        self, session: asyncpg.Connection, begun: Mapping[int, int], written: Mapping[int, Written]
+    ) -> None:
+        """Records that don't lie right after our last: somebody else wrote there, or the log has lost what was there.
+
+        Then look at what lies before them: publish again what is missing between that and the positions `begun` with.
+        """
+        moved = {shard: at.first for shard, at in written.items() if at.first != self._log_ends.get(shard)}
+        self._log_ends.update({shard: at.next for shard, at in written.items()})
+        if moved:
+            before = {shard: first for shard, first in moved.items() if first >= 0}
+            ends = await log_ends(self._connections.kafka_bootstrap_servers, self._topic, moved, before)
+            lost = {shard: end.position for shard, end in ends.items() if end.position < begun[shard] - 1}
+            await self._go_back(session, lost)
+
+    async def _go_back(self, session: asyncpg.Connection, positions: Mapping[int, int]) -> None:
+        """Publish again what comes after these positions, by shard: the log has lost it."""
+        if positions:
+            log.warning("the log lacks what was published: publishing again", after=positions)
+            await session.execute(QUERIES["record_lost"], list(positions), list(positions.values()))
+            self._emitted.update(positions)
 
     async def _wait(self) -> None:
         """Until there is news of this process, or it is time to look for that of others."""

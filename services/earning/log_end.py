@@ -1,9 +1,10 @@
-"""The log's own end: the last position that the points topic holds of each shard, read back from Kafka."""
+"""The log's own end: where the points topic ends for each shard, and with which position, read back from Kafka."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
@@ -17,10 +18,19 @@ BACK_MAX = 1000
 """Foreign records at a log's end that are stepped over, looking for the last one of ours."""
 
 
-async def last_positions(bootstrap_servers: str, topic: str, shards: Iterable[int]) -> dict[int, int]:
-    """Shard → the position of the last record of ours in its log; 0 where there is none.
+class LogEnd(NamedTuple):
+    """The position of the last record of ours (0: there is none), and the offset after the last record."""
 
-    A log that ends with a second copy of older records says less than it holds, never more.
+    position: int
+    offset: int
+
+
+async def log_ends(
+    bootstrap_servers: str, topic: str, shards: Iterable[int], before: Mapping[int, int] | None = None
+) -> dict[int, LogEnd]:
+    """Shard → where its log ends; `before` names offsets (by shard) at which to take it for ended.
+
+    A log that ends with a second copy of older records says a lower position than it holds, never a higher.
 
     Raises:
         KafkaError, OSError, TimeoutError: Kafka fails, or doesn't answer in time.
@@ -32,17 +42,20 @@ async def last_positions(bootstrap_servers: str, topic: str, shards: Iterable[in
     async with asyncio.timeout(READ_TIMEOUT_S):
         await consumer.start()
         try:
-            return await _last(consumer, [TopicPartition(topic, shard) for shard in shards])
+            return await _last(consumer, [TopicPartition(topic, shard) for shard in shards], before or {})
         finally:
             await consumer.stop()
 
 
-async def _last(consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> dict[int, int]:
-    found = {one.partition: 0 for one in partitions}
+async def _last(
+    consumer: AIOKafkaConsumer, partitions: list[TopicPartition], before: Mapping[int, int]
+) -> dict[int, LogEnd]:
     if not partitions:
-        return found
+        return {}
     consumer.assign(partitions)
     ends, beginnings = await consumer.end_offsets(partitions), await consumer.beginning_offsets(partitions)
+    found = {one.partition: LogEnd(0, ends[one]) for one in partitions}
+    ends = {one: min(end, before.get(one.partition, end)) for one, end in ends.items()}
     back = 1
     left = {one for one in partitions if ends[one] > beginnings[one]}
     while left:
@@ -51,7 +64,7 @@ async def _last(consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) ->
         for one in sorted(left):
             position = _highest(records[one])
             if position is not None or starts[one] == beginnings[one] or back >= BACK_MAX:
-                found[one.partition] = position or 0
+                found[one.partition] = found[one.partition]._replace(position=position or 0)
                 left.remove(one)
         back *= 10
     return found

@@ -6,7 +6,10 @@ FROM unnest($3::integer[]) AS wanted (shard)
 ORDER BY shard
 ON CONFLICT (kind, shard) DO UPDATE
 SET owner = excluded.owner, until = excluded.until
-WHERE held.owner = excluded.owner OR held.until < clock_timestamp()
+WHERE held.owner = excluded.owner
+    OR held.until < clock_timestamp()
+    -- Given by a clock that has been set back since: it would hold for as long as that clock was ahead.
+    OR held.until > clock_timestamp() + 10 * $4::interval
 RETURNING shard;
 
 -- name: release
@@ -31,6 +34,13 @@ UPDATE earning.emissions e
 SET emitted = greatest(e.emitted, come.emitted)
 FROM unnest($1::integer[], $2::bigint[]) AS come (shard, emitted)
 WHERE e.shard = come.shard AND e.emitted < come.emitted;
+
+-- name: record_lost
+-- The log has lost what it had: the one case in which this goes back.
+UPDATE earning.emissions e
+SET emitted = least(e.emitted, lost.emitted)
+FROM unnest($1::integer[], $2::bigint[]) AS lost (shard, emitted)
+WHERE e.shard = lost.shard;
 
 -- name: dead_letters_to_relay
 SELECT topic, partition, "offset", reason, text, field, key, value, headers, received_at
