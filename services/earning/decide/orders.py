@@ -18,7 +18,7 @@ from services.earning.decide.lots import fill_available, fill_pending, new_lot
 from services.earning.decide.order_state import Known, OrderFact, known_of, merged
 from services.earning.decide.reversal import forgive, take_back
 from services.earning.decide.tiers import base_of, move_tier, qualify, tier_at
-from services.earning.decide.waiting import release_of, wait_anew, wait_to_qualify, waiting_sum
+from services.earning.decide.waiting import release_of, wait_anew, wait_as_one, wait_with_points, waiting_sum
 from services.earning.decide.worth import Worth, exchange_of, worth_of
 from services.earning.program.terms import Program, Versions
 from services.earning.source_events.facts import Order, OrderCancelled, OrderRefunded
@@ -190,10 +190,13 @@ class _Settlement:
         measure = ladder.tiers.measure
         if measure == "points_earned":
             book.qualified = book.points
+            waiting = wait_with_points(draft, self.row)
         else:
+            begins = not book.qualified
             book.qualified = worth.spend if measure == "spend" else int(worth.counts and worth.is_due)
-            self._wait_without_points()
-        counts = book.qualified - wait_to_qualify(draft, self.row, book.qualified, measure)
+            carrier = self._carrier() if begins and book.qualified else None
+            waiting = wait_as_one(draft, self.row, book.qualified, carrier)
+        counts = book.qualified - waiting
         window = ladder.key(draft.standing, book.pin.when)
         changes = {window: counts}
         if book.window:
@@ -201,15 +204,22 @@ class _Settlement:
         book.window = window
         return {name: change for name, change in changes.items() if change}
 
-    def _wait_without_points(self) -> None:
-        """An order that earned nothing and yet qualifies waits too: in a lot without points."""
-        if self.row.lots or not self.book.qualified:
-            return
+    def _carrier(self) -> int | None:
+        """The pending lot with which an order's spend, or the order itself, waits to qualify; None: it does not wait.
+
+        It is the one made for its points just now; where it earned none, one without points.
+        """
+        draft, row = self.draft, self.row
         release = release_of(self.program, self.known, None)
-        if release.waits and (release.at is None or release.at > self.draft.standing.clock):
-            lot = new_lot(self.draft, self.row, 0, self._version)
-            lot.when = self.book.pin.when if self.book.pin is not None else None
-            fill_pending(self.draft, lot, release.at)
+        if not release.waits or (release.at is not None and release.at <= draft.standing.clock):
+            return None
+        newest = draft.lots.get(row.lots[-1]) if row.lots else None
+        if newest is not None and newest.available_at is None and newest.lot not in draft.rows.lots:
+            return newest.lot
+        lot = new_lot(draft, row, 0, self._version)
+        lot.when = self.book.pin.when if self.book.pin is not None else None
+        fill_pending(draft, lot, release.at)
+        return lot.lot
 
     @property
     def _version(self) -> int:

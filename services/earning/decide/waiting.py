@@ -65,20 +65,25 @@ def waiting_sum(draft: Draft, row: KeyRow) -> int:
     return sum([lot.qualifies for lot in _waiting(draft, row)])
 
 
-def wait_to_qualify(draft: Draft, row: KeyRow, qualified: int, measure: str) -> int:
-    """Spread what of an order qualifies over its pending lots; how much they hold back together.
-
-    Points wait where they are; spend and orders wait for the first lot.
-    """
-    waiting = _waiting(draft, row)
-    for lot in waiting:
-        first = lot.lot == row.lots[0]
-        amount = lot.remaining if measure == "points_earned" else qualified if first else 0
-        if amount != lot.qualifies:
-            own = draft.own_lot(lot.lot)
-            own.qualifies = amount
-            note_due(draft.standing, own)
+def wait_with_points(draft: Draft, row: KeyRow) -> int:
+    """Let points that wait qualify when they are released; how much that is together."""
+    for lot in _waiting(draft, row):
+        _hold_back(draft, lot, lot.remaining)
     return waiting_sum(draft, row)
+
+
+def wait_as_one(draft: Draft, row: KeyRow, qualified: int, carrier: int | None) -> int:
+    """Let what of an order qualifies wait with one lot: the carrier given, or the one it waits with already."""
+    for lot in _waiting(draft, row):
+        _hold_back(draft, lot, qualified if lot.qualifies or lot.lot == carrier else 0)
+    return waiting_sum(draft, row)
+
+
+def _hold_back(draft: Draft, lot: Lot, amount: int) -> None:
+    if amount != lot.qualifies:
+        own = draft.own_lot(lot.lot)
+        own.qualifies = amount
+        note_due(draft.standing, own)
 
 
 def _waiting(draft: Draft, row: KeyRow) -> list[Lot]:

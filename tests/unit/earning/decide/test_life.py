@@ -202,6 +202,15 @@ def test_rule_22_spend_and_orders_qualify_when_the_pending_time_is_over(measure:
     assert told.ann.tier == "bronze"
 
 
+@pytest.mark.rule(22)
+def test_rule_22_an_order_paid_again_waits_again() -> None:
+    tiers = ladder(("gold", 1, "1"), measure="order_count", window="calendar_year")
+    told = story(**DAYS_14, tiers=tiers).tell(Told("2026-06-01", paid("o", "100"))).until("2026-06-16")
+    told.tell(Told("2026-06-20", cancelled("o")), Told("2026-06-25", updated("o", "100")))
+    assert told.ann.qualifying == {"2026-01-01": 0}
+    assert told.until("2026-07-10").ann.qualifying == {"2026-01-01": 1}
+
+
 @pytest.mark.rule(72)
 def test_rule_72_due_things_come_first_then_the_fact_then_tier_and_bonus() -> None:
     tiers = ladder(("gold", 100, "1"))

@@ -38,7 +38,7 @@ def give_back(name: str, points: int | None = None, cancel: str | None = None) -
 
 
 def adjust(name: str, points: int, **more: Any) -> PointsAdjust:
-    return PointsAdjust(**{"adjustment_id": name, "points": points, "actor_id": "agent", "reason": "goodwill"} | more)
+    return PointsAdjust(adjustment_id=name, points=points, actor_id="agent", reason="goodwill", **more)
 
 
 def bring(points: int, row: int = 1, batch: str = "b", **more: Any) -> BalanceImport:
