@@ -4,10 +4,10 @@ PYTHON_IN_VENV := .venv/bin/python
 CODE := services shared deploy tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test check lint types walls gates docs demo bench up down lock clean
+.PHONY: help setup test check lint types walls gates docs demo bench chaos chaos-long defects up down lock clean
 
 help: ## List what can be made
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: ## Make .venv with the locked requirements (fast the second time)
 	@PYTHON="$(PYTHON)" deploy/bootstrap
@@ -38,6 +38,18 @@ demo: setup ## A real year of retail from Kafka to balances (DEMO=small: shorter
 
 bench: setup ## Rates and latencies of this machine, beside hand-written minimal loops
 	$(PYTHON_IN_VENV) -m tests.bench
+
+SEEDED := $(if $(SEED),--seed $(SEED))
+
+chaos: setup ## Kill, pause, cut and fill whatever runs, for 4 minutes, and check every promise (SEED=n: again)
+	$(PYTHON_IN_VENV) -m tests.chaos --minutes 4 $(SEEDED)
+
+chaos-long: setup ## The same for an hour (MINUTES=n), then 4 workers of each service come and go for 3 minutes
+	$(PYTHON_IN_VENV) -m tests.chaos --minutes $(or $(MINUTES),60) $(SEEDED)
+	$(PYTHON_IN_VENV) -m tests.chaos --minutes 6 --rounds 1 --once --workers 4 --only "long rebalance storm" $(SEEDED)
+
+defects: setup ## Plant each known mistake in a copy of the code, and see that a check catches it (ONLY=word)
+	$(PYTHON_IN_VENV) -m tests.chaos.defects $(if $(ONLY),--only $(ONLY))
 
 up: setup ## Start Kafka, PostgreSQL and both services on this machine, without Docker
 	@.venv/bin/tallystick up

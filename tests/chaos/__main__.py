@@ -43,7 +43,7 @@ def main(  # noqa: PLR0913 (typer's way: an option is an argument)
         rounds_max=rounds,
         rate=rate,
         workers=workers,
-        kinds=tuple(only or KINDS),
+        kinds=tuple(only or (kind for kind, (_, cards) in KINDS.items() if cards)),
         once=once,
         go_on=go_on,
     )

@@ -18,7 +18,8 @@ FAILPOINTS = {
     "projections": ("before_commit", "after_commit"),
 }
 DIE_S, STOP_S_MAX = 8.0, 20.0
-STORM_S, STORM_EACH_S = 20.0, 2.0
+STORM_S, LONG_STORM_S, STORM_EACH_S = 20.0, 180.0, 2.0
+STALL_S_MAX, LOOK_EACH_S = 15.0, 0.5
 HOURS = 3600
 
 
@@ -182,25 +183,54 @@ async def jump_clock(world: World) -> Struck:
 
 async def rebalance_storm(world: World) -> Struck:
     """Every 2 s a worker joins or leaves."""
+    return await _storm(world, STORM_S)
+
+
+async def long_rebalance_storm(world: World) -> Struck:
+    """The same for three minutes; at no time may progress stand still for longer than 15 s."""
+    return await _storm(world, LONG_STORM_S)
+
+
+async def _storm(world: World, seconds: float) -> Struck:
     loop = asyncio.get_running_loop()
-    ends = loop.time() + STORM_S
+    ends = loop.time() + seconds
+    watching = asyncio.create_task(_longest_stall(world))
     harms = 0
     while loop.time() < ends:
         service = world.draw.choice(SERVICES)
-        comers = [w for w in world.workers if w.number > world.workers_each and w.wanted and w.service == service]
-        if comers and world.draw.random() < 0.6:
-            leaver = world.draw.choice(comers)
+        leavers = [w for w in world.running if w.service == service]
+        absent = set(range(1, world.workers_each + 3)) - {worker.number for worker in leavers}
+        if len(leavers) > 1 and (not absent or world.draw.random() < 0.5):
+            leaver = world.draw.choice(leavers)
             leaver.wanted, leaver.harmed = False, True
             await asyncio.to_thread(leaver.process.kill if world.draw.random() < 0.3 else leaver.process.stop)
         else:
-            await world.start(service, world.workers_each + world.draw.randint(1, 2))
+            await world.start(service, world.draw.choice(sorted(absent)))
         harms += 1
         await let_pass(STORM_EACH_S)
-    for worker in world.running:
-        if worker.number > world.workers_each:
-            worker.wanted, worker.harmed = False, True
+    watching.cancel()
+    stall_s = world.stall_s
+    for worker in world.workers:
+        worker.wanted = worker.number <= world.workers_each
+        if not worker.wanted:
+            worker.harmed = True
             await asyncio.to_thread(worker.process.stop)
-    return Struck(f"{harms} workers join or leave within {STORM_S:.0f} s", harms)
+    wrong = (f"I11: nothing was decided, or nothing folded, for {stall_s:.1f} s",) if stall_s > STALL_S_MAX else ()
+    return Struck(f"{harms} workers join or leave within {seconds:.0f} s, longest stall {stall_s:.1f} s", harms, wrong)
+
+
+async def _longest_stall(world: World) -> None:
+    """Note the longest time in which no fact was decided, or no point event folded, while facts kept coming."""
+    loop = asyncio.get_running_loop()
+    world.stall_s = 0.0
+    seen = {"decided": (await world.decided(), loop.time()), "events": (await world.events(), loop.time())}
+    while True:
+        await let_pass(LOOK_EACH_S)
+        for name, now in (("decided", await world.decided()), ("events", await world.events())):
+            before, since = seen[name]
+            world.stall_s = max(world.stall_s, loop.time() - since)
+            if now > before:
+                seen[name] = (now, loop.time())
 
 
 async def write_foreign_records(world: World) -> Struck:
@@ -229,6 +259,7 @@ KINDS: dict[str, tuple[Strike, int]] = {
     "disk full": (fill_disk, 1),
     "clock jumps": (jump_clock, 2),
     "rebalance storm": (rebalance_storm, 1),
+    "long rebalance storm": (long_rebalance_storm, 0),
     "foreign records": (write_foreign_records, 1),
 }
 """Each kind of fault and how many cards of it are in the pack that a round deals."""

@@ -28,7 +28,6 @@ class Summary:
     outcomes: list[Outcome] = field(default_factory=list)
     not_possible: dict[str, str] = field(default_factory=dict)
     counted: Counter[str] = field(default_factory=Counter)
-    stall_s_max: float = 0.0
 
     @property
     def wrong(self) -> list[str]:

@@ -73,7 +73,7 @@ class World:
     workers_each: int
     topics: Topics = field(default_factory=new_topics)
     workers: list[Worker] = field(default_factory=list)
-    stops_s: list[float] = field(default_factory=list)
+    stall_s: float = 0.0
 
     def __post_init__(self) -> None:
         self.draw = random.Random(self.seed)  # noqa: S311 (the same harm for the same seed is the point)
