@@ -143,10 +143,7 @@ def add_lot(
 
 def refuse(fact: Fact, decided_at: datetime) -> None:
     """What can't be decided at all (rules 37, 56)."""
-    data = fact.data
-    if isinstance(data, PointsAdjust) and (data.points == 0 or not data.reason):
-        raise DeadLetterError("invalid_fact")
-    expires_at = getattr(data, "expires_at", None)
+    expires_at = getattr(fact.data, "expires_at", None)
     if expires_at is not None and expires_at <= decided_at:
         raise DeadLetterError("expires_in_past")
 

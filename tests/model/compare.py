@@ -62,12 +62,15 @@ def _orders(model: Naive, core: Core, name: str) -> Differences:
 
 
 def _lots(model: Naive, core: Core, name: str) -> Differences:
+    standing = core.standing(name)
     account, expected, actual = model.members[name].account, Counter[Held](), Counter[Held]()
     for lot in account.lots:
         expected[(lot.key[2], lot.earned_at, None if lot.pending else account.ends(lot), lot.pending)] += lot.remaining
     for kept in core.lots_of(name):
-        pending = kept.available_at is None
-        actual[(kept.key.id, kept.earned_at, None if pending else kept.expires_at, pending)] += kept.remaining
+        pending, ends = kept.available_at is None, kept.expires_at
+        if kept.follows and standing is not None and standing.inactive_at is not None:
+            ends = max(standing.inactive_at, ends or standing.inactive_at)
+        actual[(kept.key.id, kept.earned_at, None if pending else ends, pending)] += kept.remaining
     return _differ(
         f"{name} lots (rules 12, 13, 17, 18)", sorted((+expected).items(), key=str), sorted((+actual).items(), key=str)
     )

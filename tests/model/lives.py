@@ -10,7 +10,7 @@ from typing import Any, get_args
 import msgspec
 from hypothesis import strategies as st
 
-from services.earning.program.terms import Conditions, Program, Versions
+from services.earning.program.terms import Caps, Conditions, Expiry, Program, Versions
 from services.earning.source_events.facts import (
     Fact,
     FactData,
@@ -35,12 +35,24 @@ def steady(versions: Versions) -> Versions:
     return Versions(tuple(_steady(program) for program in versions.all))
 
 
+def plain(versions: Versions) -> Versions:
+    """Without entry bonuses, which stay until a window's end, and without expiry: what is gone can't be taken back."""
+    programs = []
+    for program in versions.all:
+        tiers = program.tiers
+        if tiers is not None:
+            levels = tuple(msgspec.structs.replace(level, entry_bonus=0) for level in tiers.levels)
+            tiers = msgspec.structs.replace(tiers, levels=levels)
+        programs.append(msgspec.structs.replace(program, tiers=tiers, expiry=Expiry()))
+    return Versions(tuple(programs))
+
+
 def _steady(program: Program) -> Program:
     rules = tuple(msgspec.structs.replace(rule, conditions=_alone(rule.conditions)) for rule in program.rules)
     campaigns = tuple(
         msgspec.structs.replace(campaign, conditions=_alone(campaign.conditions)) for campaign in program.campaigns
     )
-    return msgspec.structs.replace(program, rules=rules, campaigns=campaigns, tiers=None)
+    return msgspec.structs.replace(program, rules=rules, campaigns=campaigns, tiers=None, caps=Caps())
 
 
 def _alone(conditions: Conditions) -> Conditions:

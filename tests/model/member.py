@@ -84,6 +84,7 @@ class NaiveMember:
     enrolments: list[Fact] = field(default_factory=list)
     joined_at: datetime | None = None
     since: datetime | None = None
+    cause_at: datetime | None = None
     closed: bool = False
 
     @property

@@ -78,6 +78,7 @@ class Naive:
         self._advance(member, max(until, member.clock or until))
         member.decided_at = decided_at
         member.since = member.since or fact.occurred_at
+        member.cause_at = fact.occurred_at
         return member
 
     def _advance(self, member: NaiveMember, until: datetime) -> None:
@@ -99,7 +100,7 @@ class Naive:
     def _work_off(self, member: NaiveMember, at: datetime) -> None:
         program = self.versions.at(at)
         before = tiers.totals(member, program)
-        member.clock = at
+        member.clock = member.cause_at = at
         for lot in member.account.lots:
             if lot.pending and lot.release_at == at:
                 pinned = self.versions.at(member.orders[lot.key].when or at)
@@ -132,10 +133,8 @@ class Naive:
         if (again := self._again(known, key, fact)) is not None:
             return again
         decided_at = max(fact.received_at, known.decided_at if known and known.decided_at else fact.received_at)
-        program = self.versions.at(fact.occurred_at)
+        program = self.versions.at(fact.occurred_at) or self.versions.all[0]
         commands.refuse(fact, decided_at)
-        if program is None:
-            raise DeadLetterError("not_in_force")
         member = self._member(fact)
         self.owners[key] = fact.member
         before = self.totals(fact.member)
@@ -155,6 +154,9 @@ class Naive:
             seen = redemption.request if redemption else None
         else:
             seen = next(iter(known.commands.get(key, [])), None)
+            if isinstance(fact.data, ImportRevert):
+                said = [revert.data for revert in known.commands.get(key, [])]
+                return "duplicate" if fact.data in said else None
         if seen is None:
             return None
         if seen.data == fact.data:
@@ -167,14 +169,15 @@ class Naive:
             return commands.request(member, program, redemption, fact)
         if redemption is not None:
             return commands.cancel(member, program, redemption, fact)
-        member.commands[key] = [fact]
+        member.commands.setdefault(key, []).append(fact)
         match fact.data:
             case PointsAdjust():
                 return commands.adjust(member, program, key, fact)
             case BalanceImport():
                 return commands.bring_in(member, program, key, fact)
             case _:
-                return commands.revert(member, program, fact)
+                again = len(member.commands[key]) > 1
+                return "applied" if again else commands.revert(member, program, fact)
 
     def _order_fact(self, fact: Fact) -> str:
         key: KeyId = (fact.source, "order", fact.data.order_id)  # type: ignore[union-attr,assignment]

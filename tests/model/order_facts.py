@@ -65,13 +65,13 @@ def _says_fulfilled(fact: Fact) -> bool:
 
 def _counting(changes: Sequence[Fact]) -> datetime | None:
     """The earliest payment since the order was last cancelled: the one that counts (rule 51)."""
-    counting = None
-    for i, fact in enumerate(changes, 1):
+    since = 0
+    for i in range(1, len(changes) + 1):
         if _status(changes[:i]) == "cancelled":
-            counting = None
-        elif counting is None and (_says_paid(fact) or _says_fulfilled(fact)):
-            counting = fact.occurred_at
-    return counting
+            since = i
+    run = changes[since:]
+    payments = [fact.occurred_at for fact in run if _says_paid(fact)]
+    return min(payments or [fact.occurred_at for fact in run if _says_fulfilled(fact)], default=None)
 
 
 def _status(changes: Sequence[Fact]) -> str:

@@ -11,8 +11,12 @@ from hypothesis import strategies as st
 from services.earning.program.terms import (
     Basis,
     Campaign,
+    Caps,
     Conditions,
+    Expiry,
+    Pending,
     Program,
+    Reward,
     Rule,
     Selection,
     TierLevel,
@@ -35,6 +39,7 @@ ZONES = (
     "Asia/Kathmandu",
     "Pacific/Kiritimati",
 )
+REWARDS = (Reward("mug", 30), Reward("lounge", 60, frozenset({"gold"})))
 RATES = (Fraction(1), Fraction(1, 2), Fraction(3), Fraction(1, 3), Fraction(5, 4))
 MULTIPLIERS = (Fraction(2), Fraction(3, 2), Fraction(5, 4), Fraction(1))
 MINIMUMS = (0, 0, 0, 20_000_000, 50_000_000)
@@ -108,21 +113,51 @@ def campaigns(draw: st.DrawFn, number: int) -> Campaign:
 @st.composite
 def ladders(draw: st.DrawFn) -> Tiers:
     """Three levels, in reach of a few orders."""
-    measure = draw(st.sampled_from(("points_earned", "spend")))
+    measure = draw(st.sampled_from(("points_earned", "points_earned", "spend", "order_count")))
     unit = 1_000_000 if measure == "spend" else 1
-    first = draw(st.integers(1, 80))
-    thresholds = (0, first * unit, (first + draw(st.integers(1, 120))) * unit)
+    most = 2 if measure == "order_count" else 80
+    first, fall = draw(st.integers(1, most)), draw(st.sampled_from(("qualified", "one_level")))
+    thresholds = (0, first * unit, (first + draw(st.integers(1, most))) * unit)
     return Tiers(
         base=TIERS[0],
         levels=tuple(
-            TierLevel(tier, threshold, draw(st.sampled_from(MULTIPLIERS)) if threshold else Fraction(1))
+            TierLevel(
+                tier,
+                threshold,
+                draw(st.sampled_from(MULTIPLIERS)) if threshold else Fraction(1),
+                entry_bonus=draw(st.sampled_from((0, 0, 7, 50))) if threshold else 0,
+            )
             for tier, threshold in zip(TIERS, thresholds, strict=True)
         ),
         measure=measure,
-        window=draw(st.sampled_from(("lifetime", "calendar_year", "calendar_year"))),
+        window=draw(st.sampled_from(("lifetime", "calendar_year", "calendar_year", "anniversary", "rolling"))),
+        months=draw(st.sampled_from((1, 3, 12))),
         grace_days=draw(st.sampled_from((0, 0, 14))),
-        fall=draw(st.sampled_from(("qualified", "one_level"))),
+        fall=fall,
+        open_refund=draw(st.sampled_from(("window_end", "window_end", "at_once")))
+        if fall == "qualified"
+        else "window_end",
     )
+
+
+def pendings() -> st.SearchStrategy[Pending | None]:
+    """How long points wait; often not at all."""
+    days = st.sampled_from((0, 1, 14))
+    return st.one_of(st.none(), st.none(), st.builds(Pending, st.sampled_from(("paid", "fulfilled")), days))
+
+
+def expiries() -> st.SearchStrategy[Expiry]:
+    """How points end; short lives, so that some do."""
+    return st.one_of(
+        st.just(Expiry()),
+        st.builds(Expiry, st.sampled_from(("after_available", "inactivity")), st.sampled_from((1, 3, 12))),
+    )
+
+
+def all_caps() -> st.SearchStrategy[Caps]:
+    """The most points of orders; often no limit."""
+    limits = st.one_of(st.none(), st.integers(1, 150))
+    return st.one_of(st.just(Caps()), st.just(Caps()), st.builds(Caps, limits, limits, limits, limits))
 
 
 @st.composite
@@ -131,6 +166,9 @@ def program_versions(draw: st.DrawFn) -> Versions:
     zone = ZoneInfo(draw(st.sampled_from(ZONES)))
     currency = draw(st.sampled_from(("EUR", "EUR", "EUR", "JPY", "KWD")))
     tiers = draw(st.one_of(st.none(), ladders(), ladders()))
+    pending, expiry, caps = draw(pendings()), draw(expiries()), draw(all_caps())
+    if tiers is not None and tiers.measure != "points_earned":
+        pending = None
     versions = []
     in_force = BEGINNING
     for version in range(1, 1 + draw(st.sampled_from((1, 1, 2)))):
@@ -150,6 +188,10 @@ def program_versions(draw: st.DrawFn) -> Versions:
                 gate=draw(st.sampled_from(("paid", "paid", "fulfilled"))),
                 deficit=draw(st.sampled_from(("carry", "carry", "forgive"))),
                 tiers=tiers,
+                pending=pending,
+                expiry=expiry,
+                caps=caps,
+                rewards=REWARDS,
             )
         )
         in_force += timedelta(days=draw(st.integers(30, 700)), hours=draw(st.integers(0, 23)))

@@ -14,7 +14,7 @@ from tests.model.compare import differences
 from tests.model.core import Core
 from tests.model.naive import Naive
 
-FORMS_MAX = 4_000
+FORMS_MAX = 2_500
 
 
 @dataclass(frozen=True)

@@ -67,12 +67,12 @@ def hold(member: NaiveMember, ladder: Ladder, level: int) -> None:
     entered = ladder.tiers.levels[level]
     member.tier = entered.id
     member.history.append((member.now, entered.id))
-    key: KeyId = (*BONUS, entered.id)
+    key: KeyId = (*BONUS, f"{member.name}/{entered.id}")
     if rises and entered.entry_bonus and not member.bonuses.get(key):
         account = member.account
         member.bonuses[key] = entered.entry_bonus
         account.counters["earned"] += entered.entry_bonus
-        at = member.now
+        at = member.cause_at or member.now
         lot = NaiveLot(len(account.lots) + 1, key, entered.entry_bonus, entered.entry_bonus, at, at)
         start_life(member, lot, ladder.program, at, member.decided_at or at)
         account.add(lot)
@@ -83,9 +83,10 @@ def take_bonuses(member: NaiveMember, ladder: Ladder) -> None:
     """A refund made the member fall: bonuses of what is above go back, and may be granted again (rule 24)."""
     held = ladder.index_of(member.tier)
     for level in ladder.tiers.levels[held + 1 :]:
-        points = member.bonuses.pop((*BONUS, level.id), 0)
+        key: KeyId = (*BONUS, f"{member.name}/{level.id}")
+        points = member.bonuses.pop(key, 0)
         if points:
-            member.account.reverse((*BONUS, level.id), points, forgive=ladder.program.deficit == "forgive")
+            member.account.reverse(key, points, forgive=ladder.program.deficit == "forgive")
 
 
 def next_check(member: NaiveMember, versions: Versions) -> datetime | None:

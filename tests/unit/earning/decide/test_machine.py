@@ -12,6 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from services.earning.program.terms import Versions
+from services.earning.source_events.commands import (
+    BalanceImport,
+    ImportRevert,
+    PointsAdjust,
+    RedemptionCancelled,
+    RedemptionRequested,
+)
 from services.earning.source_events.facts import (
     Fact,
     FactData,
@@ -28,7 +35,7 @@ from tests.model.core import Core
 from tests.model.facts import START, earlier, fact, later, lines, orders, refunds
 from tests.model.naive import Naive
 from tests.model.order_facts import RANKS
-from tests.model.programs import SEGMENTS, program_versions
+from tests.model.programs import BEGINNING, SEGMENTS, program_versions
 from tests.model.shorten import Step, apply, report
 
 EXAMPLES = int(os.environ.get("TALLYSTICK_EXAMPLES", "60"))
@@ -51,13 +58,20 @@ class CoreAgainstModel(RuleBasedStateMachine):
         self.sent: list[Fact] = []
         self.held: list[Fact] = []
         self.sold: dict[str, tuple[str, dict[str, Any]]] = {}
+        self.redeemed: dict[str, str] = {}
+        self.given = 0
+        self.reverted: set[str] = set()
         self.spots: set[tuple[object, ...]] = set()
+        for member in ("ann", "bob"):  # anniversaries count from a day that is known from the beginning
+            self._deliver(fact(MemberEnrolled(), member, START, START, 0))
 
     def _send(self, data: st.DataObject, member: str, content: FactData) -> None:
         """A new fact: delivered now, or held back for later."""
         occurred = data.draw(earlier(self.now, self.zone), label="occurred_at")
         placed = getattr(content, "placed_at", None)
         occurred = max(occurred, placed) if placed is not None else occurred
+        if type(content) not in RANKS:
+            occurred = max(occurred, BEGINNING)
         names = ("order_id", "refund_id", "revision")
         while True:
             spot = (RANKS.get(type(content), 9), member, occurred, *(getattr(content, name, None) for name in names))
@@ -92,7 +106,8 @@ class CoreAgainstModel(RuleBasedStateMachine):
         self._wait(data)
         if len(self.sold) < ORDERS_MAX and (not self.sold or data.draw(st.booleans(), label="new order")):
             order_id, member = f"o{len(self.sold) + 1}", data.draw(st.sampled_from(("ann", "ann", "bob")))
-            placed = data.draw(st.sampled_from((None, None, self.now - timedelta(hours=2), self.now - timedelta(days=420))), label="placed_at")
+            ago = data.draw(st.sampled_from((None, None, timedelta(hours=2), timedelta(days=420))), label="placed ago")
+            placed = None if ago is None else self.now - ago
             self.sold[order_id] = (member, data.draw(orders(order_id, self.versions.all[0].currency, placed)))
         else:
             order_id = data.draw(st.sampled_from(sorted(self.sold)))
@@ -154,6 +169,56 @@ class CoreAgainstModel(RuleBasedStateMachine):
         self._wait(data)
         member = data.draw(st.sampled_from(("ann", "bob")))
         self._send(data, member, MemberEnrolled(segments=tuple(segments)))
+
+    @rule(
+        data=st.data(),
+        points=st.sampled_from((1, 5, 20, 20, 60, 200, 0, -1)),
+        reward=st.sampled_from((None, None, "mug", "lounge", "car")),
+    )
+    def requests(self, data: st.DataObject, points: int, reward: str | None) -> None:
+        self._wait(data)
+        number = len(self.redeemed) if data.draw(st.integers(0, 5)) else data.draw(st.integers(0, 3))
+        member = self.redeemed.setdefault(f"x{number}", data.draw(st.sampled_from(("ann", "ann", "bob"))))
+        given = None if reward else points
+        self._send(data, member, RedemptionRequested(redemption_id=f"x{number}", points=given, reward=reward))
+
+    @precondition(lambda self: self.redeemed)
+    @rule(data=st.data(), points=st.sampled_from((None, None, 1, 20)), cancel=st.sampled_from((None, "c1", "c2")))
+    def cancels_redemption(self, data: st.DataObject, points: int | None, cancel: str | None) -> None:
+        self._wait(data)
+        name = data.draw(st.sampled_from(sorted(self.redeemed)))
+        self._send(data, self.redeemed[name], RedemptionCancelled(redemption_id=name, cancel_id=cancel, points=points))
+
+    @rule(data=st.data(), points=st.integers(-60, 60).filter(bool), qualifying=st.booleans())
+    def adjusts(self, data: st.DataObject, points: int, qualifying: bool) -> None:  # noqa: FBT001 (hypothesis gives it)
+        self._wait(data)
+        self.given += 1
+        content = PointsAdjust(
+            adjustment_id=f"a{self.given}",
+            points=points,
+            actor_id="me",
+            reason="why",
+            qualifying=qualifying,
+            expires_at=data.draw(st.sampled_from((None, None, self.now + timedelta(days=9), self.now))),
+        )
+        self._send(data, data.draw(st.sampled_from(("ann", "bob"))), content)
+
+    @rule(data=st.data(), points=st.integers(0, 60), lifetime=st.sampled_from((None, 50)))
+    def imports(self, data: st.DataObject, points: int, lifetime: int | None) -> None:
+        self._wait(data)
+        self.given += 1
+        batch, member = data.draw(st.sampled_from((("b1", "ann"), ("b2", "bob"))))
+        content = BalanceImport(batch_id=batch, row=self.given, points=points, lifetime_points=lifetime)
+        self._send(data, member, content)
+
+    @rule(data=st.data(), keep_spent=st.booleans())
+    def reverts(self, data: st.DataObject, keep_spent: bool) -> None:  # noqa: FBT001 (hypothesis gives it)
+        self._wait(data)
+        batch, member = data.draw(st.sampled_from((("b1", "ann"), ("b2", "bob"))))
+        if batch in self.reverted:
+            return
+        self.reverted.add(batch)
+        self._send(data, member, ImportRevert(batch_id=batch, keep_spent=keep_spent))
 
     @rule(data=st.data())
     def time_passes(self, data: st.DataObject) -> None:

@@ -15,7 +15,7 @@ from services.earning.source_events.facts import OrderCancelled, OrderPaid, Orde
 from services.earning.standing import Standing
 from tests.model.core import Core
 from tests.model.facts import START, orders
-from tests.model.lives import Happening, arrive, full_refunds, order_lives, steady
+from tests.model.lives import Happening, arrive, full_refunds, order_lives, plain, steady
 from tests.model.priced import price
 from tests.model.programs import program_versions
 
@@ -81,6 +81,7 @@ def test_orders_that_share_nothing_end_the_same_in_any_order(data: st.DataObject
 @given(st.data(), program_versions())
 @pytest.mark.rule(9)
 def test_refunds_in_any_split_add_up_to_the_whole_reversal(data: st.DataObject, versions: Versions) -> None:
+    versions = plain(versions)
     order = OrderPaid(**{**data.draw(orders("o1", versions.all[0].currency, None)), "test": False})
     core = Core(versions)
     arrive(core, [Happening("ann", START, order)])
@@ -101,6 +102,7 @@ def test_refunds_in_any_split_add_up_to_the_whole_reversal(data: st.DataObject, 
 @given(st.data(), program_versions())
 @pytest.mark.rule(31)
 def test_everything_cancelled_leaves_nothing(data: st.DataObject, versions: Versions) -> None:
+    versions = plain(versions)
     currency = versions.all[0].currency
     lives = [data.draw(order_lives(f"o{number}", "ann", currency)) for number in range(1, 4)]
     happenings = data.draw(st.permutations([happening for life in lives for happening in life]))

@@ -1,0 +1,69 @@
+"""What must be true of a member's whole life: everything taken back leaves nothing (rules 12, 20, 31, 32, 57)."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.earning.program.terms import Versions
+from services.earning.source_events.commands import (
+    BalanceImport,
+    ImportRevert,
+    RedemptionCancelled,
+    RedemptionRequested,
+)
+from services.earning.source_events.facts import FactData, OrderCancelled
+from tests.model.core import Core
+from tests.model.facts import START, fact
+from tests.model.lives import Happening, order_lives, plain
+from tests.model.programs import program_versions
+
+EXAMPLES = int(os.environ.get("TALLYSTICK_EXAMPLES", "40"))
+bounded = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@st.composite
+def lives(draw: st.DrawFn, currency: str) -> list[Happening]:
+    """Orders, imports and redemptions of one member, in the order of their times."""
+    happenings = [*draw(order_lives("o1", "ann", currency)), *draw(order_lives("o2", "ann", currency))]
+    others: list[FactData] = [
+        BalanceImport(batch_id="b", row=1, points=draw(st.integers(0, 90)), lifetime_points=draw(st.integers(0, 90))),
+        *(RedemptionRequested(redemption_id=f"x{n}", points=draw(st.integers(1, 60))) for n in range(3)),
+        RedemptionCancelled(redemption_id="x0", cancel_id="part", points=draw(st.integers(1, 30))),
+    ]
+    for content in others:
+        hours = draw(st.integers(0, 9_000))
+        happenings.append(Happening("ann", START + timedelta(hours=hours), content))
+    return sorted(happenings, key=lambda happening: happening.at)
+
+
+def send(core: Core, at: datetime, data: FactData, number: int) -> None:
+    core.take(fact(data, "ann", at, at, number))
+
+
+@bounded
+@given(st.data(), program_versions())
+@pytest.mark.rule(31)
+def test_everything_taken_back_leaves_nothing(data: st.DataObject, versions: Versions) -> None:
+    versions = plain(versions)
+    core = Core(versions)
+    happenings = data.draw(lives(versions.all[0].currency))
+    for number, happening in enumerate(happenings):
+        send(core, happening.at, happening.data, number)
+    end = happenings[-1].at
+    takes_back: list[FactData] = [
+        *(RedemptionCancelled(redemption_id=f"x{n}", cancel_id="rest") for n in range(3)),
+        *(OrderCancelled(order_id=f"o{n}") for n in (1, 2)),
+        ImportRevert(batch_id="b"),
+    ]
+    for number, content in enumerate(data.draw(st.permutations(takes_back)), 1):
+        send(core, end + timedelta(hours=number), content, 100 + number)
+    standing = core.standing("ann")
+    assert standing is not None
+    balances = standing.balances
+    assert (balances.available, balances.pending, balances.deficit) == (0, 0, 0)
+    assert not any(standing.qualifying.values())
