@@ -1,0 +1,1 @@
+"""Planted defects: small wrong changes, each with the promise it breaks and the check that must catch it."""
