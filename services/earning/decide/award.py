@@ -164,7 +164,7 @@ class _Reckoning:
     def rate(self, rule: RulePlan, chosen: list[int]) -> None:
         """Add a rule's points for the lines it got: one rounding for their sum."""
         deal = self.deal
-        weights = [self.weights[i] for i in chosen]
+        weights = self.weights if len(chosen) == len(self.weights) else [self.weights[i] for i in chosen]
         total = sum(weights)
         if not total:
             return

@@ -21,38 +21,37 @@ _MICRO_PLACES = 6
 class Lines(NamedTuple):
     """An order's lines by line_id, shipping last (where there is any), each with its money at the same place.
 
-    `values` are after all discounts, in the order's tax mode; `cashes` what was paid in money, tax included; `bases`
-    what earns. Lines at `hidden` places are seen by no rule.
+    `values` are after all discounts, in the order's tax mode; `bases` what earns; `points_shares` what of the lines was
+    paid with points (empty: nothing). Lines at `hidden` places are seen by no rule.
     """
 
     sold: tuple[SoldLine, ...]
     values: list[int]
-    cashes: list[int]
     bases: list[Amount]
+    points_shares: list[int]
     hidden: tuple[int, ...]
 
 
 def lines_of(sold: Sold, basis: Basis) -> Lines:
-    """Every line with its value, cash and basis."""
-    values = _values(sold)
-    on_top = not sold.prices_include_tax
-    in_points = _points_shares(sold, values) if sold.points_payment else None
+    """Every line with its value and basis."""
+    values, gift_cards = _values(sold)
+    shares = _points_shares(sold, values) if sold.points_payment else []
     bases: list[Amount]
-    if basis.after_discounts and in_points is None and basis.tax is not on_top:
+    if basis.after_discounts and not shares and basis.tax is sold.prices_include_tax:
         bases = [*values]
     else:
-        shares = in_points or [0] * len(values)
-        bases = [_line_basis(sold, basis, i, values[i], shares[i]) for i in range(len(values))]
-    if on_top or in_points is not None:
-        taxes = [line.tax if on_top else 0 for line in sold.lines]
-        shares = in_points or [0] * len(values)
-        cashes = [value + tax - share for value, tax, share in zip(values, taxes, shares, strict=True)]
-    else:
-        cashes = values
-    if not basis.gift_cards:
+        bases = [_line_basis(sold, basis, i, value, shares[i] if shares else 0) for i, value in enumerate(values)]
+    if gift_cards and not basis.gift_cards:
         bases = [0 if line.gift_card else amount for line, amount in zip(sold.lines, bases, strict=True)]
-    lines = Lines(sold.lines, values, cashes, bases, ())
+    lines = Lines(sold.lines, values, bases, shares, ())
     return _with_shipping(lines, sold, basis) if sold.shipping or sold.shipping_tax else lines
+
+
+def cashes_of(lines: Lines, *, tax_included: bool) -> list[int]:
+    """What was paid for each line in money, tax included."""
+    shares = [*lines.points_shares, *[0] * (len(lines.sold) - len(lines.points_shares))]
+    taxes = [0 if tax_included else line.tax for line in lines.sold]
+    return [value + tax - share for value, tax, share in zip(lines.values, taxes, shares, strict=True)]
 
 
 def _line_basis(sold: Sold, basis: Basis, place: int, value: int, points_share: int) -> Amount:
@@ -76,28 +75,36 @@ def _with_shipping(lines: Lines, sold: Sold, basis: Basis) -> Lines:
         amount = max(0, amount - sold.shipping_tax)
     elif basis.tax and not sold.prices_include_tax:
         amount += sold.shipping_tax
-    cash = sold.shipping + (0 if sold.prices_include_tax else sold.shipping_tax)
     line = SoldLine(SHIPPING, SHIPPING, (), 1, sold.shipping, 0, sold.shipping_tax, gift_card=False)
     return Lines(
         (*lines.sold, line),
         [*lines.values, sold.shipping],
-        [*lines.cashes, cash],
         [*lines.bases, amount if basis.shipping else 0],
+        lines.points_shares,
         lines.hidden if basis.shipping else (*lines.hidden, len(lines.sold)),
     )
 
 
-def _values(sold: Sold) -> list[int]:
-    """Values after discounts: each line clamps at 0, and what its own discount had too much goes to the others."""
-    values = [line.subtotal - line.discount for line in sold.lines]
+def _values(sold: Sold) -> tuple[list[int], bool]:
+    """Values after discounts, and whether there are gift cards.
+
+    Each line clamps at 0, and what its own discount had too much goes to the others.
+    """
+    values = []
     discount = sold.discount
-    if min(values, default=0) < 0:
-        discount -= sum(value for value in values if value < 0)
-        values = [max(0, value) for value in values]
-    if not discount:
-        return values
-    shares = spread(discount, values, _unit(sold))
-    return [value - share for value, share in zip(values, shares, strict=True)]
+    gift_cards = False
+    for line in sold.lines:
+        value = line.subtotal - line.discount
+        if value < 0:
+            discount -= value
+            value = 0
+        if line.gift_card:
+            gift_cards = True
+        values.append(value)
+    if discount:
+        shares = spread(discount, values, _unit(sold))
+        values = [value - share for value, share in zip(values, shares, strict=True)]
+    return values, gift_cards
 
 
 def _points_shares(sold: Sold, values: list[int]) -> list[int]:

@@ -21,6 +21,8 @@ _RECENT_MAX = 9
 def windows_of(program: Program, when: datetime) -> tuple[str, ...]:
     """The cap windows that an order of that time counts in: `day:2026-06-01`, `week:2026-W23`, `month:2026-06`."""
     caps = program.caps
+    if caps.day is None and caps.week is None and caps.month is None:
+        return ()
     day = local_date(program.zone, when)
     named = (("day", caps.day, day.isoformat()), ("week", caps.week, _week(day)), ("month", caps.month, f"{day:%Y-%m}"))
     return tuple(f"{kind}:{name}" for kind, limit, name in named if limit is not None)

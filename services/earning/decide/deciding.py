@@ -41,6 +41,8 @@ from services.earning.standing import BusinessKey, Rows, Standing
 from shared.errors import PermanentError
 from shared.reasons import Reason
 
+_ORDER_FACTS = (OrderPaid, OrderRefunded, OrderUpdated, OrderCancelled, OrderFulfilled)
+
 FUTURE_MAX = timedelta(minutes=5)
 """How far a fact's time may lie after its record's: publishers' clocks differ."""
 
@@ -75,7 +77,10 @@ def needs(fact: Fact) -> Needs:
 
 def key_of(fact: Fact) -> BusinessKey:
     """What a fact is about: it has one effect, however often and in whatever order its facts arrive."""
-    match fact.data:
+    data = fact.data
+    if isinstance(data, _ORDER_FACTS):
+        return BusinessKey(fact.program, fact.source, "order", data.order_id)
+    match data:
         case MemberEnrolled() | MemberUpdated() | MemberClosed():
             kind, name = "member", fact.member
         case TierAssigned():
@@ -90,8 +95,6 @@ def key_of(fact: Fact) -> BusinessKey:
             return row_key(fact, row.batch_id, str(row.row))
         case ImportRevert() as revert:
             return batch_key(fact, revert.batch_id)
-        case order:
-            kind, name = "order", order.order_id
     return BusinessKey(fact.program, fact.source, kind, name)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from copy import copy
 from datetime import datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from services.earning.decide.decision import Decision, Outcome
 from services.earning.standing import BusinessKey, KeyRow, Lot, Rows, RowsMissingError, Standing
@@ -27,7 +28,7 @@ class Draft:
     __slots__ = ("cause", "decided_at", "events", "fact", "keys", "lots", "occurred_at", "rows", "standing")
 
     def __init__(self, standing: Standing, rows: Rows) -> None:
-        self.standing: Standing = copy(standing)
+        self.standing: Standing = replace(standing)
         self.standing.decision += 1
         self.rows = rows
         self.keys: dict[BusinessKey, KeyRow] = {}
@@ -94,7 +95,7 @@ class Draft:
         """A lot that may be changed."""
         lot = self.lots.get(number)
         if lot is None:
-            lot = self.lots[number] = copy(self.rows.lots[number])
+            lot = self.lots[number] = replace(self.rows.lots[number])
         return lot
 
     def change_lot(self, number: int, change: int) -> LotChange:
@@ -141,7 +142,7 @@ def told(lot: Lot, change: int) -> LotChange:
 
 def posted(balances: Balances, postings: dict[str, int]) -> Balances:
     """Balances after postings, by the sign each account grows with."""
-    after = copy(balances)
+    after = replace(balances)
     for account, change in postings.items():
         setattr(after, account, getattr(after, account) + (change if account in _GROW_WITH_PLUS else -change))
     return after

@@ -33,11 +33,13 @@ def rounded(mode: str, numerator: int, denominator: int) -> int:
 
 def split(points: int, weights: Sequence[int | Fraction], total: int | Fraction) -> list[int]:
     """Points shared out by weight (they add up to `total`), the largest remainders first, ties to the earlier."""
-    parts = [points * weight for weight in weights]
-    shares = [part // total for part in parts]
+    if len(weights) == 1:
+        return [points]
+    parts = [divmod(points * weight, total) for weight in weights]
+    shares = [share for share, _ in parts]
     missing = points - sum(shares)
     if missing:
-        rests = [part % total for part in parts]
+        rests = [rest for _, rest in parts]
         for i in sorted(range(len(rests)), key=rests.__getitem__, reverse=True)[:missing]:
             shares[i] += 1
     return shares

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from copy import copy
 from datetime import datetime
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from services.earning.books import CANCELLED, FULFILLED, PAID, UPDATED, Change, OrderBook, Rate, RefundKnown
 from services.earning.decide.content import content_hash, refund_of, sold_of
@@ -40,7 +41,7 @@ def merged(book: OrderBook, fact: Fact, data: OrderFact) -> OrderBook | None:
     if isinstance(data, OrderRefunded):
         if seen in book.refund_facts:
             return None
-        after = copy(book)
+        after = replace(book)
         after.refund_facts = [*book.refund_facts, seen]
         after.refunds = {**book.refunds}
         _keep(after.refunds, data.refund_id, refund_of(fact, data))
@@ -48,7 +49,7 @@ def merged(book: OrderBook, fact: Fact, data: OrderFact) -> OrderBook | None:
     change = _change(fact, data, seen)
     if change in book.changes:
         return None
-    after = copy(book)
+    after = replace(book)
     after.changes = sorted([*book.changes, change]) if book.changes else [change]
     if isinstance(data, Order):
         _take_content(after, change, data)

@@ -17,7 +17,7 @@ from services.earning.decide.lifetimes import begin_life, mark_active
 from services.earning.decide.lots import fill_available, fill_pending, new_lot
 from services.earning.decide.order_state import Known, OrderFact, known_of, merged
 from services.earning.decide.reversal import forgive, take_back
-from services.earning.decide.tiers import base_of, move_tier, qualify, tier_at
+from services.earning.decide.tiers import move_tier, qualify, tier_at
 from services.earning.decide.waiting import release_of, wait_anew, wait_as_one, wait_with_points, waiting_sum
 from services.earning.decide.worth import Worth, exchange_of, worth_of
 from services.earning.program.terms import Program, Versions
@@ -38,9 +38,8 @@ def prepare_order(case: Case, data: OrderFact) -> Prepared | None:
     book = merged(before, case.fact, data)
     if book is None:
         return None
-    if isinstance(data, Order):
-        program = case.versions.at(case.fact.occurred_at) or case.versions.all[0]
-        exchange_of(book, program.currency)
+    if isinstance(data, Order) and data.currency != case.versions.all[0].currency:
+        exchange_of(book, case.program.currency)
 
     def settle(draft: Draft) -> Outcome:
         saved = KeyRow(case.key, draft.standing.member, book, row.lots if row is not None else [])
@@ -105,7 +104,7 @@ class _Settlement:
                 if self.draft.lot(lot).available_at is None:
                     self.draft.own_lot(lot).when = when
             return
-        tier = tier_at(standing, base_of(versions, when), when)
+        tier = tier_at(standing, versions, when)
         book.pin = Pin(number, when, tier, standing.segments, not standing.orders_open, book.channel, book.store)
         if program is not None:
             book.caps = windows_of(program, when)
@@ -129,7 +128,7 @@ class _Settlement:
         if draft.standing.closed and split.points > before:
             split, reason = _held(book), Reason.MEMBER_CLOSED
         difference = _difference(book, split)
-        counted = book.qualified - waiting_sum(draft, self.row)
+        counted = book.qualified - waiting_sum(draft, self.row) if self.row.lots else book.qualified
         book.lines = {line_id: share for line_id, share in split.lines.items() if share}
         book.rules = {share.rule: share.points for share in split.rules if share.points}
         own: dict[str, Any] = {"rules": difference.rules, "lines": difference.lines}

@@ -13,7 +13,7 @@ from services.earning.decide.draft import Draft, public, told
 from services.earning.decide.lifetimes import ends_at, mark_active
 from services.earning.decide.local_days import end_of_day, local_date
 from services.earning.decide.lots import note_due, spendable
-from services.earning.decide.tiers import base_of, tier_at
+from services.earning.decide.tiers import tier_at
 from services.earning.program.terms import Program, Reward
 from services.earning.source_events.commands import RedemptionCancelled, RedemptionRequested
 from services.earning.standing import KeyRow, Lot
@@ -90,7 +90,7 @@ def _refused(
         return Reason.INVALID_POINTS
     happened = case.fact.occurred_at
     if reward is not None and reward.tiers:
-        tier = tier_at(standing, base_of(case.versions, happened), happened)
+        tier = tier_at(standing, case.versions, happened)
         if tier not in reward.tiers:
             return Reason.TIER_REQUIRED
     return Reason.INSUFFICIENT_POINTS if standing.balances.available < points else None

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from services.earning.books import RefundedLine, RefundKnown
-from services.earning.decide.basis import SHIPPING, Amount, Lines
+from services.earning.decide.basis import SHIPPING, Amount, Lines, cashes_of
 
 Share = int | Fraction
 """A part of a whole: 0 to 1."""
@@ -25,7 +25,7 @@ def shares_left(lines: Lines, refunds: Iterable[RefundKnown], *, tax_included: b
         if refund.amount is not None:
             beyond += max(0, refund.amount - named)
     left = taking.left()
-    cash_left = sum(share * cash for share, cash in zip(left, lines.cashes, strict=True))
+    cash_left = sum(share * cash for share, cash in zip(left, taking.cashes, strict=True))
     return _without_lines(left, beyond, cash_left)
 
 
@@ -37,6 +37,7 @@ class _Taking:
 
     def __init__(self, lines: Lines, *, tax_included: bool) -> None:
         self._lines = lines
+        self.cashes = cashes_of(lines, tax_included=tax_included)
         self._tax_included = tax_included
         self._places = {line.line_id: i for i, line in enumerate(lines.sold)}
         self._taken: list[Share] = [0] * len(lines.sold)
@@ -67,7 +68,7 @@ class _Taking:
     def _take(self, place: int, amount: int) -> Amount:
         share = Fraction(amount, self._lines.values[place])
         self._taken[place] += share
-        return share * self._lines.cashes[place]
+        return share * self.cashes[place]
 
     def left(self) -> list[Share]:
         """What is left of each line. One of no value is gone when its quantity came back."""

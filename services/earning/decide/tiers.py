@@ -34,16 +34,16 @@ def base_of(versions: Versions, instant: datetime) -> str:
     return program.tiers.base if program is not None and program.tiers is not None else ""
 
 
-def tier_at(standing: Standing, base: str, instant: datetime) -> str:
+def tier_at(standing: Standing, versions: Versions, instant: datetime) -> str:
     """The tier a member held at an instant, by the recorded history; longer ago than it reaches: the base."""
     history = standing.tier_history
-    if not history:
-        return base
-    if instant >= history[-1].since:
+    if history and instant >= history[-1].since:
         return history[-1].tier
-    if instant < _horizon(standing.clock):
-        return base
-    return next((held.tier for held in reversed(history) if held.since <= instant), base)
+    if history and instant >= _horizon(standing.clock):
+        held = next((held.tier for held in reversed(history) if held.since <= instant), None)
+        if held is not None:
+            return held
+    return base_of(versions, instant)
 
 
 def _horizon(clock: datetime) -> datetime:
