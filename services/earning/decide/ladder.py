@@ -38,13 +38,22 @@ class Window(NamedTuple):
     following: datetime
 
 
+class Step(NamedTuple):
+    """A tier's place: what it asks for, what the next one does (none: it is the top), and whether it can be lost."""
+
+    rank: int
+    threshold: int
+    next_threshold: int | None
+    above_base: bool
+
+
 _ALWAYS = Window(LIFETIME, _FIRST, _LAST, LIFETIME, LIFETIME, _FIRST, _LAST, _LAST)
 
 
 class Ladder:
     """The tiers of a program version."""
 
-    __slots__ = ("_last", "_places", "lifetime", "program", "rolling", "tiers", "zone")
+    __slots__ = ("_below", "_last", "_steps", "lifetime", "program", "rolling", "tiers", "zone")
 
     def __init__(self, program: Program, tiers: Tiers) -> None:
         self.program = program
@@ -52,16 +61,26 @@ class Ladder:
         self.zone = program.zone
         self.lifetime = tiers.window == "lifetime"
         self.rolling = tiers.window == "rolling"
-        self._places = {level.id: place for place, level in enumerate(tiers.levels)}
+        levels = tiers.levels
+        above = [*[level.threshold for level in levels[1:]], None]
+        self._steps = {
+            level.id: Step(place, level.threshold, above[place], above_base=place > 0)
+            for place, level in enumerate(levels)
+        }
+        self._below = Step(-1, 0, levels[0].threshold if levels else None, above_base=False)
         self._last = _ALWAYS._replace(begins=_LAST)
+
+    def step(self, tier: str) -> Step:
+        """The place of a tier, the base where none is named; below the first where it isn't on the ladder."""
+        return self._steps.get(tier or self.tiers.base, self._below)
 
     def rank(self, tier: str) -> int:
         """The place of a tier on the ladder; below the first where it isn't on it."""
-        return self._places.get(tier, -1)
+        return self.step(tier).rank
 
     def above_base(self, tier: str) -> bool:
         """Whether a tier can be lost."""
-        return self.rank(tier) > max(0, self.rank(self.tiers.base))
+        return self.step(tier).above_base
 
     def higher(self, tier: str, other: str) -> str:
         """The higher of two tiers; the first where neither is."""
@@ -77,8 +96,7 @@ class Ladder:
 
     def threshold(self, tier: str) -> int:
         """What a tier asks for; 0 for the base."""
-        place = self.rank(tier)
-        return self.tiers.levels[place].threshold if place >= 0 else 0
+        return self.step(tier).threshold
 
     def text(self, amount: int) -> str:
         """A qualifying sum as events tell it: points, orders, or money."""
@@ -126,11 +144,15 @@ class Ladder:
 
     def qualified(self, standing: Standing) -> str:
         """The tier that the present window's sum reaches, or the one before's."""
+        return self.reached(self.best(standing))
+
+    def best(self, standing: Standing) -> int:
+        """The better sum of the present window and the one before; rolling and lifetime: the present one's."""
         if self.rolling or self.lifetime:
-            return self.reached(self.total(standing))
+            return self.total(standing)
         window = self.window(standing, standing.clock)
         sums = standing.qualifying
-        return self.reached(max(sums.get(window.key, 0), sums.get(window.before, 0)))
+        return max(sums.get(window.key, 0), sums.get(window.before, 0))
 
     def leaves(self, day: str) -> datetime:
         """When what qualified on a local day leaves a rolling window."""

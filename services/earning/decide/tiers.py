@@ -83,8 +83,11 @@ def move_tier(draft: Draft, ladder: Ladder, qualified: Qualified, key: Key | Non
     lifetime never ends, so it lowers at once.
     """
     standing = draft.standing
+    step = ladder.step(standing.tier)
+    if not step.above_base and (step.next_threshold is None or ladder.best(standing) < step.next_threshold):
+        return
     reached = _held_up(standing, ladder)
-    if ladder.rank(reached) > ladder.rank(standing.tier or ladder.tiers.base):
+    if ladder.rank(reached) > step.rank:
         move_to(draft, ladder, reached, "qualified", key)
     elif ladder.rank(reached) < ladder.rank(standing.tier) and _is_lost(standing, ladder, qualified):
         move_to(draft, ladder, reached, "reversed", key)
@@ -171,14 +174,12 @@ def hold(draft: Draft, ladder: Ladder, key: Key | None) -> None:
 def progress(standing: Standing, ladder: Ladder) -> dict[str, Any]:
     """How far the member is: the sum of the current window, what is missing to the next tier and to keep this one."""
     total = ladder.total(standing)
-    tier = standing.tier or ladder.tiers.base
-    levels = ladder.tiers.levels
-    above = ladder.rank(tier) + 1
+    step = ladder.step(standing.tier)
     told = {"qualifying": ladder.text(total)}
-    if above < len(levels):
-        told["to_next"] = ladder.text(max(0, levels[above].threshold - total))
-    if not ladder.lifetime and ladder.above_base(tier):
-        told["to_keep"] = ladder.text(max(0, ladder.threshold(tier) - total))
+    if step.next_threshold is not None:
+        told["to_next"] = ladder.text(max(0, step.next_threshold - total))
+    if step.above_base and not ladder.lifetime:
+        told["to_keep"] = ladder.text(max(0, step.threshold - total))
     return told
 
 
