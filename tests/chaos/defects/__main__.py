@@ -101,9 +101,7 @@ def planted(defect: Defect, servers: Mapping[str, str]) -> Verdict:
         if _run(copy, {}, "git", "apply", "--whitespace=nowarn", str(defect.patch)).returncode:
             return verdict("DOESN'T FIT")
         for check in defect.checks:
-            done = _run(
-                copy, sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", check
-            )
+            done = _check(copy, servers, check)
             if done.returncode == TESTS_FAILED:
                 failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
                 return verdict("caught", failed[0].split(" ")[1].rpartition("/")[2] if failed else check)
