@@ -128,7 +128,7 @@ class _Settlement:
         if draft.standing.closed and split.points > before:
             split, reason = _held(book), Reason.MEMBER_CLOSED
         difference = _difference(book, split)
-        counted = book.qualified - waiting_sum(draft, self.row) if self.row.lots else book.qualified
+        counted = book.qualified - waiting_sum(draft, self.row) if self._may_wait else book.qualified
         book.lines = {line_id: share for line_id, share in split.lines.items() if share}
         book.rules = {share.rule: share.points for share in split.rules if share.points}
         own: dict[str, Any] = {"rules": difference.rules, "lines": difference.lines}
@@ -189,7 +189,7 @@ class _Settlement:
         measure = ladder.tiers.measure
         if measure == "points_earned":
             book.qualified = book.points
-            waiting = wait_with_points(draft, self.row)
+            waiting = wait_with_points(draft, self.row) if self._may_wait else 0
         else:
             begins = not book.qualified
             book.qualified = worth.spend if measure == "spend" else int(worth.counts and worth.is_due)
@@ -219,6 +219,11 @@ class _Settlement:
         lot.when = self.book.pin.when if self.book.pin is not None else None
         fill_pending(draft, lot, release.at)
         return lot.lot
+
+    @property
+    def _may_wait(self) -> bool:
+        """Whether the order may have pending lots."""
+        return self.before.pin is not None or (self.program is not None and self.program.pending is not None)
 
     @property
     def _version(self) -> int:

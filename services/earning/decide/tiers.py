@@ -84,7 +84,10 @@ def move_tier(draft: Draft, ladder: Ladder, qualified: Qualified, key: Key | Non
     """
     standing = draft.standing
     step = ladder.step(standing.tier)
-    if not step.above_base and (step.next_threshold is None or ladder.best(standing) < step.next_threshold):
+    best = ladder.best(standing)
+    if best >= step.threshold and (step.next_threshold is None or best < step.next_threshold):
+        if step.above_base:
+            hold(draft, ladder, key)
         return
     reached = _held_up(standing, ladder)
     if ladder.rank(reached) > step.rank:
@@ -185,10 +188,11 @@ def progress(standing: Standing, ladder: Ladder) -> dict[str, Any]:
 
 def _until(standing: Standing, ladder: Ladder) -> datetime | None:
     """Until when the tier holds if nothing more comes; None: for ever."""
-    if not ladder.above_base(standing.tier):
+    step = ladder.step(standing.tier)
+    if not step.above_base:
         return None
-    qualified = _qualified_until(standing, ladder)
-    if ladder.rank(_assigned(standing, ladder)) < ladder.rank(standing.tier):
+    qualified = _qualified_until(standing, ladder, step.threshold)
+    if not standing.assigned_tier or ladder.rank(_assigned(standing, ladder)) < ladder.rank(standing.tier):
         return qualified
     if ladder.lifetime and ladder.rank(ladder.qualified(standing)) >= ladder.rank(standing.tier):
         return None
@@ -197,13 +201,12 @@ def _until(standing: Standing, ladder: Ladder) -> datetime | None:
     return max(standing.assigned_until, qualified)
 
 
-def _qualified_until(standing: Standing, ladder: Ladder) -> datetime | None:
+def _qualified_until(standing: Standing, ladder: Ladder, held: int) -> datetime | None:
     if ladder.lifetime:
         return None
     if ladder.rolling:
         return _rolling_until(standing, ladder)
     window = ladder.window(standing, standing.clock)
-    held = ladder.threshold(standing.tier)
     if standing.qualifying.get(window.key, 0) >= held:
         return window.following
     if standing.clock < window.closing and standing.qualifying.get(window.before, 0) < held:
