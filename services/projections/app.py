@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from services.projections import dead_letters, store
 from services.projections.assignment import Assignment
-from services.projections.consume import ROLE, Lane
+from services.projections.consume import APPLICATION, ROLE, Lane
 from services.projections.settings import ProjectionsSettings
 from services.projections.telemetry import Telemetry
 from shared import migrations
@@ -25,7 +25,6 @@ from shared.postgres import TRANSIENT_ERRORS, connect
 from shared.settings import Connections
 from shared.topics import Topics
 
-SERVICE = "tallystick-projections"
 SERVERS = "kafka and postgres"
 WATCH_S = 2.0
 ANSWER_S = 5.0
@@ -48,7 +47,7 @@ class App:
         self.assignment = Assignment(topics.points, self._consumer)
         self.broker = KafkaBroker(
             connections.kafka_bootstrap_servers,
-            client_id=SERVICE,
+            client_id=APPLICATION,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
             allow_auto_create_topics=False,
             apply_types=False,
@@ -127,7 +126,7 @@ class App:
         if not partitions:
             raise TimeoutError(f"topic {self._topics.points} is not there: `tallystick topics create`")
         await migrations.check(self._connections.postgres_dsn, MIGRATIONS)
-        session = await connect(self._connections.postgres_dsn, role=ROLE, application=SERVICE)
+        session = await connect(self._connections.postgres_dsn, role=ROLE, application=APPLICATION)
         try:
             await store.settle_partitions(session, len(partitions))
         finally:
@@ -136,10 +135,10 @@ class App:
     async def _watch(self, stopping: asyncio.Event) -> None:
         """Measure the lag, notice when Kafka is away, and stay in the group while Postgres is."""
         while not await _stops_within(stopping, WATCH_S):
-            # Any poll counts as a sign of life in the group; this one asks for no record of ours.
-            await self._consumer().getmany(TopicPartition("", 0), timeout_ms=0)
             try:
                 async with asyncio.timeout(ANSWER_S):
+                    # Any poll counts as a sign of life in the group; this one asks for no record of ours.
+                    await self._consumer().getmany(TopicPartition("", 0), timeout_ms=0)
                     ends = await self._consumer().end_offsets(
                         [self.assignment.topic_partition(p) for p in self.assignment.owned or {0}]
                     )
@@ -172,7 +171,7 @@ class App:
         """Publish dead letters that were set aside; rare, so that sessions and producers are made when needed."""
         while not await _stops_within(stopping, WATCH_S):
             try:
-                session = await connect(self._connections.postgres_dsn, role=ROLE, application=f"{SERVICE}-relay")
+                session = await connect(self._connections.postgres_dsn, role=ROLE, application=f"{APPLICATION}-relay")
                 try:
                     if await dead_letters.waiting(session):
                         await self._publish(session)
@@ -182,7 +181,7 @@ class App:
                 log.info("dead letters wait", error=repr(error))
 
     async def _publish(self, session: asyncpg.Connection) -> None:
-        to = producer(self._connections.kafka_bootstrap_servers, f"{SERVICE}-dead-letters")
+        to = producer(self._connections.kafka_bootstrap_servers, f"{APPLICATION}-dead-letters")
         await to.start()
         try:
             while await dead_letters.relay(session, to, self._topics.dead_letters):

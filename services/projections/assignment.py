@@ -57,6 +57,5 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is
 
     def stop(self, partition: int) -> None:
         """Read the partition no further, until it is assigned anew."""
-        self.owned -= {partition}
         with suppress(IllegalStateError):
             self._consumer().pause(self.topic_partition(partition))

@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import (
+    CorruptRecordException,
+    IllegalStateError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
 
 from services.projections import store
 from services.projections.assignment import Assignment
@@ -21,11 +27,13 @@ from services.projections.settings import ProjectionsSettings
 from services.projections.telemetry import Telemetry
 from shared.broker import KAFKA_TRANSIENT, Backoff
 from shared.errors import ForkError, TallystickError, UnreadableEventError
-from shared.postgres import DATA_ERRORS, TRANSIENT_ERRORS, connect
+from shared.postgres import DATA_ERRORS, TRANSIENT_ERRORS, connect, end_overdue
 
 FETCH_WAIT_MS = 200
 ROLE = "projector"
-_DATA_ERRORS: tuple[type[BaseException], ...] = (*DATA_ERRORS, OverflowError)
+APPLICATION = "tallystick-projections"
+_TOO_LONG = (asyncpg.TransactionTimeoutError, asyncpg.QueryCanceledError)
+_UNREADABLE: tuple[type[BaseException], ...] = (UnicodeDecodeError, CorruptRecordException)
 _TRY_AGAIN: tuple[type[BaseException], ...] = (store.GenerationChangedError, *TRANSIENT_ERRORS)
 
 log = structlog.get_logger(__name__)
@@ -56,6 +64,8 @@ class Lane:
         self._generation = 0
         self._writing: asyncio.Task[None] | None = None
         self._stopped: set[int] = set()
+        self._records_max = settings.batch
+        self._read_to: dict[int, int] = {}
         self.fences: dict[int, Fence] = {}
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -72,7 +82,9 @@ class Lane:
         if self._assignment.fresh(self._number, self._settings.lanes):
             await self._written()
             await self._seek(backoff)
-        mine = [p for p in self._assignment.owned if p % self._settings.lanes == self._number]
+        self._forget()
+        ours = (p for p in self._assignment.owned if p % self._settings.lanes == self._number)
+        mine = [partition for partition in ours if partition not in self._stopped]
         if not mine:
             await self._written()
             await self._wait_for_change()
@@ -87,6 +99,12 @@ class Lane:
         await self._written()
         self._writing = asyncio.create_task(self._write(batch, Backoff(stopping)))
         await asyncio.sleep(0)  # lets the writing send its first statement before the next batch is decoded
+
+    def _forget(self) -> None:
+        """Tell no more of partitions that went elsewhere."""
+        for partition in self.fences.keys() - self._assignment.owned:
+            del self.fences[partition]
+            self._telemetry.forget(partition)
 
     async def _wait_for_change(self) -> None:
         self._assignment.changed.clear()
@@ -109,7 +127,7 @@ class Lane:
             fence = fences.get(partition, Fence(partition))  # without a fence, the transaction refuses
             self.fences[partition] = fence
             self._stopped.discard(partition)
-            self._telemetry.goes_on(partition)
+            self._telemetry.forget(partition)
             self._assignment.take(partition, fence.next_offset)
 
     async def _fetch(self, mine: list[TopicPartition], backoff: Backoff) -> dict[TopicPartition, Sequence[Any]]:
@@ -117,24 +135,49 @@ class Lane:
         records: dict[TopicPartition, Sequence[Any]] = {}
         try:
             began = time.perf_counter()
-            records = await self._consumer.getmany(*mine, timeout_ms=0, max_records=self._settings.batch)
+            records = await self._consumer.getmany(*mine, timeout_ms=0, max_records=self._records_max)
             if records:
                 self._telemetry.clock.add("consume", time.perf_counter() - began, sum(map(len, records.values())))
             else:
-                records = await self._consumer.getmany(
-                    *mine, timeout_ms=FETCH_WAIT_MS, max_records=self._settings.batch
-                )
+                records = await self._consumer.getmany(*mine, timeout_ms=FETCH_WAIT_MS, max_records=self._records_max)
+            self._records_max = min(self._settings.batch, self._records_max * 2)
+            self._read_to |= {where.partition: found[-1].offset + 1 for where, found in records.items()}
         except OffsetOutOfRangeError as error:
-            # The log is not the one we knew. The position is the truth: from the beginning, what is known is dropped.
-            log.warning("offset out of range: reading from the beginning", partitions=str(error.args))
-            await self._consumer.seek_to_beginning(*error.args[0])
+            await self._read_again(list(error.args[0]))
         except NoOffsetForPartitionError:
             pass  # asked for before we had sought the partition
+        except _UNREADABLE:
+            await self._come_nearer(mine)
         except KAFKA_TRANSIENT as error:
             if self._telemetry.readiness.waits("kafka", repr(error)):
                 log.warning("waiting for kafka", error=repr(error))
             await backoff.wait()
         return records
+
+    async def _come_nearer(self, mine: list[TopicPartition]) -> None:
+        """A record can't even be handed over: fetch less and less, until it comes next; its partition stops there."""
+        self._back(mine)  # what was fetched beside it is lost
+        if self._records_max > 1:
+            self._records_max //= 2
+            return
+        for where in mine:
+            try:
+                await self._consumer.getmany(where, timeout_ms=FETCH_WAIT_MS, max_records=1)
+            except _UNREADABLE as error:
+                position = self.fences[where.partition].position + 1
+                self._stop(where.partition, UnreadableEventError(where.partition, position, repr(error)))
+        self._back(mine)
+
+    def _back(self, mine: list[TopicPartition]) -> None:
+        with suppress(IllegalStateError):  # it went elsewhere
+            for where in mine:
+                self._consumer.seek(where, self._read_to[where.partition])
+
+    async def _read_again(self, partitions: list[TopicPartition]) -> None:
+        """The log is not the one we knew. Positions are the truth: from its beginning on, what is known is dropped."""
+        log.warning("offset out of range: reading from the beginning", partitions=[p.partition for p in partitions])
+        with suppress(*KAFKA_TRANSIENT):  # it is asked for again at the next fetch
+            await self._consumer.seek_to_beginning(*partitions)
 
     async def _written(self) -> None:
         """Wait until the batch before is stored."""
@@ -161,12 +204,14 @@ class Lane:
             self._hang_up()
         except ForkError as error:
             self._stop(error.shard, error)
-        except _DATA_ERRORS as error:
+        except DATA_ERRORS as error:
             # One event can't be stored: smaller and smaller parts find it, and store what was before it.
             waiting[:1] = halves(part) or [part]
             if waiting[0] is part:
                 self._stop_at(part[0], error)
         except TRANSIENT_ERRORS as error:
+            if isinstance(error, _TOO_LONG):
+                waiting[:1] = halves(part) or [part]
             return await self._wait_for_postgres(error, backoff)
         else:
             self._there("postgres", backoff)
@@ -195,8 +240,7 @@ class Lane:
     async def _open(self) -> asyncpg.Connection:
         """The lane's session, prepared for the current generation."""
         if self._session is None or self._session.is_closed():
-            name = f"tallystick-projections-{self._number}"
-            self._session = await connect(self._dsn, role=ROLE, application=name)
+            self._session = await connect(self._dsn, role=ROLE, application=f"{APPLICATION}-{self._number}")
             self._generation = await store.current_generation(self._session)
             await store.prepare_session(self._session, self._generation)
         return self._session
@@ -211,6 +255,9 @@ class Lane:
         self._hang_up()
         if self._telemetry.readiness.waits("postgres", repr(error)):
             log.warning("waiting for postgres", error=repr(error))
+        if isinstance(error, asyncpg.LockNotAvailableError):
+            with suppress(*TRANSIENT_ERRORS):
+                await end_overdue(self._dsn, APPLICATION)
         return await backoff.wait()
 
     def _there(self, what: str, backoff: Backoff) -> None:

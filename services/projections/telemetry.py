@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -71,12 +73,13 @@ class Telemetry:
         self.readiness.waits(f"partition {partition}", str(error))
         log.error("partition stopped", partition=partition, error=error.message, cure=error.cure)
 
-    def goes_on(self, partition: int) -> None:
-        """A partition was assigned, or goes elsewhere: what was said of it is over."""
-        self._stopped.labels(partition).set(0)
+    def forget(self, partition: int) -> None:
+        """A partition was just assigned, or went elsewhere: what was said of it is over."""
         self.readiness.has(f"partition {partition}")
-        self._missing.labels(partition).set(0)
         self._gaps.discard(partition)
+        for gauge in (self._position, self._lag, self._missing, self._stopped):
+            with suppress(KeyError):  # nothing was said of it
+                gauge.remove(partition)
 
     def lag(self, partition: int, records: int) -> None:
         """Note how many records of the log are still to fold."""

@@ -187,6 +187,7 @@ class _Rebuild:
 
     async def _catch_up_locked(self) -> None:
         """Lock the live fences, and come to exactly where they are, if we are not beyond."""
+        await self._session.execute(_QUERIES["hold_briefly"])
         partitions = await store.read_fences(self._session, self._live)
         fences = await store.lock_fences(self._session, self._live, partitions)
         await self._follow({partition: fence.position for partition, fence in fences.items()})

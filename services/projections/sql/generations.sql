@@ -34,6 +34,10 @@ UPDATE projection.positions_{generation} SET successor = $1;
 -- name: wait_briefly
 SET LOCAL lock_timeout = '50ms';
 
+-- The live workers wait for us: should we be paused, they wait no longer than this.
+-- name: hold_briefly
+SET LOCAL idle_in_transaction_session_timeout = '10s';
+
 -- Who reads the views and so holds up a swap.
 -- name: readers
 SELECT DISTINCT a.pid, a.usename, coalesce(a.application_name, '') AS application_name

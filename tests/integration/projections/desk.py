@@ -1,6 +1,7 @@
 """A desk: a points log on Kafka, workers that project it, and the tables that come of it."""
 
 import asyncio
+import itertools
 import os
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from tests.unit.projections.points_log import Entry, PointsLog
 from tests.waiting import eventually
 
 STOP_SECONDS = 20
+_numbers = itertools.count(1)
 
 
 class Desk:
@@ -142,7 +144,7 @@ class Process:
 
     def __init__(self, environment: Mapping[str, str], directory: Path) -> None:
         self._environment = environment
-        self._log = directory / "projections.log"
+        self._log = directory / f"projections-{next(_numbers)}.log"
         self._process = self._start()
 
     def _start(self) -> "subprocess.Popen[bytes]":
@@ -187,3 +189,4 @@ class Process:
         """Be rid of it."""
         if self._process.poll() is None:
             self.kill()
+        sys.stdout.write(self.said())  # pytest shows it where the test fails

@@ -2,10 +2,15 @@
 
 from collections.abc import Iterable
 
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.record.util import calc_crc32c
 
 from shared.broker import Outgoing, producer, publish
 from tests.unit.projections.points_log import Entry
+
+CRC_AT = slice(17, 21)
+"""Where a record batch has its checksum, which covers all that follows it."""
 
 
 async def make_topics(bootstrap_servers: str, names: Iterable[str], partitions: int) -> None:
@@ -34,5 +39,22 @@ async def publish_records(bootstrap_servers: str, topic: str, records: Iterable[
     await to.start()
     try:
         await publish(to, topic, by_partition)
+    finally:
+        await to.stop()
+
+
+async def publish_a_header_name_that_is_no_text(bootstrap_servers: str, topic: str, partition: int) -> None:
+    """Publish a record such as no client of ours can make, nor aiokafka hand over: its header's name is not UTF-8."""
+    to = AIOKafkaProducer(bootstrap_servers=bootstrap_servers)
+    await to.start()
+    try:
+        batch = to.create_batch()
+        batch.append(key=None, value=b"value", timestamp=None, headers=[("NAME", b"value")])
+        buffer = bytearray(batch._build())
+        name = buffer.index(b"NAME")
+        buffer[name : name + 4] = b"\xff\xff\xff\xff"
+        buffer[CRC_AT] = calc_crc32c(bytes(buffer[CRC_AT.stop :])).to_bytes(4, "big")
+        batch._buffer = buffer
+        await (await to.send_batch(batch, topic, partition=partition))
     finally:
         await to.stop()

@@ -6,6 +6,7 @@ from shared.broker import Outgoing
 from shared.codec import encode_data, headers_of
 from shared.point_events import PointsEarned
 from tests.integration.projections.desk import Desk
+from tests.integration.projections.kafka_log import publish_a_header_name_that_is_no_text
 from tests.unit.projections.points_log import Entry, PointsLog
 from tests.waiting import eventually
 
@@ -186,6 +187,21 @@ async def test_bytes_that_are_no_event_stop_their_partition(desk: Desk) -> None:
         await desk.folded()
         alarm = f"partition {first.shard}"
         await eventually(lambda: alarm in worker.telemetry.readiness.waiting, what="an alarm is up")
+
+
+async def test_a_record_that_cannot_even_be_handed_over_stops_its_partition_alone(desk: Desk) -> None:
+    desk.log.busy(80)
+    shard = busiest(desk.log)
+    folded = desk.log.positions[shard]
+    await desk.publish()
+    await publish_a_header_name_that_is_no_text(desk.bootstrap_servers, desk.topics.points, shard)
+    before = len(desk.log.entries)
+    desk.log.busy(80, seed=2)
+    await desk.publish(desk.log.entries[before:])
+    async with desk.worker() as worker:
+        await desk.folded(all_but(desk.log, shard, folded))
+        await eventually(lambda: f"partition {shard}" in worker.telemetry.readiness.waiting, what="an alarm is up")
+        assert "UnicodeDecodeError" in worker.telemetry.readiness.waiting[f"partition {shard}"]
 
 
 async def test_an_event_that_postgres_refuses_stops_its_partition_after_what_was_before_it(desk: Desk) -> None:

@@ -1,9 +1,12 @@
 """Workers as processes: several of them, paused, killed at the worst moments, replaced; the tables stay right."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from shared.postgres import TRANSIENT_ERRORS, connect
 from tests.integration.projections.desk import Desk, Process
 from tests.waiting import eventually
 
@@ -139,3 +142,33 @@ async def test_a_database_without_our_tables_is_refused(desk: Desk, tmp_path: Pa
     with desk.process(tmp_path) as worker:
         await eventually(worker.ended, what="the worker refuses to start")
         assert "python -m deploy.migrate" in worker.said()
+
+
+async def test_a_lock_held_by_a_process_paused_inside_a_copy_is_freed(desk: Desk, tmp_path: Path) -> None:
+    # No timeout of Postgres reaches a session that waits for COPY data: its process may be paused for ever.
+    await grow(desk, 50, seed=1)
+    async with desk.worker():
+        await desk.folded()
+    await grow(desk, 50, seed=2)
+    never = asyncio.Event()
+
+    async def stands_still() -> AsyncIterator[tuple[int]]:
+        await never.wait()
+        yield (0,)
+
+    session = await connect(desk.dsn, role="projector", application="tallystick-projections-0")
+    holding = session.transaction()
+    await holding.start()
+    await session.execute("SELECT FROM projection.positions_1 FOR UPDATE")
+    copying = asyncio.create_task(
+        session.copy_records_to_table(
+            "dead_letters", schema_name="projection", records=stands_still(), columns=["partition"]
+        )
+    )
+    with desk.process(tmp_path):
+        await desk.folded(seconds=SESSION_GIVEN_UP_SECONDS)
+    never.set()
+    with pytest.raises(TRANSIENT_ERRORS):
+        await copying
+    session.terminate()
+    await right(desk)
