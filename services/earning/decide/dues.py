@@ -30,7 +30,7 @@ def work_off(draft: Draft, versions: Versions, until: datetime) -> None:
         _release(draft, versions, instant)
         _expire(draft, versions, instant)
         _check_tier(draft, versions, instant)
-        _note_lots_due(draft)
+        _note_lots_due(draft, instant)
         plan_next(draft, versions)
     standing.clock = max(standing.clock, until)
 
@@ -51,7 +51,7 @@ def _next_instant(draft: Draft, versions: Versions, until: datetime) -> datetime
     due = standing.next_due
     if due is not None and due <= until:
         _ask_for_lots(draft, until)
-        _note_lots_due(draft)
+        _note_lots_due(draft, until)
         due = plan_next(draft, versions)
     if due is not None and due <= until:
         instants.append(due)
@@ -69,12 +69,13 @@ def _ask_for_lots(draft: Draft, until: datetime) -> None:
         raise RowsMissingError(due_until=until)
 
 
-def _note_lots_due(draft: Draft) -> None:
-    """Find the earliest due of any lot, where the lots due soon are all there."""
+def _note_lots_due(draft: Draft, instant: datetime) -> None:
+    """Find the earliest due of any lot, once the one noted has come.
+
+    Not sooner, though it may be known: what is noted must not depend on which lots happen to be there.
+    """
     rows, standing = draft.rows, draft.standing
-    if standing.lots_due is None or not (rows.all_lots or rows.due_until is not None):
-        return
-    if not rows.all_lots and rows.due_until is not None and standing.lots_due > rows.due_until:
+    if standing.lots_due is None or standing.lots_due > instant:
         return
     dues = [due for lot in draft.visible_lots() if (due := lot.due) is not None]
     if not rows.all_lots and rows.next_due is not None:

@@ -35,11 +35,14 @@ def split(points: int, weights: Sequence[int | Fraction], total: int | Fraction)
     """Points shared out by weight (they add up to `total`), the largest remainders first, ties to the earlier."""
     if len(weights) == 1:
         return [points]
-    parts = [divmod(points * weight, total) for weight in weights]
-    shares = [share for share, _ in parts]
+    parts = [points * weight for weight in weights]
+    shares = [part // total for part in parts]
     missing = points - sum(shares)
     if missing:
-        rests = [rest for _, rest in parts]
+        rests = [part % total for part in parts]
+        if missing == 1:
+            shares[rests.index(max(rests))] += 1
+            return shares
         for i in sorted(range(len(rests)), key=rests.__getitem__, reverse=True)[:missing]:
             shares[i] += 1
     return shares
