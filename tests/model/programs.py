@@ -86,7 +86,9 @@ def conditions(draw: st.DrawFn) -> Conditions:
 @st.composite
 def rules(draw: st.DrawFn, number: int) -> Rule:
     """A rule with a rate, or with fixed points."""
-    fixed = draw(st.integers(0, 3)) == 0
+    if number == 1 and draw(st.integers(0, 2)):
+        return Rule(id="rule-1", rate=draw(st.sampled_from(RATES)))
+    fixed = draw(st.integers(0, 3)) == 3
     return Rule(
         id=f"rule-{number}",
         rate=None if fixed else draw(st.sampled_from(RATES)),
