@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import KafkaError
+from aiokafka.errors import CorruptRecordException, KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 RECORD_BYTES_MAX = 16 * 1024 * 1024
@@ -40,6 +40,9 @@ CONSUMER_SETTINGS: dict[str, Any] = {
 
 KAFKA_TRANSIENT: tuple[type[BaseException], ...] = (KafkaError, OSError, TimeoutError)
 """What to wait for with backoff: the broker is away, starting, or moving its partitions."""
+
+UNREADABLE: tuple[type[BaseException], ...] = (UnicodeDecodeError, CorruptRecordException)
+"""What a consumer says of a record whose headers' names are no text, or whose bytes are not those that were sent."""
 
 
 class Outgoing(NamedTuple):

@@ -12,7 +12,6 @@ import asyncpg
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import (
-    CorruptRecordException,
     IllegalStateError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
@@ -25,7 +24,7 @@ from services.projections.positions import Fence
 from services.projections.project import Projected, project
 from services.projections.settings import ProjectionsSettings
 from services.projections.telemetry import Telemetry
-from shared.broker import KAFKA_TRANSIENT, Backoff
+from shared.broker import KAFKA_TRANSIENT, UNREADABLE, Backoff
 from shared.errors import ForkError, TallystickError, UnreadableEventError
 from shared.postgres import DATA_ERRORS, TRANSIENT_ERRORS, connect, end_overdue
 
@@ -33,7 +32,6 @@ FETCH_WAIT_MS = 200
 ROLE = "projector"
 APPLICATION = "tallystick-projections"
 _TOO_LONG = (asyncpg.TransactionTimeoutError, asyncpg.QueryCanceledError)
-_UNREADABLE: tuple[type[BaseException], ...] = (UnicodeDecodeError, CorruptRecordException)
 _TRY_AGAIN: tuple[type[BaseException], ...] = (store.GenerationChangedError, *TRANSIENT_ERRORS)
 
 log = structlog.get_logger(__name__)
@@ -146,7 +144,7 @@ class Lane:
             await self._read_again(list(error.args[0]))
         except NoOffsetForPartitionError:
             pass  # asked for before we had sought the partition
-        except _UNREADABLE:
+        except UNREADABLE:
             await self._come_nearer(mine)
         except KAFKA_TRANSIENT as error:
             if self._telemetry.readiness.waits("kafka", repr(error)):
@@ -163,7 +161,7 @@ class Lane:
         for where in mine:
             try:
                 await self._consumer.getmany(where, timeout_ms=FETCH_WAIT_MS, max_records=1)
-            except _UNREADABLE as error:
+            except UNREADABLE as error:
                 position = self.fences[where.partition].position + 1
                 self._stop(where.partition, UnreadableEventError(where.partition, position, repr(error)))
         self._back(mine)

@@ -10,10 +10,12 @@ from services.projections import store
 from services.projections.decode import decode_partition
 from services.projections.positions import Fence
 from services.projections.project import project
+from services.projections.rebuild.read import next_records
+from shared.broker import UNREADABLE
+from shared.errors import UnreadableEventError
 from shared.telemetry import RoomClock
 
-BATCH = 5000
-FETCH_WAIT_MS = 200
+NO_END = 2**63 - 1
 
 
 async def catch_up(
@@ -21,8 +23,10 @@ async def catch_up(
 ) -> int:
     """Fold each partition up to the position named, or to where its log ends; gives how many events.
 
+    Without an end (`NO_END`) the log's end is also where it can't be followed: the service has its alarm up there.
+
     Raises:
-        ForkError, UnreadableEventError: the log can't be followed.
+        ForkError, UnreadableEventError: the log can't be followed up to the position named.
     """
     fences = await store.read_fences(session, generation)
     behind = {partition: fences[partition] for partition, to in until.items() if fences[partition].position < to}
@@ -48,14 +52,21 @@ async def _follow(
     end = (await consumer.end_offsets([where]))[where]
     consumer.seek(where, fence.next_offset)
     while fence.position < until and await consumer.position(where) < end:
-        found = await consumer.getmany(timeout_ms=FETCH_WAIT_MS, max_records=BATCH)
-        decoded = decode_partition(where.partition, found.get(where, []))
+        try:
+            records = await next_records(consumer, where)
+        except UNREADABLE as error:
+            if until == NO_END:
+                break
+            raise UnreadableEventError(where.partition, fence.position + 1, repr(error)) from error
+        decoded = decode_partition(where.partition, records)
         decoded.records = [record for record in decoded.records if record.position <= until]
         decoded.read_to = None
         decoded.foreign = []  # the service sets them aside
         followed = (await project(session, generation, [decoded], clock)).followed[where.partition]
-        if followed.stop is not None:
-            raise followed.stop
         fence = followed.fence
         folded += len(followed.applied)
+        if followed.stop is not None:
+            if until == NO_END:
+                break
+            raise followed.stop
     return folded

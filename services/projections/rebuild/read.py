@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import asyncpg
@@ -21,8 +21,8 @@ from services.projections.decode import Decoded, decode_partition
 from services.projections.fold import HISTORY_COLUMNS, MEMBER_COLUMNS, HistoryRow
 from services.projections.positions import Fence, Received, follow
 from services.projections.project import Members, fold_all
-from shared.broker import REQUEST_TIMEOUT_MS
-from shared.errors import TallystickError
+from shared.broker import REQUEST_TIMEOUT_MS, UNREADABLE
+from shared.errors import TallystickError, UnreadableEventError
 from shared.postgres import LONG_WORK_SETTINGS, connect
 
 BATCH = 5000
@@ -67,6 +67,26 @@ def reader(bootstrap_servers: str) -> AIOKafkaConsumer:
     )
 
 
+async def next_records(consumer: AIOKafkaConsumer, where: TopicPartition) -> Sequence[Any]:
+    """The next records of a partition; none where none came in time.
+
+    Raises:
+        UnicodeDecodeError, CorruptRecordException: the very next record can't be handed over.
+    """
+    offset, most = await consumer.position(where), BATCH
+    while True:
+        try:
+            found = await consumer.getmany(where, timeout_ms=FETCH_WAIT_MS, max_records=most)
+        except UNREADABLE:
+            if most == 1:
+                raise
+            consumer.seek(where, offset)
+            most //= 2
+        else:
+            records: Sequence[Any] = found.get(where, ())
+            return records
+
+
 async def read_all(job: Job, tell: Tell) -> None:
     """Read the job's partitions, one after the other: one partition's members are in memory at a time.
 
@@ -109,8 +129,11 @@ class _Partition:
         await self._consumer.seek_to_beginning(where)
         end = (await self._consumer.end_offsets([where]))[where]
         while self._fence.position < until and await self._consumer.position(where) < end:
-            found = await self._consumer.getmany(timeout_ms=FETCH_WAIT_MS, max_records=BATCH)
-            await self._take(decode_partition(self._partition, found.get(where, [])), until)
+            try:
+                records = await next_records(self._consumer, where)
+            except UNREADABLE as error:
+                raise UnreadableEventError(self._partition, self._fence.position + 1, repr(error)) from error
+            await self._take(decode_partition(self._partition, records), until)
         await self._copied()
         await self._finish()
 

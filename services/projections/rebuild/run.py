@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from services.projections import store
-from services.projections.rebuild.catch_up import catch_up
+from services.projections.rebuild.catch_up import NO_END, catch_up
 from services.projections.rebuild.compare import compare, take_snapshot
 from services.projections.rebuild.read import OWNER, Done, Job, reader
 from services.projections.rebuild.report import OnProgress, Progress, Report
@@ -24,7 +24,6 @@ from shared.postgres import LONG_WORK_SETTINGS, Queries, connect
 from shared.topics import Topics
 
 CLOSE = 2000
-NO_END = 2**63 - 1
 ROUNDS_MAX = 10
 PROCESSES_MAX = 4
 

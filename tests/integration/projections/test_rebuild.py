@@ -10,8 +10,10 @@ import pytest
 from services.projections.rebuild import Progress, Report, rebuild
 from services.projections.rebuild.workers import ReadingFailedError, share_out
 from shared.broker import Outgoing
+from shared.codec import headers_of
 from shared.errors import TransientError
 from tests.integration.projections.desk import Desk
+from tests.integration.projections.kafka_log import publish_a_header_name_that_is_no_text
 from tests.unit.projections.points_log import PointsLog
 from tests.waiting import eventually
 
@@ -174,6 +176,24 @@ async def test_a_reader_who_holds_the_views_delays_the_swap_and_nobody_else(desk
     await holding.rollback()
     assert (await rebuilding).swapped
     await holder.close()
+
+
+async def test_what_stopped_the_live_tables_does_not_stop_a_rebuild(desk: Desk) -> None:
+    desk.log.busy(60)
+    await desk.publish()
+    folded = dict(desk.log.positions)
+    tomorrow, broken = sorted(folded)[:2]
+    headers = headers_of(tomorrow, folded[tomorrow] + 1, "loyalty.points.multiplied.v7")
+    await desk.publish_raw(tomorrow, Outgoing(None, b"{}", headers))
+    await publish_a_header_name_that_is_no_text(desk.bootstrap_servers, desk.topics.points, broken)
+    async with desk.worker() as worker:
+        alarms = {f"partition {tomorrow}", f"partition {broken}"}
+        await eventually(lambda: alarms <= worker.telemetry.readiness.waiting.keys(), what="both alarms are up")
+        await desk.folded(folded)
+        report = await run(desk)
+    assert (report.identical, report.swapped) == (True, True)
+    assert await desk.positions() == folded
+    assert await desk.balances() == desk.balances_of_log()
 
 
 @asynccontextmanager
