@@ -14,6 +14,9 @@ from shared.point_events import SOURCE, Balances, Cause, EventData, Key, LotChan
 DUE = Cause("tallystick.due", SOURCE, "")
 """The cause of what happens because its time has come."""
 
+LOTS_MAX = 1_000
+"""The most lots that one event names (each is at most 200 bytes)."""
+
 _GROW_WITH_PLUS = frozenset({"available", "pending", "transferred_out", "reversed", "redeemed", "expired", "reverted"})
 """What is held, and where it went; what is owed and where it came from grow with minus, so that postings balance."""
 
@@ -126,6 +129,11 @@ class Draft:
     def decision(self, outcome: Outcome) -> Decision:
         """The finished decision."""
         return Decision(self.standing, self.keys, self.lots, self.events, outcome)
+
+
+def in_parts(lots: list[LotChange]) -> list[list[LotChange]]:
+    """Lots for one event after the other, so that none grows above 256 KiB."""
+    return [lots[at : at + LOTS_MAX] for at in range(0, len(lots), LOTS_MAX)]
 
 
 def public(key: BusinessKey) -> Key:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from services.earning.decide.draft import DUE, Draft, public, told
+from services.earning.decide.draft import DUE, Draft, in_parts, public, told
 from services.earning.decide.ladder import ladder_of
 from services.earning.decide.lifetimes import begin_life_released, end_after, ends_at
 from services.earning.decide.tiers import evaluate, lift, move_tier, qualify, tier_due
@@ -161,19 +161,18 @@ def expire_lot(draft: Draft, number: int) -> LotChange:
 
 
 def say_expired(draft: Draft, changes: list[LotChange], reason: str) -> None:
-    """Say which lots ended, if any did."""
-    if not changes:
-        return
-    pending = -sum(change.change for change in changes if change.pending)
-    points = -sum(change.change for change in changes)
-    postings = {"available": pending - points, "pending": -pending, "expired": points}
-    draft.say(
-        PointsExpired,
-        postings={account: change for account, change in postings.items() if change},
-        points=points,
-        reason=reason,
-        lots=changes,
-    )
+    """Say which lots ended, if any did; where they are very many, in several events."""
+    for some in in_parts(changes):
+        pending = -sum(change.change for change in some if change.pending)
+        points = -sum(change.change for change in some)
+        postings = {"available": pending - points, "pending": -pending, "expired": points}
+        draft.say(
+            PointsExpired,
+            postings={account: change for account, change in postings.items() if change},
+            points=points,
+            reason=reason,
+            lots=some,
+        )
 
 
 def _check_tier(draft: Draft, versions: Versions, instant: datetime) -> None:

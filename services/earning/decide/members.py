@@ -96,8 +96,8 @@ def prepare_close(case: Case, _: MemberClosed) -> Prepared | None:
         lots = sorted(draft.visible_lots(), key=lambda lot: lot.lot)
         say_expired(draft, [expire_lot(draft, lot.lot) for lot in lots if lot.remaining], "closed")
         for lot in lots:
-            if lot.qualifies:
-                draft.own_lot(lot.lot).qualifies = 0
+            if lot.available_at is None:
+                draft.own_lot(lot.lot).release_at = None
         standing.closed = True
         if standing.balances.deficit:
             forgive(draft, public(case.key), 0, standing.balances.deficit, "closed")

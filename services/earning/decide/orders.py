@@ -124,9 +124,10 @@ class _Settlement:
     def _move_points(self, worth: Worth) -> None:
         draft, book, program = self.draft, self.book, self.program
         before = book.points
-        split, reason = self._capped(worth)
-        if draft.standing.closed and split.points > before:
+        if draft.standing.closed and worth.award.points > before:
             split, reason = _held(book), Reason.MEMBER_CLOSED
+        else:
+            split, reason = self._capped(worth)
         difference = _difference(book, split)
         counted = book.qualified - waiting_sum(draft, self.row) if self._may_wait else book.qualified
         book.lines = {line_id: share for line_id, share in split.lines.items() if share}

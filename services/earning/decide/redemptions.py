@@ -9,7 +9,7 @@ from services.earning.books import RedemptionBook, Take
 from services.earning.decide.case import Case, Prepared
 from services.earning.decide.content import command_hash
 from services.earning.decide.decision import Outcome
-from services.earning.decide.draft import Draft, public, told
+from services.earning.decide.draft import Draft, in_parts, public, told
 from services.earning.decide.lifetimes import ends_at, mark_active
 from services.earning.decide.local_days import end_of_day, local_date
 from services.earning.decide.lots import note_due, spendable
@@ -64,8 +64,10 @@ def prepare_redemption(case: Case, data: RedemptionRequested) -> Prepared | None
             return Outcome.REJECTED
         lots = _take(draft, row, kept, points)
         mark_active(draft.standing, case.program, case.fact.occurred_at)
-        postings = {"available": -points, "redeemed": points}
-        draft.say(PointsRedeemed, key=key, version=version, postings=postings, points=points, lots=lots, **own)
+        for some in in_parts(lots):
+            part = -sum(change.change for change in some)
+            postings = {"available": -part, "redeemed": part}
+            draft.say(PointsRedeemed, key=key, version=version, postings=postings, points=part, lots=some, **own)
         return Outcome.APPLIED
 
     return redeem

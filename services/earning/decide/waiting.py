@@ -42,12 +42,12 @@ def release_of(program: Program | None, known: Known, raised_at: datetime | None
 
 def wait_anew(draft: Draft, row: KeyRow, program: Program | None, known: Known) -> list[tuple[int, datetime]]:
     """Give lots that wait for a fulfilment their date, now that it is known; those whose date has come, with it."""
-    if program is None or program.pending is None or program.pending.after != "fulfilled":
+    if program is None or program.pending is None or program.pending.after != "fulfilled" or draft.standing.closed:
         return []
     come = []
     for number in row.lots:
         lot = draft.lot(number)
-        if lot.available_at is not None:
+        if lot.available_at is not None or lot.expired:
             continue
         raised_at = None if number == row.lots[0] else lot.earned_at
         at = release_of(program, known, raised_at).at
@@ -66,9 +66,12 @@ def waiting_sum(draft: Draft, row: KeyRow) -> int:
 
 
 def wait_with_points(draft: Draft, row: KeyRow) -> int:
-    """Let points that wait qualify when they are released; how much that is together."""
+    """Let points that wait qualify when they are released; how much that is together.
+
+    What expired while it waited (the membership ended) never qualifies: it is held back for good.
+    """
     for lot in _waiting(draft, row):
-        _hold_back(draft, lot, lot.remaining)
+        _hold_back(draft, lot, lot.remaining + lot.expired)
     return waiting_sum(draft, row)
 
 
