@@ -20,12 +20,12 @@ from services.earning.batch import Behind, Counts, Earned, Input, Partition, Spa
 from services.earning.decide import decide, needs
 from services.earning.decide.decision import Decision, Needs, Outcome
 from services.earning.journal import Entry, Head, Journal
-from services.earning.load import QUERIES, Holdings, Wallet, load, load_spendable
+from services.earning.load import NONE_ASKED, QUERIES, Holdings, Wallet, load, supply
 from services.earning.program.registry import ProgramCache
 from services.earning.program.terms import Versions
 from services.earning.save import save
 from services.earning.source_events.facts import Fact
-from services.earning.standing import RowsMissingError
+from services.earning.standing import BusinessKey, RowsMissingError
 from shared.errors import ConfigurationError, PermanentError
 from shared.postgres import DATA_ERRORS
 from shared.reasons import Reason
@@ -93,11 +93,12 @@ async def _in_one_transaction(place: Place, spans: Sequence[Span]) -> tuple[Earn
             holdings = Holdings(place.shards)
             tasks = [_task(one, one.fact, holdings) for one in inputs if one.fact]
             versions = await place.programs.load(session, {program for program, _ in holdings.wallets})
-            await load(session, holdings, {key for task in tasks for key in task.needed.keys})
+            latest = max((one.received_at for one in inputs), default=None)
+            await load(session, holdings, {key for task in tasks for key in task.needed.keys}, latest)
         deciding = _Deciding(holdings, versions, book)
         for task in tasks:
-            while not deciding.settle(task):
-                await load_spendable(session, task.wallet)
+            while (missing := deciding.settle(task)) is not None:
+                await _give(session, holdings, task, missing)
         clock.add("load", 0.0, len(inputs))
         clock.add("decide", deciding.decide_s, len(inputs))
         clock.add("encode", deciding.encode_s, len(inputs))
@@ -110,6 +111,14 @@ async def _in_one_transaction(place: Place, spans: Sequence[Span]) -> tuple[Earn
             failpoints.reached(failpoints.Place.BEFORE_COMMIT)
     failpoints.reached(failpoints.Place.AFTER_COMMIT)
     return Earned(counts, reasons, len(book.entries)), book.entries
+
+
+async def _give(session: asyncpg.Connection, holdings: Holdings, task: _Task, missing: RowsMissingError) -> None:
+    """Load what a fact's decision asked for; one that asks for what it was given fails."""
+    known = task.asked.issuperset(missing.keys) if missing.keys else False
+    if known or not await supply(session, holdings, task.wallet, missing):
+        task.one.error = dead_letters.internal_error(missing)
+    task.asked = task.asked.union(missing.keys)
 
 
 async def _lock(place: Place, spans: Sequence[Span]) -> Journal:
@@ -149,13 +158,14 @@ def _in_order(place: Place, spans: Sequence[Span]) -> list[Input]:
     return inputs
 
 
-class _Task(NamedTuple):
-    """A fact to decide: its input, whose it is, and the rows it needs."""
+class _Task(msgspec.Struct):
+    """A fact to decide: its input, whose it is, the rows it needs, and keys that its decision `asked` for besides."""
 
     one: Input
     fact: Fact
     wallet: Wallet
     needed: Needs
+    asked: frozenset[BusinessKey] = NONE_ASKED
 
 
 def _task(one: Input, fact: Fact, holdings: Holdings) -> _Task:
@@ -191,17 +201,15 @@ class _Deciding:
         self.decide_s = 0.0
         self.encode_s = 0.0
 
-    def settle(self, task: _Task) -> bool:
-        """Decide a fact: its input has an outcome, or an error. False: more of the member's lots are needed first."""
+    def settle(self, task: _Task) -> RowsMissingError | None:
+        """Decide a fact: its input has an outcome, or an error. Otherwise gives what must be loaded first."""
         if task.one.error is not None:
-            return True
+            return None
         try:
             task.one.outcome = _guarded(task.one, self._settle, task)
-        except RowsMissingError as error:
-            if not task.wallet.whole:
-                return False
-            task.one.error = dead_letters.internal_error(error)
-        return True
+        except RowsMissingError as missing:
+            return missing
+        return None
 
     def _settle(self, task: _Task) -> Outcome:
         began = time.perf_counter()
@@ -215,13 +223,14 @@ class _Deciding:
         return decision.outcome
 
     def _decision(self, task: _Task) -> Decision:
-        _, fact, wallet, needed = task
+        fact, wallet = task.fact, task.wallet
         versions = self._versions[fact.program]
         if not versions.all:
             raise PermanentError(Reason.UNKNOWN_PROGRAM, f"no program is called {fact.program!r}", field="program")
         standing = wallet.standing
         decided_at = fact.received_at if standing is None else max(standing.decided_at, fact.received_at)
-        return decide(versions, standing, self._holdings.rows_for(wallet, needed.keys), fact, decided_at)
+        rows = self._holdings.rows_for(wallet, task.needed.keys, task.asked)
+        return decide(versions, standing, rows, fact, decided_at)
 
 
 def _tally(spans: Sequence[Span]) -> tuple[dict[Partition, Counts], dict[str, int]]:

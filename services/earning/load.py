@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from itertools import chain
 from pathlib import Path
 
@@ -11,26 +12,30 @@ import msgspec
 
 from services.earning.books import Book
 from services.earning.decide.decision import Decision
-from services.earning.standing import BusinessKey, KeyRow, Lot, Rows, SpendingOrder, Standing
+from services.earning.standing import BusinessKey, KeyRow, Lot, Rows, RowsMissingError, SpendingOrder, Standing
 from shared.postgres import Queries
 from shared.shards import shard_of
 
 QUERIES = Queries(Path(__file__).parent / "sql" / "earn.sql")
 
 LOTS_FIRST = 64
-"""Spendable lots read when a decision first asks for them; each further time four times as many."""
+"""Lots read when a decision first asks for some to spend; each further time four times as many."""
+
+NONE_ASKED: frozenset[BusinessKey] = frozenset()
 
 read_standing = msgspec.msgpack.Decoder(Standing).decode
 """The body of a standing as a value."""
 
 _book: msgspec.msgpack.Decoder[Book] = msgspec.msgpack.Decoder(Book)
+_lot = msgspec.msgpack.Decoder(Lot).decode
 
 
 class Wallet(msgspec.Struct, kw_only=True):
     """What is known here of one member: their standing as of now, and those of their lots that were read or made.
 
-    `stored`: the standing is in its table. `read` lots are in theirs; the others are new. Every spendable lot up to
-    `horizon` is known; `whole`: all are.
+    `stored`: the standing is in its table. `read` lots are in theirs; the others are new. Every lot with points left
+    up to `horizon` in spending order is known, and every lot due by `due_until`, after which `next_due` is the first
+    due of any that is not known; `whole`: all are known that have anything left.
     """
 
     program: str
@@ -45,6 +50,17 @@ class Wallet(msgspec.Struct, kw_only=True):
     horizon: SpendingOrder | None = None
     whole: bool = True
     asked: int = 0
+    due_until: datetime | None = None
+    next_due: datetime | None = None
+
+    def take(self, lot: Lot) -> None:
+        """Get to know a lot of the table, unless it is known already: then what is known here counts."""
+        if lot.lot in self.lots:
+            return
+        self.lots[lot.lot] = lot
+        self.read.add(lot.lot)
+        if self.due_until is not None and lot.due is not None and lot.due > self.due_until:
+            self.due_until = self.next_due = None  # the next due may be this one's: ask anew where it matters
 
 
 class Holdings:
@@ -54,7 +70,7 @@ class Holdings:
         self._shards = shards
         self.wallets: dict[tuple[str, str], Wallet] = {}
         self.keys: dict[BusinessKey, KeyRow] = {}
-        self.keys_read: frozenset[BusinessKey] = frozenset()
+        self.keys_read: set[BusinessKey] = set()
         self.keys_changed: dict[BusinessKey, int] = {}
 
     def wallet(self, program: str, member: str) -> Wallet:
@@ -65,14 +81,15 @@ class Holdings:
             wallet = self.wallets[program, member] = Wallet(program=program, member=member, shard=shard)
         return wallet
 
-    def rows_for(self, wallet: Wallet, keys: Iterable[BusinessKey]) -> Rows:
-        """What a decision for a member may see: the rows of `keys`, and the member's lots known so far."""
+    def rows_for(self, wallet: Wallet, keys: Iterable[BusinessKey], asked: frozenset[BusinessKey] = NONE_ASKED) -> Rows:
+        """What a decision for a member may see: the rows of `keys` and `asked`, and the member's lots known so far."""
         rows = {}
-        for key in keys:
+        for key in (*keys, *asked):
             row = self.keys.get(key)
             if row is not None:
                 rows[key] = row
-        return Rows(rows, wallet.lots, wallet.horizon, wallet.whole)
+        known = wallet.lots, wallet.horizon, wallet.whole, wallet.due_until, wallet.next_due
+        return Rows(rows, *known, asked)
 
     def apply(self, wallet: Wallet, decision: Decision) -> None:
         """Take over what a member's decision has changed."""
@@ -87,11 +104,41 @@ class Holdings:
             wallet.changed.add(number)
 
 
-async def load(session: asyncpg.Connection, holdings: Holdings, keys: set[BusinessKey]) -> None:
-    """Read the standings of the wallets, the rows of `keys`, and the lots these rows name."""
+async def load(
+    session: asyncpg.Connection, holdings: Holdings, keys: set[BusinessKey], until: datetime | None = None
+) -> None:
+    """Read the standings of the wallets, the rows of `keys`, the lots these rows name, and what is due `until` then."""
     await _load_standings(session, holdings)
     await _load_keys(session, holdings, keys)
-    await _load_lots(session, holdings)
+    if until is not None:
+        await _load_due(session, [one for one in holdings.wallets.values() if _is_due(one, until)], until)
+
+
+def _is_due(wallet: Wallet, until: datetime) -> bool:
+    standing = wallet.standing
+    return standing is not None and standing.lots_due is not None and standing.lots_due <= until and not wallet.whole
+
+
+async def supply(session: asyncpg.Connection, holdings: Holdings, wallet: Wallet, missing: RowsMissingError) -> bool:
+    """Read what a decision asked for. False: it has all that, so asking is a fault.
+
+    Keys that were asked for before are not looked at: the caller knows them.
+    """
+    if missing.keys:
+        await _load_keys(session, holdings, {key for key in missing.keys if key not in holdings.keys})
+        return True
+    if wallet.whole:
+        return False
+    if missing.everything:
+        await _load_left(session, wallet, None)
+    elif missing.points:
+        wallet.asked = wallet.asked * 4 or LOTS_FIRST
+        await _load_left(session, wallet, wallet.asked)
+    if missing.due_until is not None:
+        if wallet.due_until is not None and wallet.due_until >= missing.due_until:
+            return False
+        await _load_due(session, [wallet], missing.due_until)
+    return True
 
 
 async def _load_standings(session: asyncpg.Connection, holdings: Holdings) -> None:
@@ -105,45 +152,63 @@ async def _load_standings(session: asyncpg.Connection, holdings: Holdings) -> No
 
 
 async def _load_keys(session: asyncpg.Connection, holdings: Holdings, keys: set[BusinessKey]) -> None:
+    found: list[KeyRow] = []
     for group, ids in _grouped(keys).items():
-        rows = map(read_key, await session.fetch(QUERIES["keys"], *group, ids))
-        holdings.keys.update((row.key, row) for row in rows)
-    holdings.keys_read = frozenset(holdings.keys)
+        found += map(read_key, await session.fetch(QUERIES["keys"], *group, ids))
+    for row in found:
+        holdings.keys[row.key] = row
+        holdings.keys_read.add(row.key)
+    await _load_lots(session, holdings, found)
 
 
-async def _load_lots(session: asyncpg.Connection, holdings: Holdings) -> None:
+async def _load_lots(session: asyncpg.Connection, holdings: Holdings, rows: Iterable[KeyRow]) -> None:
     # A row owned by another member names lots of theirs: its decision ends before it would look at them.
     wanted = [
         (row.key.program, row.member, lot)
-        for row in holdings.keys.values()
-        if (row.key.program, row.member) in holdings.wallets
+        for row in rows
+        if (wallet := holdings.wallets.get((row.key.program, row.member))) is not None
         for lot in row.lots
+        if lot not in wallet.lots
     ]
-    if wanted:
-        for row in await session.fetch(QUERIES["lots"], *_columns(wanted, 3)):
-            wallet = holdings.wallets[row[0], row[1]]
-            wallet.lots[row[2]] = read_lot(row)
-            wallet.read.add(row[2])
-            wallet.whole = wallet.whole or len(wallet.read) == (wallet.standing.lots if wallet.standing else 0)
+    if not wanted:
+        return
+    for program, member, body in await session.fetch(QUERIES["lots"], *_columns(wanted, 3)):
+        wallet = holdings.wallets[program, member]
+        wallet.take(_lot(body))
+        wallet.whole = wallet.whole or len(wallet.read) == (wallet.standing.lots if wallet.standing else 0)
 
 
-async def load_spendable(session: asyncpg.Connection, wallet: Wallet) -> None:
-    """Read more of a member's spendable lots, in the order of consumption. What is known here counts over what is read.
-
-    The caller may ask until the wallet is `whole`.
-    """
-    wallet.asked = wallet.asked * 4 or LOTS_FIRST
-    rows = await session.fetch(QUERIES["spendable_lots"], wallet.program, wallet.member, wallet.asked)
-    for row in rows:
-        if row[2] not in wallet.lots:
-            wallet.lots[row[2]] = read_lot(row)
-            wallet.read.add(row[2])
-    if len(rows) < wallet.asked:
+async def _load_left(session: asyncpg.Connection, wallet: Wallet, at_most: int | None) -> None:
+    """Read lots with anything left, at most so many, in spending order; fewer than that: these are all."""
+    rows = await session.fetch(QUERIES["lots_left"], wallet.program, wallet.member, at_most)
+    lots = [read_lot(row) for row in rows]
+    for lot in lots:
+        wallet.take(lot)
+    if at_most is None or len(lots) < at_most:
         wallet.whole = True
         wallet.horizon = None
     else:
-        last = rows[-1]
-        wallet.horizon = SpendingOrder(last["expires_at"] is None, last["expires_at"], last["earned_at"], last["lot"])
+        last = lots[-1]
+        wallet.horizon = SpendingOrder(last.expires_at is None, last.expires_at, last.earned_at, last.lot)
+
+
+async def _load_due(session: asyncpg.Connection, wallets: Sequence[Wallet], until: datetime) -> None:
+    """Read every lot of these members that is due by then, and when the next one is of those not known here."""
+    if not wallets:
+        return
+    by_member = {(wallet.program, wallet.member): wallet for wallet in wallets}
+    programs, members = [one.program for one in wallets], [one.member for one in wallets]
+    instants = [until] * len(wallets)
+    for program, member, body in await session.fetch(QUERIES["due_lots"], programs, members, instants):
+        by_member[program, member].take(_lot(body))
+    known = [len(one.lots) for one in wallets]
+    rows = await session.fetch(QUERIES["next_dues"], programs, members, instants, known)
+    for wallet in wallets:
+        wallet.due_until, wallet.next_due = until, None
+    for program, member, lot, due in reversed(rows):
+        wallet = by_member[program, member]
+        if lot not in wallet.lots:
+            wallet.next_due = due
 
 
 def read_key(row: asyncpg.Record) -> KeyRow:
@@ -153,9 +218,8 @@ def read_key(row: asyncpg.Record) -> KeyRow:
 
 
 def read_lot(row: asyncpg.Record) -> Lot:
-    """A row of lots, in the order of the query `lots`, as a value."""
-    program, _, lot, source, kind, name, points, remaining, earned_at, available_at, expires_at = row
-    return Lot(lot, BusinessKey(program, source, kind, name), points, remaining, earned_at, available_at, expires_at)
+    """A row of lots (program, member, body) as a value."""
+    return _lot(row[2])
 
 
 def _grouped(rows: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], list[str]]:

@@ -16,13 +16,13 @@ import msgspec
 
 from services.earning.decide import Decision, advance, decide, needs
 from services.earning.journal import Head, Journal
-from services.earning.load import Holdings, Wallet, read_key, read_lot, read_standing
+from services.earning.load import Holdings, Wallet, read_key, read_standing
 from services.earning.program.registry import NONE
 from services.earning.program.registry import load as load_programs
 from services.earning.program.terms import Versions
 from services.earning.save import KEY_COLUMNS, LOT_COLUMNS, STANDING_COLUMNS, insert, key_row, lot_row, standing_row
 from services.earning.source_events.facts import fact_of
-from services.earning.standing import BusinessKey, KeyRow
+from services.earning.standing import BusinessKey, KeyRow, Rows, RowsMissingError
 from shared.codec import CHAIN_START, decoder_of
 from shared.errors import UnreadableEventError
 from shared.point_events import EventData
@@ -166,10 +166,22 @@ class _Again:
             if standing is None:
                 raise UnreadableEventError(self._shard, events[0].data.position, "a member's first event tells no fact")
             until = events[-1].data.occurred_at
-            return advance(versions, standing, self._holdings.rows_for(wallet, ()), until)
+            return self._with_rows(wallet, (), lambda rows: advance(versions, standing, rows, until))
         fact = fact_of(told)
         decided_at = fact.received_at if standing is None else max(standing.decided_at, fact.received_at)
-        return decide(versions, standing, self._holdings.rows_for(wallet, needs(fact).keys), fact, decided_at)
+        keys = needs(fact).keys
+        return self._with_rows(wallet, keys, lambda rows: decide(versions, standing, rows, fact, decided_at))
+
+    def _with_rows(self, wallet: Wallet, keys: tuple[BusinessKey, ...], work: Callable[[Rows], Decision]) -> Decision:
+        """Do pure work with the rows of keys, and of those that it asks for besides; all lots are always there."""
+        asked: frozenset[BusinessKey] = frozenset()
+        while True:
+            try:
+                return work(self._holdings.rows_for(wallet, keys, asked))
+            except RowsMissingError as missing:
+                if asked.issuperset(missing.keys):
+                    raise
+                asked = asked.union(missing.keys)
 
     async def _versions_of(self, program: str) -> Versions:
         if program not in self._versions:
@@ -181,7 +193,11 @@ class _Again:
         report, session, shard = self._report, self._session, self._shard
         wallets = self._holdings.wallets
         standings = {member: wallet.standing for member, wallet in wallets.items() if wallet.standing}
-        lots = {(*member, lot.lot): lot for member, wallet in wallets.items() for lot in wallet.lots.values()}
+        lots = {
+            (*member, lot.lot): lot_row(wallet, lot)
+            for member, wallet in wallets.items()
+            for lot in wallet.lots.values()
+        }
         report.standings += len(standings)
         report.keys += len(self._holdings.keys)
         report.lots += len(lots)
@@ -192,7 +208,7 @@ class _Again:
         report.add(_differences(standings, stored_standings, lambda key, _: Difference(key[0], key[1], "standing")))
         stored_keys = {row.key: row for row in map(read_key, await session.fetch(QUERIES["keys"], shard))}
         report.add(_differences(self._holdings.keys, stored_keys, _named_key))
-        stored_lots = {tuple(row)[:3]: read_lot(row) for row in await session.fetch(QUERIES["lots"], shard)}
+        stored_lots = {tuple(row)[1:4]: tuple(row) for row in await session.fetch(QUERIES["lots"], shard)}
         report.add(_differences(lots, stored_lots, lambda key, _: Difference(key[0], key[1], f"lot {key[2]}")))
 
     async def put(self) -> None:

@@ -15,7 +15,7 @@ STANDING_COLUMNS = ("shard", "program", "member", "next_due", "body")
 KEY_COLUMNS = ("shard", "program", "source", "kind", "id", "member", "lots", "body")
 LOT_COLUMNS = (
     "shard", "program", "member", "lot", "source", "kind", "id", "points", "remaining",
-    "earned_at", "available_at", "expires_at",
+    "earned_at", "available_at", "expires_at", "due", "body",
 )  # fmt: skip
 
 encode = msgspec.msgpack.Encoder().encode
@@ -57,7 +57,8 @@ async def _save_lots(session: asyncpg.Connection, touched: Sequence[Wallet]) -> 
             lot = wallet.lots[number]
             if number in wallet.read:
                 of = (wallet.program, wallet.member, number)
-                changed.append((*of, lot.points, lot.remaining, lot.available_at, lot.expires_at))
+                times = (lot.available_at, lot.expires_at, lot.due)
+                changed.append((*of, lot.points, lot.remaining, *times, encode(lot)))
             else:
                 new.append(lot_row(wallet, lot))
     await insert(session, "lots", LOT_COLUMNS, new)
@@ -81,7 +82,7 @@ def lot_row(wallet: Wallet, lot: Lot) -> tuple[Any, ...]:
     _, source, kind, name = lot.key
     return (
         wallet.shard, wallet.program, wallet.member, lot.lot, source, kind, name,
-        lot.points, lot.remaining, lot.earned_at, lot.available_at, lot.expires_at,
+        lot.points, lot.remaining, lot.earned_at, lot.available_at, lot.expires_at, lot.due, encode(lot),
     )  # fmt: skip
 
 

@@ -72,7 +72,7 @@ class Standing(msgspec.Struct, omit_defaults=True):
     closed: bool = False
 
 
-class Lot(msgspec.Struct):
+class Lot(msgspec.Struct, array_like=True):
     """Points of one award: `remaining` of `points` are left. No `available_at`: still pending. No `expires_at`: never.
 
     `lot` is its number, dense per member; numbers are in order of event position. A pending lot becomes available at

@@ -38,17 +38,35 @@ FROM earning.keys
 WHERE program = $1 AND source = $2 AND kind = $3 AND id = ANY ($4::text[]);
 
 -- name: lots
-SELECT l.program, l.member, l.lot, l.source, l.kind, l.id, l.points, l.remaining, l.earned_at, l.available_at, l.expires_at
+SELECT l.program, l.member, l.body
 FROM unnest($1::text[], $2::text[], $3::integer[]) AS wanted (program, member, lot)
 JOIN earning.lots l USING (program, member, lot);
 
--- name: spendable_lots
--- In the order of consumption: null, never expiring, comes last.
-SELECT program, member, lot, source, kind, id, points, remaining, earned_at, available_at, expires_at
+-- name: lots_left
+-- Lots with anything left, in the order of consumption: null, never expiring (or still pending), comes last.
+SELECT program, member, body
 FROM earning.lots
-WHERE program = $1 AND member = $2 AND remaining > 0 AND available_at IS NOT NULL
+WHERE program = $1 AND member = $2 AND (remaining > 0 OR available_at IS NULL)
 ORDER BY expires_at, earned_at, lot
 LIMIT $3;
+
+-- name: due_lots
+SELECT l.program, l.member, l.body
+FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS wanted (program, member, until)
+JOIN earning.lots l ON l.program = wanted.program AND l.member = wanted.member AND l.due <= wanted.until;
+
+-- name: next_dues
+-- The first dues after an instant: so many of each member that one is among them of a lot that the caller doesn't know.
+SELECT l.program, l.member, l.lot, l.due
+FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::integer[]) AS wanted (program, member, until, known)
+CROSS JOIN LATERAL (
+    SELECT program, member, lot, due
+    FROM earning.lots
+    WHERE lots.program = wanted.program AND lots.member = wanted.member AND lots.due > wanted.until
+    ORDER BY lots.due
+    LIMIT wanted.known + 1
+) l
+ORDER BY l.due;
 
 -- name: update_standings
 UPDATE earning.standings s
@@ -66,10 +84,12 @@ WHERE k.program = changed.program AND k.source = changed.source AND k.kind = cha
 
 -- name: update_lots
 UPDATE earning.lots l
-SET points = changed.points, remaining = changed.remaining,
-    available_at = changed.available_at, expires_at = changed.expires_at
-FROM unnest($1::text[], $2::text[], $3::integer[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::timestamptz[])
-    AS changed (program, member, lot, points, remaining, available_at, expires_at)
+SET points = changed.points, remaining = changed.remaining, available_at = changed.available_at,
+    expires_at = changed.expires_at, due = changed.due, body = changed.body
+FROM unnest(
+    $1::text[], $2::text[], $3::integer[], $4::bigint[], $5::bigint[],
+    $6::timestamptz[], $7::timestamptz[], $8::timestamptz[], $9::bytea[]
+) AS changed (program, member, lot, points, remaining, available_at, expires_at, due, body)
 WHERE l.program = changed.program AND l.member = changed.member AND l.lot = changed.lot;
 
 -- name: update_shards
@@ -81,6 +101,7 @@ WHERE s.shard = moved.shard;
 -- name: update_fences
 UPDATE earning.fences f
 SET stored = moved.stored,
+    moved_at = now(),
     applied = f.applied + moved.applied,
     duplicate = f.duplicate + moved.duplicate,
     rejected = f.rejected + moved.rejected,

@@ -18,7 +18,7 @@ SELECT program, member, body FROM earning.standings WHERE shard = $1;
 SELECT program, source, kind, id, member, lots, body FROM earning.keys WHERE shard = $1;
 
 -- name: lots
-SELECT program, member, lot, source, kind, id, points, remaining, earned_at, available_at, expires_at
+SELECT shard, program, member, lot, source, kind, id, points, remaining, earned_at, available_at, expires_at, due, body
 FROM earning.lots
 WHERE shard = $1;
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from services.earning.load import LOTS_FIRST, Holdings, Wallet, load, load_spendable
-from services.earning.save import LOT_COLUMNS
-from services.earning.standing import BusinessKey, Lot
-from tests.integration.earning.counter import BEGAN, SHARDS, Counter, paid, shard, span
+from services.earning.load import LOTS_FIRST, Holdings, Wallet, load, supply
+from services.earning.save import LOT_COLUMNS, lot_row
+from services.earning.standing import BusinessKey, Lot, RowsMissingError
+from tests.integration.earning.counter import BEGAN, SHARDS, Counter, paid, span
 
 KEY = BusinessKey("shop", "shop-eu", "order", "made by hand")
 
@@ -24,41 +24,61 @@ async def with_lots(counter: Counter, number: int) -> Wallet:
         available_at = None if lot % 7 == 0 else BEGAN
         remaining = 0 if lot % 5 == 0 else 10
         earned_at = BEGAN + timedelta(days=(lot * 37) % 101)
-        row = (shard("ann"), "shop", "ann", lot, *KEY[1:], 10, remaining, earned_at, available_at, expires_at)
-        rows.append(row)
+        made = Lot(lot, KEY, 10, remaining, earned_at, available_at, expires_at)
+        rows.append(lot_row(Holdings(SHARDS).wallet("shop", "ann"), made))
     await counter.session.copy_records_to_table("lots", schema_name="earning", columns=LOT_COLUMNS, records=rows)
     wallet = Holdings(SHARDS).wallet("shop", "ann")
     wallet.whole = False
     return wallet
 
 
+async def spend(counter: Counter, wallet: Wallet) -> None:
+    """Load as a decision does that wants a point more."""
+    assert await supply(counter.session, Holdings(SHARDS), wallet, RowsMissingError(1))
+
+
 async def test_few_lots_are_read_at_once_and_that_is_all_there_are(counter: Counter) -> None:
     wallet = await with_lots(counter, 30)
-    await load_spendable(counter.session, wallet)
+    await spend(counter, wallet)
     assert wallet.whole
     assert wallet.horizon is None
-    assert set(wallet.lots) == {lot for lot in range(1, 31) if lot % 5 and lot % 7}
+    assert set(wallet.lots) == {lot for lot in range(1, 31) if lot % 5 or not lot % 7}
 
 
 async def test_of_many_lots_those_are_read_first_that_are_spent_first(counter: Counter) -> None:
     wallet = await with_lots(counter, 1000)
-    await load_spendable(counter.session, wallet)
+    await spend(counter, wallet)
     first = dict(wallet.lots)
     assert len(first) == LOTS_FIRST
     horizon = max(spending_order(lot) for lot in first.values())
     assert wallet.horizon is not None
     assert wallet.horizon.lot == horizon[-1]
     for _ in range(2):  # four times as many each time
-        await load_spendable(counter.session, wallet)
-    assert len(wallet.lots) == sum(1 for lot in range(1, 1001) if lot % 5 and lot % 7)
+        await spend(counter, wallet)
+    assert len(wallet.lots) == sum(1 for lot in range(1, 1001) if lot % 5 or not lot % 7)
     assert sorted(first) == sorted(lot.lot for lot in sorted(wallet.lots.values(), key=spending_order)[:LOTS_FIRST])
+
+
+async def test_what_was_asked_for_and_given_is_not_asked_for_again(counter: Counter) -> None:
+    wallet = await with_lots(counter, 30)
+    await spend(counter, wallet)
+    assert not await supply(counter.session, Holdings(SHARDS), wallet, RowsMissingError(1))
+
+
+async def test_what_is_due_comes_with_when_the_next_is(counter: Counter) -> None:
+    wallet = await with_lots(counter, 30)  # lot 30 ends 870 days after the beginning but is spent, 27 after 873
+    until = BEGAN + timedelta(days=880)
+    wallet.lots[18] = Lot(18, KEY, 10, 0, BEGAN, BEGAN)  # spent by a decision, though its table knows nothing of it
+    assert await supply(counter.session, Holdings(SHARDS), wallet, RowsMissingError(due_until=until))
+    assert set(wallet.lots) == {27, 24, 18}
+    assert (wallet.due_until, wallet.next_due) == (until, BEGAN + timedelta(days=888))
 
 
 async def test_what_a_decision_has_changed_counts_over_what_the_table_says(counter: Counter) -> None:
     wallet = await with_lots(counter, 10)
     changed = Lot(1, KEY, 10, 4, BEGAN, BEGAN)
     wallet.lots[1] = changed
-    await load_spendable(counter.session, wallet)
+    await spend(counter, wallet)
     assert wallet.lots[1] is changed
 
 
