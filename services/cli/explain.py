@@ -6,7 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import asyncpg
 import msgspec
@@ -17,6 +17,7 @@ from rich.tree import Tree
 from services.cli.console import err, out, print_json
 from services.cli.members import Member, Program, balance_of, equation, instant
 from services.cli.servers import Dsn, Json, dsn_or_local, postgres
+from services.cli.words import sentence
 from shared.codec import decoder_of
 from shared.point_events import EventData, Key, LotChange, RuleShare
 from shared.postgres import Queries
@@ -151,15 +152,14 @@ def _add_lot(tree: Tree, lot: LotLeft) -> None:
 
 
 def _add_event(branch: Tree, event: EventData, lot: int) -> None:
-    fields: dict[str, Any] = {name: getattr(event, name, None) for name in ("points", "reason", "rules", "lots")}
-    name = event.TYPE.removeprefix("loyalty.").rsplit(".", 1)[0]
-    changes: list[LotChange] = fields["lots"] or []
+    changes: list[LotChange] = getattr(event, "lots", [])
+    rules: list[RuleShare] = getattr(event, "rules", [])
     change = sum(each.change for each in changes if each.lot == lot)
-    said = f" ({fields['reason']})" if fields["reason"] else ""
-    told = f"{instant(event.occurred_at)} {name}{said}: {change:+,} here, balance {event.balances.available:,}"
+    told = f"{instant(event.occurred_at)} {sentence(event, rules=False)}"
+    here = f": {change:+,} here, balance {event.balances.available:,}"
     version = f", program version {event.program_version}" if event.program_version else ""
-    leaf = branch.add(Text(f"{told}{version}, position {event.shard}/{event.position}"))
-    for share in fields["rules"] or ():
+    leaf = branch.add(Text(f"{told}{here}{version}, position {event.shard}/{event.position}"))
+    for share in rules:
         leaf.add(Text(_rule(share), style="dim"))
 
 

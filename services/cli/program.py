@@ -1,4 +1,4 @@
-"""`tallystick program`: check a document, publish it, list and show what is published."""
+"""`tallystick program`: check a document, publish it, list and show what is published, compare two."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from deploy.topics import partitions_of
 from services.cli.console import Exit, err, out, print_json, print_table
 from services.cli.servers import Bootstrap, Dsn, Json, bootstrap_or_local, dsn_or_local, kafka, kafka_producer, postgres
 from services.earning.program import registry
+from services.earning.program.changes import EFFECTS, changes, tell
 from services.earning.program.check import check as check_document
 from services.earning.program.describe import describe
 from services.earning.program.document import Document
@@ -21,7 +22,7 @@ from services.earning.program.problems import ProgramInvalidError
 from shared.errors import ConfigurationError
 from shared.topics import Topics
 
-app = typer.Typer(no_args_is_help=True, help="Programs: check, publish, list, show.")
+app = typer.Typer(no_args_is_help=True, help="Programs: check, publish, list, show, diff.")
 
 File = Annotated[Path, typer.Argument(help="The program's document (YAML).", exists=True, dir_okay=False)]
 
@@ -156,6 +157,41 @@ def show(
         print_json(document.model_dump(mode="json", by_alias=True, exclude_none=True))
         return
     out().print(Markdown(f"# {title}\n\n" + describe(document)))
+
+
+@app.command()
+def diff(
+    before: Annotated[str, typer.Argument(help="A document's file, or a published program: NAME or NAME@VERSION.")],
+    after: Annotated[str, typer.Argument(help="The same, for the one that comes later.")],
+    *,
+    dsn: Dsn = "",
+    as_json: Json = False,
+) -> None:
+    """Say what changes for members between two documents of a program, and whom it reaches when.
+
+    Examples: `tallystick program diff grocer new.yaml`, `tallystick program diff grocer@1 grocer@2`
+    """
+    (old, old_title), (new, new_title) = _compared(before, dsn), _compared(after, dsn)
+    if old.program != new.program:
+        message = f"{old.program} and {new.program} are two programs, not two versions of one."
+        raise ConfigurationError(message, cure="Compare documents whose `program` is the same.")
+    found = changes(old, new)
+    if as_json:
+        for change in found:
+            effect = EFFECTS[change.section]
+            print_json({"kind": change.kind, **change._asdict(), "effect": effect})
+        return
+    out().print(Markdown(f"# {old_title} → {new_title}\n\n" + tell(found)))
+
+
+def _compared(name: str, dsn: str) -> tuple[Document, str]:
+    """A document by its file's name, or by NAME or NAME@VERSION."""
+    program, _, version = name.partition("@")
+    if Path(name).is_file() or not version:
+        return _document(name, None, dsn)
+    if not version.isdecimal():
+        raise ConfigurationError(f"{version!r} is no version of {program}.", cure="Write it like `grocer@2`.")
+    return _document(program, int(version), dsn)
 
 
 def _document(program: str, version: int | None, dsn: str) -> tuple[Document, str]:

@@ -79,7 +79,7 @@ class MemberLine(Struct, kw_only=True, tag="member", tag_field="record"):
     tier_until: Annotated[Instant | None, Meta(description="Until when it is held at least; null: no end is known.")]
     qualifying: Annotated[
         dict[str, int],
-        Meta(description="Window's first day → what counts towards tiers: points, or micros of money."),
+        Meta(description="Window's first day → what counts towards tiers: points, orders, or micros of money."),
     ]
     segments: Annotated[tuple[str, ...], Meta(description="Groups the member belongs to.")]
     joined_at: Annotated[Instant | None, Meta(description="When the member joined; null: not known.")]

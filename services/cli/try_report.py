@@ -23,6 +23,7 @@ from services.cli.try_lines import (
 )
 from services.cli.words import sentence
 from services.earning.decide import Outcome
+from services.earning.decide.deciding import key_of
 from services.earning.simulate import Ledger, MemberKey, Ruling
 from services.earning.source_events.facts import Fact
 from services.earning.standing import Lot, Standing
@@ -240,8 +241,7 @@ def _headline(ruling: Ruling) -> Text:
 
 def _named(fact: Fact) -> str:
     kind = fact.type.removeprefix("commerce.").removeprefix("loyalty.").removesuffix(".v1").replace(".", " ")
-    name = getattr(fact.data, "order_id", fact.id)
-    return f"{kind} {fact.source}/{name}  {fact.member}"
+    return f"{kind} {fact.source}/{key_of(fact).id}  {fact.member}"
 
 
 def _indented(event: EventData) -> Text:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from shared import point_events
-from shared.point_events import EventData, RuleShare
+from shared.point_events import EventData, LotChange, RuleShare
 from shared.reasons import MEANINGS, Reason
 
 
-def sentence(event: EventData) -> str:
-    """What an event says: `earned 49 points: base 19.99 × 1 × 2.5 = 49.975 → 49`."""
+def sentence(event: EventData, *, rules: bool = True) -> str:
+    """What an event says: `earned 49 points: base 19.99 × 1 × 2.5 = 49.975 → 49`; on request without its rules."""
+    if isinstance(event, point_events.PointsEarned) and not rules:
+        return f"earned {points(event.points)}"
     say = _SENTENCES.get(type(event))
     return say(event) if say else _plain(event.TYPE.removeprefix("loyalty.").removesuffix(".v1"))
 
@@ -51,6 +53,72 @@ def _forgiven(event: point_events.DeficitForgiven) -> str:
     return f"{points(event.points)} owed are forgiven ({_plain(event.reason)})"
 
 
+def _released(event: point_events.PointsReleased) -> str:
+    return f"{points(event.points)} became available" if event.points else "an order without points counts for tiers"
+
+
+def _expired(event: point_events.PointsExpired) -> str:
+    why = " (the membership was closed)" if event.reason == "closed" else ""
+    return f"{points(event.points)} expired{why}"
+
+
+def _redeemed(event: point_events.PointsRedeemed) -> str:
+    return f"redeemed {points(event.points)} ({_redemption(event)}){_out_of(event.lots)}"
+
+
+def _rejected(event: point_events.RedemptionRejected) -> str:
+    asked = f" of {points(event.points)}" if event.points else ""
+    return f"refused a redemption{asked} ({_redemption(event)}): {_meaning(event.reason)}"
+
+
+def _restored(event: point_events.PointsRestored) -> str:
+    cancel = f", cancel {event.cancel}" if event.cancel else ""
+    kept = event.made_up_for_forgiven
+    told = f"; {points(kept)} more make up for what was forgiven" if kept else ""
+    return f"gave back {points(event.points)} of redemption {event.redemption}{cancel}{told}"
+
+
+def _redemption(event: point_events.PointsRedeemed | point_events.RedemptionRejected) -> str:
+    reward = f", reward {event.reward}" if event.reward else ""
+    order = f", for order {event.order}" if event.order else ""
+    return f"redemption {event.redemption}{reward}{order}"
+
+
+def _out_of(lots: Sequence[LotChange]) -> str:
+    """Which lots gave how much: `: 30 from lot 1, 20 from lot 2`."""
+    return ": " + ", ".join(f"{-lot.change:,} from lot {lot.lot}" for lot in lots) if lots else ""
+
+
+def _adjusted(event: point_events.PointsAdjusted) -> str:
+    did = "gave" if event.points > 0 else "took"
+    return f"{event.actor} {did} {points(abs(event.points))}: {event.reason}{_owed(event.to_deficit)}"
+
+
+def _reinstated(event: point_events.PointsReinstated) -> str:
+    award = f"{event.award.kind} {event.award.id}"
+    return f"gave back {points(event.points)} of {award} that had expired: {event.reason}"
+
+
+def _imported(event: point_events.BalanceImported) -> str:
+    lifetime = f", {points(event.lifetime_points)} of a lifetime" if event.lifetime_points else ""
+    tier = f", tier {event.tier}" if event.tier else ""
+    return f"imported {points(event.points)} (batch {event.batch}, row {event.row}){lifetime}{tier}"
+
+
+def _reverted(event: point_events.ImportReverted) -> str:
+    told = f"took {points(event.points)} of an import out again (batch {event.batch}, row {event.row})"
+    expired = f", {event.from_expired:,} of them had expired" if event.from_expired else ""
+    return f"{told}{expired}{_owed(event.to_deficit)}"
+
+
+def _owed(deficit: int) -> str:
+    return f", {deficit:,} were spent and are owed" if deficit else ""
+
+
+def _closed(_: point_events.MemberClosed) -> str:
+    return "the membership was closed"
+
+
 def _tier_changed(event: point_events.TierChanged) -> str:
     return (
         f"tier {event.before or 'none'} → {event.after or 'none'} ({_plain(event.reason)}){_until(event.valid_until)}"
@@ -71,10 +139,13 @@ def _enrolled(event: point_events.MemberEnrolled) -> str:
 
 
 def _recorded(event: point_events.FactRecorded) -> str:
+    return f"no points: {_meaning(event.reason)}"
+
+
+def _meaning(reason: str) -> str:
     """A reason code in words; one that a newer version wrote, as it is."""
-    reason = event.reason
     meaning = MEANINGS[Reason(reason)][0] if reason in set(Reason) else ""
-    return f"no points: {_plain(reason)}" + (f" ({meaning.rstrip('.')})" if meaning else "")
+    return _plain(reason) + (f" ({meaning.rstrip('.')})" if meaning else "")
 
 
 def _plain(code: str) -> str:
@@ -85,6 +156,16 @@ _SENTENCES: dict[type[EventData], Callable[[Any], str]] = {
     point_events.PointsEarned: _earned,
     point_events.PointsReversed: _reversed,
     point_events.DeficitForgiven: _forgiven,
+    point_events.PointsReleased: _released,
+    point_events.PointsExpired: _expired,
+    point_events.PointsRedeemed: _redeemed,
+    point_events.RedemptionRejected: _rejected,
+    point_events.PointsRestored: _restored,
+    point_events.PointsAdjusted: _adjusted,
+    point_events.PointsReinstated: _reinstated,
+    point_events.BalanceImported: _imported,
+    point_events.ImportReverted: _reverted,
+    point_events.MemberClosed: _closed,
     point_events.TierChanged: _tier_changed,
     point_events.TierRetained: _tier_retained,
     point_events.MemberEnrolled: _enrolled,

@@ -56,6 +56,15 @@ def test_the_programs_we_ship_are_as_the_schema_says(file: Path) -> None:
         "basis: {tax: 1}",
         "tiers: {levels: []}",
         "tiers: {levels: [{id: a, threshold: x}]}",
+        "tiers: {window: week, levels: [{id: a}]}",
+        "orders: {pending: 14}",
+        "orders: {pending: {days: 400}}",
+        "orders: {caps: {year: 1}}",
+        "orders: {caps: {day: 0}}",
+        "expiry: {mode: soon}",
+        "expiry: {mode: inactivity, months: 1.5}",
+        "rewards: [{id: a}]",
+        "rewards: {coffee: 100}",
     ],
 )
 def test_a_mistake_of_form_is_refused_by_both(text: str) -> None:

@@ -13,6 +13,9 @@ from shared.money import MICROS
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
+MONTHS_OF_A_YEAR = 12
+"""What stands for the months of a window that doesn't roll; nothing reads it."""
+
 
 def compile_program(document: written.Document, version: int, in_force_from: datetime) -> terms.Program:
     """The terms of a version, in force from an instant that its publication fixed."""
@@ -31,6 +34,10 @@ def compile_program(document: written.Document, version: int, in_force_from: dat
         gate=document.orders.award,
         deficit=document.orders.deficit,
         tiers=None if document.tiers is None else _tiers(document.tiers),
+        pending=_pending(document.orders),
+        expiry=terms.Expiry(document.expiry.mode, document.expiry.months or 0),
+        caps=terms.Caps(**document.orders.caps.model_dump()),
+        rewards=tuple(terms.Reward(reward.id, reward.points, frozenset(reward.tiers)) for reward in document.rewards),
     )
 
 
@@ -39,6 +46,11 @@ def compile_versions(versions: Sequence[tuple[written.Document, datetime]]) -> t
     return terms.Versions(
         tuple(compile_program(document, number, instant) for number, (document, instant) in enumerate(versions, 1))
     )
+
+
+def _pending(orders: written.Orders) -> terms.Pending | None:
+    pending = orders.pending
+    return None if pending is None else terms.Pending(pending.after, pending.days)
 
 
 def _rule(rule: written.Rule) -> terms.Rule:
@@ -94,12 +106,14 @@ def _tiers(tiers: written.Tiers) -> terms.Tiers:
         levels=tuple(_level(level, tiers.measure) for level in tiers.levels),
         measure=tiers.measure,
         window=tiers.window,
+        months=tiers.months or MONTHS_OF_A_YEAR,
         grace_days=tiers.grace_days,
         fall=tiers.fall,
+        open_refund=tiers.open_refund,
     )
 
 
 def _level(level: written.Level, measure: str) -> terms.TierLevel:
-    """Thresholds are written like money; as points they are whole."""
+    """Thresholds are written like money; as points and orders they are whole."""
     threshold = level.threshold if measure == "spend" else level.threshold // MICROS
-    return terms.TierLevel(level.id, threshold, level.multiplier, tuple(level.benefits))
+    return terms.TierLevel(level.id, threshold, level.multiplier, tuple(level.benefits), level.entry_bonus or 0)

@@ -18,6 +18,9 @@ from shared.money import MICROS, decimal
 
 Group = dict[str, Plain]
 
+_WHOLE = {"points_earned": "points", "order_count": "orders"}
+"""Measures of tiers that are counted, not paid → what is counted."""
+
 
 def contradictions(source: Source) -> list[Problem]:
     """Everything in the document that can't be meant."""
@@ -39,11 +42,16 @@ class _Finder:
             for path, entry in entries:
                 self._span(path, entry)
                 self._lines(path, entry)
-                self._tiers_known(path, entry)
+                self._tiers_known((*path, "when"), _group(entry, "when"))
         for path, rule in _groups(self._document, "rules"):
             self._rate_or_points(path, rule)
         self._priorities()
         self._ladder()
+        self._windows()
+        self._rewards()
+        self._pending()
+        self._expiry()
+        self._caps()
 
     def _say(self, path: Path, message: str, cure: str, *, at_key: bool = False) -> None:
         mark = self._source.key_mark(path) if at_key else self._source.mark(path)
@@ -85,15 +93,16 @@ class _Finder:
                 self._say((*path, "except", kind), f"it excludes all {kind} that `only` names: no line is left", cure)
 
     def _tiers_known(self, path: Path, entry: Group) -> None:
+        """Whether the tiers that are named at a path (its list `tiers`) are levels of the document."""
         known = [level["id"] for _, level in self._levels() if isinstance(level.get("id"), str)]
-        for i, name in enumerate(_words(_group(entry, "when"), "tiers")):
+        for i, name in enumerate(_words(entry, "tiers")):
             if name in known:
                 continue
             names = ", ".join(f"`{tier}`" for tier in known)
             cure = near(name, map(str, known)) or (
                 f"The levels are {names}." if known else "Add `tiers:` with its levels."
             )
-            self._say((*path, "when", "tiers", i), f"no tier is called `{name}`", cure)
+            self._say((*path, "tiers", i), f"no tier is called `{name}`", cure)
 
     def _priorities(self) -> None:
         if _group(self._document, "orders").get("stacking") == "first":
@@ -117,17 +126,83 @@ class _Finder:
             if threshold is None:
                 continue
             self._step((*path, "threshold"), first=i == 0, before=before, threshold=threshold)
-            if tiers.get("measure", "points_earned") == "points_earned" and threshold % MICROS:
-                cure = "Write a whole number of points, or `measure: spend` for money."
-                self._say((*path, "threshold"), f"{decimal(threshold)} is not a whole number of points", cure)
+            unit = _WHOLE.get(str(tiers.get("measure", "points_earned")))
+            if unit and threshold % MICROS:
+                cure = f"Write a whole number of {unit}, or `measure: spend` for money."
+                self._say((*path, "threshold"), f"{decimal(threshold)} is not a whole number of {unit}", cure)
+            if i == 0 and "entry_bonus" in level:
+                cure = "Leave it out; an adjustment or a rule for the first order can welcome members."
+                self._say((*path, "entry_bonus"), "nobody enters the level where everybody starts", cure, at_key=True)
             before = threshold
-        if tiers.get("window", "lifetime") == "lifetime":
-            for name in ("grace_days", "fall"):
-                if name in tiers:
-                    cure = "Leave it out, or write `window: calendar_year`."
-                    self._say(
-                        ("tiers", name), "a lifetime window never ends, so nothing falls at its end", cure, at_key=True
-                    )
+
+    def _windows(self) -> None:
+        tiers = _group(self._document, "tiers")
+        window = tiers.get("window", "lifetime")
+        if window == "lifetime":
+            message = "a lifetime window never ends, so nothing waits for its end"
+            for name in ("grace_days", "fall", "open_refund"):
+                self._idle(("tiers", name), message, "Leave it out, or write `window: calendar_year`.")
+        if window == "rolling" and "months" not in tiers:
+            self._say(("tiers", "window"), "a rolling window needs its length", "Add `months: 12` beside it.")
+        if window != "rolling":
+            message = "only a rolling window looks back over months"
+            self._idle(("tiers", "months"), message, "Leave it out, or write `window: rolling`.")
+        if len(self._levels()) == 1:
+            for name in ("measure", "window"):
+                message = "nothing is measured: the only level is where everybody starts"
+                self._idle(("tiers", name), message, "Add a level with a threshold, or leave it out.")
+
+    def _idle(self, path: Path, message: str, cure: str) -> None:
+        """Say that a setting changes nothing, where it is written."""
+        *groups, name = path
+        group = self._document
+        for step in groups:
+            group = _group(group, str(step))
+        if name in group:
+            self._say(path, message, cure, at_key=True)
+
+    def _rewards(self) -> None:
+        rewards = list(_groups(self._document, "rewards"))
+        self._unique(rewards)
+        for path, reward in rewards:
+            self._tiers_known(path, reward)
+
+    def _pending(self) -> None:
+        orders = _group(self._document, "orders")
+        pending = orders.get("pending")
+        if not isinstance(pending, dict):
+            return
+        path: Path = ("orders", "pending")
+        if pending.get("after", "paid") == "paid" and "days" not in pending:
+            self._say(path, "it doesn't say how long points wait", "Add `days: 14`, or `after: fulfilled`.")
+        at_once = pending.get("after") == "fulfilled" and not pending.get("days", 0)
+        if at_once and orders.get("award") == "fulfilled":
+            message = "orders earn when they are fulfilled, so their points don't wait for it"
+            self._say(path, message, "Add `days:` to it, or leave `pending` out.", at_key=True)
+
+    def _expiry(self) -> None:
+        expiry = _group(self._document, "expiry")
+        mode = expiry.get("mode", "never")
+        if mode == "never":
+            message = "points never end, so months change nothing"
+            self._idle(("expiry", "months"), message, "Add `mode: after_available` or `mode: inactivity`.")
+        elif "months" not in expiry:
+            self._say(("expiry", "mode"), "it doesn't say after how many months", "Add `months: 12` beside it.")
+
+    def _caps(self) -> None:
+        caps = _group(_group(self._document, "orders"), "caps")
+        for narrow, wide in (
+            ("order", "day"),
+            ("order", "week"),
+            ("order", "month"),
+            ("day", "week"),
+            ("day", "month"),
+        ):
+            less, more = caps.get(narrow), caps.get(wide)
+            if isinstance(less, int) and isinstance(more, int) and less > more:
+                message = f"the limit of the {wide} ({more}) is reached before that of the {narrow}"
+                self._say(("orders", "caps", narrow), message, f"Write at most {more}, or leave it out.")
+                return
 
     def _step(self, path: Path, *, first: bool, before: int | None, threshold: int) -> None:
         if first and threshold:

@@ -1,11 +1,24 @@
-"""A program in plain words, as Markdown: what a merchant would tell a customer, and what support looks up."""
+"""A program in plain words: what a merchant would tell a customer, and what support looks up."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
 
-from services.earning.program.document import Basis, Campaign, Document, Entry, Orders, Rule, Tiers, When
+from services.earning.program.document import (
+    Basis,
+    Campaign,
+    Caps,
+    Document,
+    Entry,
+    Expiry,
+    Orders,
+    Pending,
+    Reward,
+    Rule,
+    Tiers,
+    When,
+)
 from services.earning.program.values import rate_text
 from shared.money import decimal
 
@@ -28,6 +41,22 @@ _DEFICIT = {
     "carry": "Points taken back that were already spent are owed and paid by later points.",
     "forgive": "Points taken back that were already spent are forgiven.",
 }
+_WINDOWS = {
+    "lifetime": "",
+    "calendar_year": " in a calendar year",
+    "anniversary": " in a year of membership",
+    "rolling": " in the last {months} months",
+}
+_HELD = {
+    "calendar_year": "to the end of the year after the one that earned it",
+    "anniversary": "to the end of the year of membership after the one that earned it",
+}
+_COUNTED = {"points_earned": "points earned", "order_count": "orders"}
+_OPEN_REFUND = {
+    "window_end": "A refund in the running time is felt at its end.",
+    "at_once": "A refund in the running time that takes a member below a level lowers at once.",
+}
+_BEGINS = {"paid": "the payment", "fulfilled": "the fulfilment"}
 _PARTS = {
     "tax": "tax",
     "shipping": "shipping",
@@ -36,32 +65,43 @@ _PARTS = {
 }
 
 
+Sentences = dict[str, str]
+"""What a sentence is about (an entry's id, or a setting) → the sentence."""
+
+HEAD, RULES, CAMPAIGNS, TIERS = "", "Orders earn", "Campaigns", "Tiers"
+LIFE, REWARDS, SETTINGS = "The life of a point", "Rewards", "How it is worked out"
+
+
 def describe(document: Document) -> str:
     """The document as Markdown: sections of short sentences, nothing left out that moves points."""
-    sections = [
-        ("", _head(document)),
-        ("Orders earn", _rules(document)),
-        ("Campaigns", [_campaign(campaign, document.currency) for campaign in document.campaigns]),
-        ("Tiers", [] if document.tiers is None else list(_tiers(document.tiers, document.currency))),
-        ("How it is worked out", list(_settings(document.basis, document.orders))),
-    ]
-    return "\n".join(_section(title, lines) for title, lines in sections if lines)
+    return "\n".join(_section(title, lines) for title, lines in sentences(document).items() if lines)
 
 
-def _section(title: str, lines: list[str]) -> str:
+def sentences(document: Document) -> dict[str, Sentences]:
+    """Title of a section → its sentences, in the order in which they are read."""
+    money = document.currency
+    return {
+        HEAD: _head(document),
+        RULES: {rule.id: _rule(rule, money) for rule in document.rules}
+        or {"rules": "Nothing: the program has no rules."},
+        CAMPAIGNS: {campaign.id: _campaign(campaign, money) for campaign in document.campaigns},
+        TIERS: {} if document.tiers is None else dict(_tiers(document.tiers, money)),
+        LIFE: {"pending": _pending(document.orders.pending), "expiry": _expiry(document.expiry)},
+        REWARDS: {reward.id: _reward(reward) for reward in document.rewards},
+        SETTINGS: dict(_settings(document.basis, document.orders)),
+    }
+
+
+def _section(title: str, lines: Sentences) -> str:
     heading = f"## {title}\n\n" if title else ""
-    return heading + "".join(f"- {line}\n" for line in lines)
+    return heading + "".join(f"- {line}\n" for line in lines.values())
 
 
-def _head(document: Document) -> list[str]:
-    return [
-        f"In force from {document.effective_from.isoformat()} at the earliest.",
-        f"Amounts are in {document.currency}; days and years are those of {document.time_zone}.",
-    ]
-
-
-def _rules(document: Document) -> list[str]:
-    return [_rule(rule, document.currency) for rule in document.rules] or ["Nothing: the program has no rules."]
+def _head(document: Document) -> Sentences:
+    return {
+        "effective_from": f"In force from {document.effective_from.isoformat()} at the earliest.",
+        "currency": f"Amounts are in {document.currency}; days and years are those of {document.time_zone}.",
+    }
 
 
 def _rule(rule: Rule, currency: str) -> str:
@@ -116,33 +156,82 @@ def _when(when: When) -> Iterator[str]:
         yield "for a member's first order" if when.first_order else "for all but a member's first order"
 
 
-def _tiers(tiers: Tiers, currency: str) -> Iterator[str]:
-    unit = f" {currency} spent" if tiers.measure == "spend" else " points earned"
-    over = " in a calendar year" if tiers.window == "calendar_year" else ""
+def _tiers(tiers: Tiers, currency: str) -> Iterator[tuple[str, str]]:
+    over = _WINDOWS[tiers.window].format(months=tiers.months)
     for level in tiers.levels:
-        start = f"from {decimal(level.threshold)}{unit}{over}" if level.threshold else "where everybody starts"
+        start = (
+            f"from {_needed(tiers, level.threshold, currency)}{over}" if level.threshold else "where everybody starts"
+        )
         multiplier = f", {rate_text(level.multiplier)} times the points" if level.multiplier != 1 else ""
+        bonus = f", {level.entry_bonus:,} points for entering it, once" if level.entry_bonus else ""
         benefits = f", {_listed(level.benefits)}" if level.benefits else ""
-        yield f"**{level.id}**: {start}{multiplier}{benefits}."
-    if tiers.window == "calendar_year":
-        grace = f", {tiers.grace_days} days after its end" if tiers.grace_days else ""
-        falls = "to the level qualified for" if tiers.fall == "qualified" else "by one level"
-        yield f"A tier lasts to the end of the year after the one that earned it{grace}; then a member falls {falls}."
+        yield level.id, f"**{level.id}**: {start}{multiplier}{bonus}{benefits}."
+    if tiers.window == "lifetime":
+        return
+    grace = f", {_days(tiers.grace_days)} after its end" if tiers.grace_days else ""
+    falls = "to the level qualified for" if tiers.fall == "qualified" else "by one level"
+    held = "while the time that earned it is looked back on" if tiers.window == "rolling" else _HELD[tiers.window]
+    yield "end", f"A tier lasts {held}{grace}; then a member falls {falls}."
+    yield "open_refund", _OPEN_REFUND[tiers.open_refund]
 
 
-def _settings(basis: Basis, orders: Orders) -> Iterator[str]:
+def _needed(tiers: Tiers, threshold: int, currency: str) -> str:
+    amount = decimal(threshold)
+    return f"{amount} {currency} spent" if tiers.measure == "spend" else f"{amount} {_COUNTED[tiers.measure]}"
+
+
+def _pending(pending: Pending | None) -> str:
+    if pending is None:
+        return "Points can be spent as soon as they are earned."
+    if pending.after == "fulfilled" and not pending.days:
+        return "Points can be spent once their order is fulfilled."
+    return f"Points can be spent once {_whole(pending.days)} followed the day of {_BEGINS[pending.after]}."
+
+
+def _expiry(expiry: Expiry) -> str:
+    if expiry.mode == "never":
+        return "Points never end."
+    months = "1 month" if expiry.months == 1 else f"{expiry.months} months"
+    if expiry.mode == "inactivity":
+        return f"All points end when a member has neither earned nor redeemed anything for {months}."
+    return f"Points end {months} after they can be spent, with the end of that day."
+
+
+def _reward(reward: Reward) -> str:
+    held = f", for {_listed(reward.tiers)} members" if reward.tiers else ""
+    return f"**{reward.id}**: {_points(Fraction(reward.points))}{held}."
+
+
+def _days(days: int) -> str:
+    return "1 day" if days == 1 else f"{days} days"
+
+
+def _whole(days: int) -> str:
+    return "1 whole day has" if days == 1 else f"{days} whole days have"
+
+
+def _settings(basis: Basis, orders: Orders) -> Iterator[tuple[str, str]]:
     price = "after discounts" if basis.after_discounts else "before discounts"
     parts = [words for part, words in _PARTS.items() if getattr(basis, part)]
     without = [words for part, words in _PARTS.items() if not getattr(basis, part)]
     counted = f", with {_listed(parts)}" if parts else ""
     left_out = f", without {_listed(without)}" if without else ""
-    yield f"Lines count {price}{counted}{left_out}."
-    yield f"Points come once an order is {orders.award}, {_ROUNDING[orders.rounding]} once per order and rule."
-    yield _STACKING[orders.stacking]
-    yield _MULTIPLIERS[orders.multipliers]
-    yield _DEFICIT[orders.deficit]
+    yield "basis", f"Lines count {price}{counted}{left_out}."
+    yield "award", f"Points come once an order is {orders.award}, {_ROUNDING[orders.rounding]} once per order and rule."
+    yield "stacking", _STACKING[orders.stacking]
+    yield "multipliers", _MULTIPLIERS[orders.multipliers]
+    yield "deficit", _DEFICIT[orders.deficit]
     if not basis.store_credit_refunds:
-        yield "Refunds to store credit take no points back."
+        yield "store_credit_refunds", "Refunds to store credit take no points back."
+    limits = _caps(orders.caps)
+    if limits:
+        yield "caps", f"Orders give at most {_listed(limits)}."
+
+
+def _caps(caps: Caps) -> list[str]:
+    spans = {"order": "for one order", "day": "a day", "week": "a week", "month": "a month"}
+    given = [(getattr(caps, span), words) for span, words in spans.items()]
+    return [f"{_points(Fraction(most))} {words}" for most, words in given if most is not None]
 
 
 def _listed(words: list[str]) -> str:

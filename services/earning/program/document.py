@@ -21,7 +21,17 @@ POINTS_MAX = 1_000_000_000
 ENTRIES_MAX = 200
 """The most rules, campaigns or levels of a program."""
 
+DAYS_MAX = 366
+"""The most days that points wait, or that a tier is held beyond its window."""
+
+MONTHS_MAX = 1_200
+"""The most months of a life or a window: a century."""
+
+REWARDS_MAX = 1_000
+"""The most rewards of a program's catalogue."""
+
 Points = Annotated[int, Field(ge=1, le=POINTS_MAX)]
+Months = Annotated[int, Field(ge=1, le=MONTHS_MAX)]
 Words = Annotated[list[Text], Field(min_length=1, max_length=1000)]
 
 
@@ -42,6 +52,28 @@ class Basis(_Part):
     store_credit_refunds: bool = Field(
         default=True, description="A refund to store credit takes points back like one in cash; `false`: it takes none."
     )
+
+
+class Pending(_Part):
+    """How long an order's points wait before they can be spent."""
+
+    after: Literal["paid", "fulfilled"] = Field(
+        "paid", description="The days run from the payment, or from the fulfilment; until then the points wait anyway."
+    )
+    days: Annotated[int, Field(ge=0, le=DAYS_MAX)] = Field(
+        0,
+        description="Whole local days: paid on the 1st with 14 days, spendable as the 16th begins. "
+        "0 after `fulfilled`: spendable at once when it is fulfilled.",
+    )
+
+
+class Caps(_Part):
+    """The most points that orders can give; what is above it is not earned. The windows are local ones."""
+
+    order: Points | None = Field(None, description="For a single order.")
+    day: Points | None = Field(None, description="For a member's orders of a day.")
+    week: Points | None = Field(None, description="For a member's orders of an ISO week, Monday to Sunday.")
+    month: Points | None = Field(None, description="For a member's orders of a calendar month.")
 
 
 class Orders(_Part):
@@ -65,6 +97,8 @@ class Orders(_Part):
         "carry",
         description="A refund of points already spent: the member owes them to later points, or is forgiven.",
     )
+    pending: Pending | None = Field(None, description="Points wait before they can be spent; left out: they don't.")
+    caps: Caps = Field(Caps(), description="The most points that orders can give; left out: no limit.")
 
 
 class Lines(_Part):
@@ -127,11 +161,16 @@ class Level(_Part):
     id: Name = Field(description="Its name in every event and report.")
     threshold: Money = Field(
         0,
-        description="What a member needs of the measure to reach it: points, or money. The first level has none.",
+        description="What a member needs of the measure to reach it (points, money, orders). The first level has none.",
     )
     multiplier: Rate = Field(
         Fraction(1),
         description="Times as many points for orders.",
+    )
+    entry_bonus: Points | None = Field(
+        None,
+        description="Points for entering it, once for each member; a jump over several levels pays only that of the "
+        "level entered. They never count towards tiers.",
     )
     benefits: Words = Field([], description="What else it brings, in words; shown, never acted on.")
 
@@ -139,19 +178,53 @@ class Level(_Part):
 class Tiers(_Part):
     """The levels members rise through."""
 
-    measure: Literal["points_earned", "spend"] = Field(
-        "points_earned", description="What counts: points earned, or money spent (the basis). Never the balance."
+    measure: Literal["points_earned", "spend", "order_count"] = Field(
+        "points_earned",
+        description="What counts: points earned, money spent (the basis), or orders of which anything is left. "
+        "Never the balance.",
     )
-    window: Literal["lifetime", "calendar_year"] = Field("lifetime", description="The time over which it counts.")
-    grace_days: Annotated[int, Field(ge=0, le=366)] = Field(
+    window: Literal["lifetime", "calendar_year", "anniversary", "rolling"] = Field(
+        "lifetime",
+        description="The time over which it counts: for ever, calendar years, years from the day of joining, or the "
+        "last `months` up to today.",
+    )
+    months: Months | None = Field(None, description="With `window: rolling`: how many months it looks back.")
+    grace_days: Annotated[int, Field(ge=0, le=DAYS_MAX)] = Field(
         0, description="Days after the window's end before a member falls."
     )
     fall: Literal["qualified", "one_level"] = Field(
         "qualified", description="At the window's end a member falls to the level qualified for, or by one level."
     )
+    open_refund: Literal["window_end", "at_once"] = Field(
+        "window_end",
+        description="A refund takes the window that still runs below a level: the member falls at its end, or at once. "
+        "(One that takes a window that is over below it lowers at once in any case.)",
+    )
     levels: Annotated[list[Level], Field(min_length=1, max_length=ENTRIES_MAX)] = Field(
         description="Lowest first; the first is where everybody starts."
     )
+
+
+class Expiry(_Part):
+    """How points end."""
+
+    mode: Literal["never", "after_available", "inactivity"] = Field(
+        "never",
+        description="Points never end; each some months after it can be spent; or all of them, some months after the "
+        "member last earned or redeemed anything.",
+    )
+    months: Months | None = Field(
+        None,
+        description="How many months, to the end of the day of that date; a month without that day: its last one.",
+    )
+
+
+class Reward(_Part):
+    """Something to be had for points."""
+
+    id: Name = Field(description="Its name in redemptions and events; unique among rewards.")
+    points: Points = Field(description="What it costs.")
+    tiers: Words = Field([], description="Only for members who hold any of these tiers; left out: for everybody.")
 
 
 class Document(_Part):
@@ -169,6 +242,10 @@ class Document(_Part):
     rules: Annotated[list[Rule], Field(max_length=ENTRIES_MAX)] = Field([], description="What earns.")
     campaigns: Annotated[list[Campaign], Field(max_length=ENTRIES_MAX)] = Field([], description="What multiplies.")
     tiers: Tiers | None = Field(None, description="The levels members rise through; none: no tiers.")
+    expiry: Expiry = Field(Expiry(), description="How points end; left out: never.")
+    rewards: Annotated[list[Reward], Field(max_length=REWARDS_MAX)] = Field(
+        [], description="The catalogue: what members can have for points. Points as such can always be redeemed."
+    )
 
     def canonical(self) -> str:
         """The document as one line of sorted JSON, defaults written out: a stored version keeps its meaning."""

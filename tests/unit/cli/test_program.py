@@ -57,7 +57,26 @@ def test_a_program_is_data_for_scripts() -> None:
     assert document["rules"][1]["rate"] == "0.5"
 
 
-@pytest.mark.parametrize("command", [["list"], ["show", "grocer"], ["publish", GROCER]])
+def test_two_documents_of_a_program_are_compared(tmp_path: Path) -> None:
+    newer = tmp_path / "newer.yaml"
+    newer.write_text(Path(GROCER).read_text("utf-8").replace("threshold: 1500", "threshold: 1200"), "utf-8")
+    words = tallystick("program", "diff", GROCER, str(newer)).stdout
+    assert "was: silver: from 1500 points" in words
+    assert "now: silver: from 1200 points" in words
+    (change,) = map(json.loads, tallystick("program", "diff", GROCER, str(newer), "--json").stdout.splitlines())
+    assert (change["kind"], change["section"], change["about"]) == ("changed", "Tiers", "silver")
+    assert "Nothing changes for members." in tallystick("program", "diff", GROCER, GROCER).stdout
+
+
+def test_two_programs_are_no_versions_of_one() -> None:
+    result = tallystick("program", "diff", GROCER, str(PROJECT / "deploy" / "programs" / "minimal.yaml"))
+    assert result.exit_code == 2
+    assert "two programs" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [["list"], ["diff", "grocer@1", "grocer@2"], ["show", "grocer"], ["publish", GROCER]]
+)
 def test_without_a_database_it_says_what_to_set(command: list[str]) -> None:
     result = tallystick("program", *command)
     assert result.exit_code == 2

@@ -6,7 +6,7 @@ import pytest
 
 from services.cli.words import sentence
 from shared import point_events
-from shared.point_events import EVENT_CLASSES, Balances, Cause, EventData, RuleShare
+from shared.point_events import EVENT_CLASSES, Balances, Cause, EventData, Key, LotChange, RuleShare
 
 NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
 COMMON = {
@@ -19,6 +19,12 @@ COMMON = {
     "cause": Cause("t", "s", "1"),
     "balances": Balances(),
 }
+
+
+def lot(number: int, change: int) -> LotChange:
+    return LotChange(number, change, 0, NOW)
+
+
 SAID: list[tuple[type[EventData], dict[str, object], str]] = [
     (
         point_events.PointsEarned,
@@ -30,6 +36,60 @@ SAID: list[tuple[type[EventData], dict[str, object], str]] = [
         {"points": 1200, "reason": "refunded", "to_deficit": 30},
         "took back 1,200 points (refunded, 30 were spent and are owed)",
     ),
+    (point_events.PointsReleased, {"points": 30, "lots": []}, "30 points became available"),
+    (point_events.PointsReleased, {"points": 0, "lots": []}, "an order without points counts for tiers"),
+    (point_events.PointsExpired, {"points": 30, "reason": "expired", "lots": []}, "30 points expired"),
+    (
+        point_events.PointsExpired,
+        {"points": 30, "reason": "closed", "lots": []},
+        "30 points expired (the membership was closed)",
+    ),
+    (
+        point_events.PointsRedeemed,
+        {"redemption": "r1", "points": 50, "reward": "coffee", "order": "7", "lots": [lot(1, -30), lot(2, -20)]},
+        "redeemed 50 points (redemption r1, reward coffee, for order 7): 30 from lot 1, 20 from lot 2",
+    ),
+    (
+        point_events.RedemptionRejected,
+        {"redemption": "r1", "points": 50, "reason": "invalid_points"},
+        "refused a redemption of 50 points (redemption r1): invalid points (A redemption asks for 0 points or less)",
+    ),
+    (
+        point_events.RedemptionRejected,
+        {"redemption": "r1", "reward": "tea", "reason": "unknown_reward"},
+        "refused a redemption (redemption r1, reward tea): unknown reward (The program's catalogue has no such reward)",
+    ),
+    (
+        point_events.PointsRestored,
+        {"redemption": "r1", "points": 50, "cancel": "c1", "made_up_for_forgiven": 5},
+        "gave back 50 points of redemption r1, cancel c1; 5 points more make up for what was forgiven",
+    ),
+    (
+        point_events.PointsAdjusted,
+        {"points": -50, "reason": "goodwill", "actor": "op-7", "to_deficit": 20},
+        "op-7 took 50 points: goodwill, 20 were spent and are owed",
+    ),
+    (
+        point_events.PointsAdjusted,
+        {"points": 1, "reason": "goodwill", "actor": "op-7"},
+        "op-7 gave 1 point: goodwill",
+    ),
+    (
+        point_events.PointsReinstated,
+        {"points": 50, "reason": "goodwill", "award": Key("shop", "order", "7"), "lots": []},
+        "gave back 50 points of order 7 that had expired: goodwill",
+    ),
+    (
+        point_events.BalanceImported,
+        {"batch": "b1", "row": "7", "points": 50, "lifetime_points": 900, "tier": "gold"},
+        "imported 50 points (batch b1, row 7), 900 points of a lifetime, tier gold",
+    ),
+    (
+        point_events.ImportReverted,
+        {"batch": "b1", "row": "7", "points": 50, "to_deficit": 20, "from_expired": 10},
+        "took 50 points of an import out again (batch b1, row 7), 10 of them had expired, 20 were spent and are owed",
+    ),
+    (point_events.MemberClosed, {}, "the membership was closed"),
     (point_events.DeficitForgiven, {"points": 30, "reason": "refunded"}, "30 points owed are forgiven (refunded)"),
     (
         point_events.TierChanged,

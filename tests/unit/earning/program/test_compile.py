@@ -6,7 +6,17 @@ from fractions import Fraction
 from services.earning.program.check import check
 from services.earning.program.compile import compile_program, compile_versions
 from services.earning.program.document import Document
-from services.earning.program.terms import Basis, Conditions, Program, Selection, TierLevel
+from services.earning.program.terms import (
+    Basis,
+    Caps,
+    Conditions,
+    Expiry,
+    Pending,
+    Program,
+    Reward,
+    Selection,
+    TierLevel,
+)
 
 NEW_YEAR = datetime(2027, 1, 1, tzinfo=UTC)
 HEAD = """\
@@ -108,6 +118,24 @@ def test_thresholds_are_points_or_micros_of_money_by_the_measure() -> None:
     assert (points.base, points.window, points.grace_days, points.fall) == ("basic", "calendar_year", 30, "one_level")
     assert points.levels == (TierLevel("basic", 0), TierLevel("gold", 1000, Fraction(5, 4), ("Lounge",)))
     assert spend.levels[1].threshold == 1_000_000_000
+
+
+def test_the_life_of_a_point_the_limits_and_the_catalogue_are_carried_over() -> None:
+    program = compiled("""
+orders: {pending: {after: fulfilled, days: 14}, caps: {order: 100, day: 500, week: 2000, month: 5000}}
+expiry: {mode: inactivity, months: 18}
+rewards: [{id: coffee, points: 100}, {id: lounge, points: 1000, tiers: [gold]}]
+tiers: {measure: order_count, window: rolling, months: 6, open_refund: at_once,
+        levels: [{id: basic}, {id: gold, threshold: 10, entry_bonus: 50}]}
+""")
+    assert program.pending == Pending("fulfilled", 14)
+    assert program.caps == Caps(100, 500, 2000, 5000)
+    assert program.expiry == Expiry("inactivity", 18)
+    assert program.rewards == (Reward("coffee", 100), Reward("lounge", 1000, frozenset({"gold"})))
+    assert program.tiers is not None
+    tiers = program.tiers
+    assert (tiers.measure, tiers.window, tiers.months, tiers.open_refund) == ("order_count", "rolling", 6, "at_once")
+    assert tiers.levels[1] == TierLevel("gold", 10, entry_bonus=50)
 
 
 def test_versions_are_numbered_from_one_in_order() -> None:
