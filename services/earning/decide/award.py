@@ -6,6 +6,8 @@ from fractions import Fraction
 from math import lcm, prod
 from typing import NamedTuple
 
+import msgspec
+
 from services.earning.books import SoldLine
 from services.earning.decide.basis import Amount, Lines
 from services.earning.decide.numbers import number_text, rounded, split
@@ -25,7 +27,7 @@ class Exchange(NamedTuple):
 SAME_CURRENCY = Exchange(1, 1)
 
 
-class Part(NamedTuple):
+class Part(msgspec.Struct, frozen=True):
     """What one rule gives, rounded, and the weights of the lines (by place) among which it is split."""
 
     share: RuleShare
@@ -35,14 +37,14 @@ class Part(NamedTuple):
     total: Amount
 
 
-class Award(NamedTuple):
+class Award(msgspec.Struct, frozen=True):
     """What lines are worth, rule by rule; not yet split over lines."""
 
     points: int
     parts: list[Part]
 
 
-class Split(NamedTuple):
+class Split(msgspec.Struct, frozen=True):
     """An award by rule with its reckoning, and by line_id. Both add up to `points`."""
 
     points: int
@@ -50,7 +52,7 @@ class Split(NamedTuple):
     lines: dict[str, int]
 
 
-class Deal(NamedTuple):
+class Deal(msgspec.Struct, frozen=True):
     """What an order's points are reckoned with: the version, the tier held before, its lines' masks, the exchange."""
 
     plan: Plan
@@ -123,12 +125,13 @@ def split_of(award: Award, sold: tuple[SoldLine, ...], room: int | None = None) 
         _cut(award.parts, points - room)
         points = room
     by_line: dict[str, int] = {}
-    for share, _, chosen, weights, total in award.parts:
-        if share.points:
-            for i, part in zip(chosen, split(share.points, weights, total), strict=True):
-                if part:
+    for part in award.parts:
+        given = part.share.points
+        if given:
+            for i, some in zip(part.chosen, split(given, part.weights, part.total), strict=True):
+                if some:
                     line_id = sold[i].line_id
-                    by_line[line_id] = by_line.get(line_id, 0) + part
+                    by_line[line_id] = by_line.get(line_id, 0) + some
     return Split(points, [part.share for part in award.parts], by_line)
 
 

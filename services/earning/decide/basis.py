@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import NamedTuple
+
+import msgspec
 
 from services.earning.books import Sold, SoldLine
 from services.earning.program.terms import Basis
@@ -18,7 +19,7 @@ SHIPPING = ""
 _MICRO_PLACES = 6
 
 
-class Lines(NamedTuple):
+class Lines(msgspec.Struct, frozen=True):
     """An order's lines by line_id, shipping last (where there is any), each with its money at the same place.
 
     `values` are after all discounts, in the order's tax mode; `bases` what earns; `points_shares` what of the lines was

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+
+import msgspec
 
 from services.earning.decide.decision import Outcome
 from services.earning.decide.draft import Draft
@@ -15,7 +16,7 @@ Prepared = Callable[[Draft], Outcome]
 """What a fact does to a draft that has advanced to it."""
 
 
-class Case(NamedTuple):
+class Case(msgspec.Struct, frozen=True):
     """A fact, its key, and the key's row, where there is one."""
 
     versions: Versions

@@ -68,7 +68,7 @@ class Ladder:
             for place, level in enumerate(levels)
         }
         self._below = Step(-1, 0, levels[0].threshold if levels else None, above_base=False)
-        self._last = _ALWAYS._replace(begins=_LAST)
+        self._last = _ALWAYS if self.lifetime else _ALWAYS._replace(begins=_LAST)
 
     def step(self, tier: str) -> Step:
         """The place of a tier, the base where none is named; below the first where it isn't on the ladder."""
@@ -110,10 +110,8 @@ class Ladder:
 
     def window(self, standing: Standing, instant: datetime) -> Window:
         """The window that an instant lies in. Rolling windows have none."""
-        if self.lifetime:
-            return _ALWAYS
         last = self._last
-        if last.begins <= instant < last.ends and self.tiers.window == "calendar_year":
+        if last.begins <= instant < last.ends or self.lifetime:
             return last
         day = local_date(self.zone, instant)
         if self.tiers.window == "calendar_year":

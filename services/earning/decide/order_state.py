@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 
 from services.earning.books import CANCELLED, FULFILLED, PAID, UPDATED, Change, OrderBook, Rate, RefundKnown
@@ -22,7 +22,7 @@ from shared.money import micros
 OrderFact = Order | OrderCancelled | OrderFulfilled | OrderRefunded
 
 
-class Known(NamedTuple):
+class Known(msgspec.Struct, frozen=True):
     """What all changes of an order say: its status, and the time of its earliest payment, or else fulfilment.
 
     `counting` is the payment that counts: the first since the order was last cancelled; `fulfilled_at` the first

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from services.earning.books import OrderBook, Pin
 from services.earning.decide.award import Split, split_of
@@ -50,7 +52,7 @@ def prepare_order(case: Case, data: OrderFact) -> Prepared | None:
     return settle
 
 
-class _Difference(NamedTuple):
+class _Difference(msgspec.Struct, frozen=True):
     """An award less what the order has: by rule and by line; both add up to `points`."""
 
     points: int
@@ -130,7 +132,7 @@ class _Settlement:
             split, reason = self._capped(worth)
         difference = _difference(book, split)
         counted = book.qualified - waiting_sum(draft, self.row) if self._may_wait else book.qualified
-        book.lines = {line_id: share for line_id, share in split.lines.items() if share}
+        book.lines = split.lines
         book.rules = {share.rule: share.points for share in split.rules if share.points}
         own: dict[str, Any] = {"rules": difference.rules, "lines": difference.lines}
         if difference.points > 0:

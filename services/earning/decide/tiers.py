@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from services.earning.decide.bonuses import grant_bonus, take_bonuses_back
 from services.earning.decide.draft import Draft
@@ -17,7 +19,7 @@ HISTORY_MONTHS = 24
 """How far back a late fact finds the tier that was held then."""
 
 
-class Qualified(NamedTuple):
+class Qualified(msgspec.Struct, frozen=True):
     """Sums of windows that a fact changed: what they were, by how much, and how the fact's event tells it."""
 
     before: dict[str, int]

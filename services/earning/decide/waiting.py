@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+
+import msgspec
 
 from services.earning.decide.draft import Draft
 from services.earning.decide.lifetimes import release_after
@@ -13,7 +14,7 @@ from services.earning.program.terms import Program
 from services.earning.standing import KeyRow, Lot
 
 
-class Release(NamedTuple):
+class Release(msgspec.Struct, frozen=True):
     """Whether points wait, and until when (none: for a fulfilment)."""
 
     waits: bool

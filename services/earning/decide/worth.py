@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 from services.earning.books import OrderBook, Pin, RefundKnown, SoldLine
 from services.earning.decide.award import SAME_CURRENCY, Award, Exchange, award_of, bases_left, deal_of, firing
@@ -20,7 +20,7 @@ from shared.reasons import Reason
 NOTHING = Award(0, [])
 
 
-class Worth(NamedTuple):
+class Worth(msgspec.Struct, frozen=True):
     """What an order is worth before caps: its award, its basis (micros of program currency), if anything is left.
 
     `is_due`: its gate is passed. `reason` says why it earns nothing, where it does. `rate` is the exchange rate, empty
