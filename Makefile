@@ -4,7 +4,7 @@ PYTHON_IN_VENV := .venv/bin/python
 CODE := services shared deploy tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test check lint types walls gates docs demo bench chaos chaos-long defects up down lock clean
+.PHONY: help setup test check lint types walls gates docs rules demo bench chaos chaos-long defects up down lock clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 12
@@ -12,10 +12,10 @@ help: ## List what can be made
 setup: ## Make .venv with the locked requirements (fast the second time)
 	@PYTHON="$(PYTHON)" deploy/bootstrap
 
-test: lint types walls ## Everything: the gates, then all tests on a real Kafka and PostgreSQL
+test: lint types walls rules ## Everything: the gates, then all tests on a real Kafka and PostgreSQL
 	$(PYTHON_IN_VENV) -m pytest
 
-check: lint types walls gates ## The gates alone: no server needed, about half a minute
+check: lint types walls rules gates ## The gates alone: no server needed, about half a minute
 
 lint: setup # ruff: every rule less the argued exceptions, and the format
 	.venv/bin/ruff check $(CODE)
@@ -29,6 +29,9 @@ walls: setup # who may import whom
 
 gates: setup # sizes, words, and generated files that must not drift
 	$(PYTHON_IN_VENV) -m pytest -q -m "house or contract"
+
+rules: setup ## Rule of the domain → the tests that show it, its worked numbers among them; none may be without
+	$(PYTHON_IN_VENV) -m tests.unit.earning.decide.worked
 
 docs: setup ## Write the generated reference again from the code (docs/reference)
 	$(PYTHON_IN_VENV) -m deploy.reference

@@ -115,7 +115,7 @@ class Play:
         return [(points, (end - timedelta(seconds=1)).date().isoformat() if end else "never") for points, end in lots]
 
 
-@pytest.mark.rule(2)
+@pytest.mark.rule(2, 9)
 def test_rule_02_multipliers_before_the_one_floor() -> None:
     tiers = Tiers("base", (TierLevel("base", 0, Fraction(5, 4)),))
     play = Play(program(tiers=tiers, campaigns=(Campaign("double", Fraction(2)),)))
