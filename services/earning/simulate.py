@@ -6,8 +6,9 @@ the same facts give the same awards as in the pipeline.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -15,7 +16,7 @@ import msgspec
 from services.earning.decide import Decision, Outcome, advance, decide, needs
 from services.earning.program.terms import Versions
 from services.earning.source_events.facts import Fact
-from services.earning.standing import BusinessKey, KeyRow, Lot, Rows, Standing
+from services.earning.standing import BusinessKey, KeyRow, Lot, Rows, RowsMissingError, Standing
 from shared.errors import PermanentError
 from shared.point_events import EventData
 from shared.reasons import Reason
@@ -93,14 +94,27 @@ def _decide(programs: Mapping[str, Versions], ledger: Ledger, fact: Fact) -> Dec
         )
     standing = ledger.standings.get((fact.program, fact.member))
     decided_at = fact.received_at if standing is None else max(standing.decided_at, fact.received_at)
-    rows = _rows(ledger, (fact.program, fact.member), needs(fact).keys)
-    return decide(versions, standing, rows, fact, decided_at)
+    member = (fact.program, fact.member)
+    return _supplied(ledger, member, needs(fact).keys, lambda rows: decide(versions, standing, rows, fact, decided_at))
 
 
-def _rows(ledger: Ledger, member: MemberKey, keys: Iterable[BusinessKey]) -> Rows:
-    """The rows named, and all of the member's lots: nothing is ever missing."""
-    known = {key: ledger.keys[key] for key in keys if key in ledger.keys}
-    return Rows(keys=known, lots=ledger.lots.get(member, {}), all_lots=True)
+def _supplied(
+    ledger: Ledger, member: MemberKey, keys: tuple[BusinessKey, ...], decided: Callable[[Rows], Decision]
+) -> Decision:
+    """A decision given all of the member's lots and the rows named; more rows as it asks for them."""
+    asked = frozenset(keys)
+    while True:
+        known = {key: ledger.keys[key] for key in asked if key in ledger.keys}
+        try:
+            return decided(Rows(keys=known, lots=ledger.lots.get(member, {}), all_lots=True, asked=asked))
+        except RowsMissingError as missing:
+            if not missing.keys or asked.issuperset(missing.keys):
+                raise
+            asked = asked.union(missing.keys)
+
+
+def _advance(versions: Versions, standing: Standing, until: datetime, rows: Rows) -> Decision:
+    return advance(versions, standing, rows, until)
 
 
 def _close(programs: Mapping[str, Versions], ledger: Ledger, until: datetime) -> dict[MemberKey, list[EventData]]:
@@ -108,7 +122,7 @@ def _close(programs: Mapping[str, Versions], ledger: Ledger, until: datetime) ->
     for member, standing in sorted(ledger.standings.items()):
         if standing.clock >= until:
             continue
-        decision = advance(programs[member[0]], standing, _rows(ledger, member, ()), until)
+        decision = _supplied(ledger, member, (), partial(_advance, programs[member[0]], standing, until))
         ledger.keep(decision)
         if decision.events:
             closing[member] = decision.events
