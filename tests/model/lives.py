@@ -8,7 +8,6 @@ from fractions import Fraction
 from typing import Any, get_args
 
 import msgspec
-from hypothesis import strategies as st
 
 from services.earning.program.terms import Caps, Conditions, Expiry, Program, Versions
 from services.earning.source_events.facts import (
@@ -25,8 +24,9 @@ from services.earning.source_events.facts import (
 )
 from services.earning.source_events.kinds import Status
 from shared.money import decimal
+from tests.model.chance import Chance
 from tests.model.core import Core
-from tests.model.facts import START, fact, lines, orders, refunds
+from tests.model.facts import START, fact, line, order, refund
 from tests.model.priced import price
 
 
@@ -52,7 +52,7 @@ def _steady(program: Program) -> Program:
     campaigns = tuple(
         msgspec.structs.replace(campaign, conditions=_alone(campaign.conditions)) for campaign in program.campaigns
     )
-    return msgspec.structs.replace(program, rules=rules, campaigns=campaigns, tiers=None, caps=Caps())
+    return msgspec.structs.replace(program, rules=rules, campaigns=campaigns, tiers=None, caps=Caps(), expiry=Expiry())
 
 
 def _alone(conditions: Conditions) -> Conditions:
@@ -68,30 +68,29 @@ class Happening:
     data: FactData
 
 
-@st.composite
-def order_lives(draw: st.DrawFn, order_id: str, member: str, currency: str) -> list[Happening]:
+def order_life(chance: Chance, order_id: str, member: str, currency: str) -> list[Happening]:
     """Paid at some time, then whatever else; every happening at a time of its own."""
-    fields: dict[str, Any] = draw(orders(order_id, currency, None))
+    fields: dict[str, Any] = order(chance, order_id, currency, None)
     contents: list[FactData] = [OrderPaid(**fields)]
-    for kind in draw(st.lists(st.sampled_from("rrrucpf"), max_size=6)):
-        contents.append(_happens(draw, kind, fields))
+    for _ in range(chance.number(0, 6)):
+        contents.append(_happens(chance, fields))
         if isinstance(contents[-1], OrderUpdated):
             fields = {**fields, "lines": contents[-1].lines}
-    hours = draw(st.lists(st.integers(0, 9_000), unique=True, min_size=len(contents), max_size=len(contents)))
-    times = [START + timedelta(hours=hour) for hour in sorted(hours)]
+    hours = sorted(chance.subset(range(9_000), len(contents), len(contents)))
+    times = [START + timedelta(hours=hour) for hour in hours]
     return [Happening(member, time, data) for time, data in zip(times, contents, strict=True)]
 
 
-def _happens(draw: st.DrawFn, kind: str, fields: dict[str, Any]) -> FactData:
+def _happens(chance: Chance, fields: dict[str, Any]) -> FactData:
     order_id = fields["order_id"]
-    match kind:
+    match chance.among("rrrucpf"):
         case "r":
-            refund = draw(refunds(draw(st.sampled_from(("r1", "r2"))), OrderPaid(**fields)))
-            return OrderRefunded(order_id=order_id, **{n: getattr(refund, n) for n in Refund.__struct_fields__})
+            given = refund(chance, chance.one("r1", "r2"), OrderPaid(**fields))
+            return OrderRefunded(order_id=order_id, **{n: getattr(given, n) for n in Refund.__struct_fields__})
         case "u":
-            sold = tuple(draw(lines(number)) for number in range(1, 1 + draw(st.integers(1, 3))))
-            back = tuple(draw(refunds(name, OrderPaid(**fields))) for name in draw(st.sampled_from(((), ("r1",)))))
-            status: Status = draw(st.sampled_from(get_args(Status)))
+            sold = tuple(line(chance, number) for number in range(1, 1 + chance.number(1, 3)))
+            back = tuple(refund(chance, name, OrderPaid(**fields)) for name in chance.one((), ("r1",)))
+            status: Status = chance.among(get_args(Status))
             return OrderUpdated(**{**fields, "lines": sold}, status=status, refunds=back)
         case "c":
             return OrderCancelled(order_id=order_id)
@@ -112,36 +111,31 @@ def arrival(happening: Happening, first: datetime, number: int) -> Fact:
     return fact(happening.data, happening.member, happening.at, first + timedelta(seconds=number), number)
 
 
-@st.composite
-def full_refunds(draw: st.DrawFn, order: Order, program: Program) -> list[Refund]:
+def full_refunds(chance: Chance, sold: Order, program: Program) -> list[Refund]:
     """Refunds that give back all of an order, in any split, in any order."""
     given: list[Refund] = []
-    priced = price(order, program.basis)
-    if draw(st.booleans(), label="by line"):
-        for line in priced[:-1]:
-            assert line.line is not None
-            parts = _split(draw, line.price)
+    priced = price(sold, program.basis)
+    if chance.once_in(2):
+        for known in priced[:-1]:
+            assert known.line is not None
+            quantity = known.line.quantity
             given += [
                 Refund(
-                    refund_id=f"{line.line_id}-{number}",
-                    lines=(
-                        RefundLine(
-                            line_id=line.line_id, amount=part, quantity=line.line.quantity if not number else None
-                        ),
-                    ),
+                    refund_id=f"{known.line_id}-{number}",
+                    lines=(RefundLine(line_id=known.line_id, amount=part, quantity=None if number else quantity),),
                 )
-                for number, part in enumerate(parts)
+                for number, part in enumerate(_split(chance, known.price))
             ]
-        shipped = _split(draw, priced[-1].price)
+        shipped = _split(chance, priced[-1].price)
         given += [Refund(refund_id=f"shipping-{number}", shipping=part) for number, part in enumerate(shipped)]
     else:
-        cash = sum((line.cash for line in priced), Fraction(0))
-        given += [Refund(refund_id=f"{number}", amount=part) for number, part in enumerate(_split(draw, cash))]
-    return draw(st.permutations(given))
+        cash = sum((known.cash for known in priced), Fraction(0))
+        given += [Refund(refund_id=f"{number}", amount=part) for number, part in enumerate(_split(chance, cash))]
+    return chance.shuffled(given)
 
 
-def _split(draw: st.DrawFn, amount: Fraction) -> list[str]:
+def _split(chance: Chance, amount: Fraction) -> list[str]:
     """An amount as up to four amounts that add up to it."""
     whole = int(amount * 1_000_000)
-    cuts = sorted(draw(st.lists(st.integers(0, whole), max_size=3)))
+    cuts = sorted(chance.number(0, whole) for _ in range(chance.number(0, 3)))
     return [decimal(to - start) for start, to in zip([0, *cuts], [*cuts, whole], strict=True)]

@@ -6,8 +6,6 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from hypothesis import strategies as st
-
 from services.earning.program.terms import (
     Basis,
     Campaign,
@@ -23,6 +21,7 @@ from services.earning.program.terms import (
     Tiers,
     Versions,
 )
+from tests.model.chance import Chance
 
 BEGINNING = datetime(2023, 1, 1, tzinfo=UTC)
 CATEGORIES = ("coffee", "tea", "cake")
@@ -42,138 +41,136 @@ ZONES = (
 REWARDS = (Reward("mug", 30), Reward("lounge", 60, frozenset({"gold"})))
 RATES = (Fraction(1), Fraction(1, 2), Fraction(3), Fraction(1, 3), Fraction(5, 4))
 MULTIPLIERS = (Fraction(2), Fraction(3, 2), Fraction(5, 4), Fraction(1))
+ANSWERS = (True, False)
 MINIMUMS = (0, 0, 0, 20_000_000, 50_000_000)
 
 
-def some(words: tuple[str, ...]) -> st.SearchStrategy[frozenset[str]]:
+def some(chance: Chance, words: tuple[str, ...]) -> frozenset[str]:
     """Mostly none of the words: no condition."""
-    return st.one_of(st.just(frozenset()), st.just(frozenset()), st.frozensets(st.sampled_from(words), min_size=1))
+    return frozenset(chance.subset(words, 1)) if chance.once_in(3) else frozenset()
 
 
-def selections() -> st.SearchStrategy[Selection]:
+def selection(chance: Chance) -> Selection:
     """Which lines."""
-    mostly = st.just(Selection())
-    return st.one_of(mostly, st.builds(Selection, some(CATEGORIES), some(SKUS), some(CATEGORIES), some(SKUS)))
+    if chance.once_in(2):
+        return Selection()
+    return Selection(some(chance, CATEGORIES), some(chance, SKUS), some(chance, CATEGORIES), some(chance, SKUS))
 
 
-def instants() -> st.SearchStrategy[datetime | None]:
+def instant(chance: Chance) -> datetime | None:
     """An instant within the years that the facts are in, or none."""
-    days = st.integers(0, 1100).map(lambda day: BEGINNING + timedelta(days=day))
-    return st.one_of(st.none(), st.none(), days)
+    return BEGINNING + timedelta(days=chance.number(0, 1100)) if chance.once_in(3) else None
 
 
-@st.composite
-def conditions(draw: st.DrawFn) -> Conditions:
+def conditions(chance: Chance) -> Conditions:
     """Who and when; mostly nobody is left out."""
-    if draw(st.integers(0, 2)):
+    if not chance.once_in(3):
         return Conditions()
-    starts, ends = draw(instants()), draw(instants())
+    starts, ends = instant(chance), instant(chance)
     if starts and ends and ends <= starts:
         ends = starts + timedelta(days=100)
     return Conditions(
-        tiers=draw(some(TIERS)),
-        segments=draw(some(SEGMENTS)),
-        channels=draw(some(CHANNELS)),
-        stores=draw(some(STORES)),
-        weekdays=draw(st.one_of(st.just(frozenset[int]()), st.frozensets(st.integers(1, 7), min_size=2))),
-        hours=draw(st.one_of(st.just(frozenset[int]()), st.frozensets(st.integers(0, 23), min_size=8))),
-        first_order=draw(st.sampled_from((None, None, True, False))),
+        tiers=some(chance, TIERS),
+        segments=some(chance, SEGMENTS),
+        channels=some(chance, CHANNELS),
+        stores=some(chance, STORES),
+        weekdays=frozenset(chance.subset(range(1, 8), 2) if chance.once_in(3) else ()),
+        hours=frozenset(chance.subset(range(24), 8) if chance.once_in(3) else ()),
+        first_order=chance.one(None, None, *ANSWERS),
         starts_at=starts,
         ends_at=ends,
     )
 
 
-@st.composite
-def rules(draw: st.DrawFn, number: int) -> Rule:
-    """A rule with a rate, or with fixed points."""
-    if number == 1 and draw(st.integers(0, 2)):
-        return Rule(id="rule-1", rate=draw(st.sampled_from(RATES)))
-    fixed = draw(st.integers(0, 3)) == 3
+def rule(chance: Chance, number: int) -> Rule:
+    """A rule with a rate, or with fixed points; the first mostly for everybody."""
+    if number == 1 and not chance.once_in(3):
+        return Rule(id="rule-1", rate=chance.among(RATES))
+    fixed = chance.once_in(4)
     return Rule(
         id=f"rule-{number}",
-        rate=None if fixed else draw(st.sampled_from(RATES)),
-        points=draw(st.integers(1, 60)) if fixed else None,
-        selection=draw(selections()),
-        conditions=draw(conditions()),
-        minimum_micros=draw(st.sampled_from(MINIMUMS)),
-        priority=draw(st.integers(-1, 1)),
+        rate=None if fixed else chance.among(RATES),
+        points=chance.number(1, 60) if fixed else None,
+        selection=selection(chance),
+        conditions=conditions(chance),
+        minimum_micros=chance.among(MINIMUMS),
+        priority=chance.number(-1, 1),
     )
 
 
-@st.composite
-def campaigns(draw: st.DrawFn, number: int) -> Campaign:
+def campaign(chance: Chance, number: int) -> Campaign:
     """A multiplier for a time."""
     return Campaign(
         id=f"campaign-{number}",
-        multiplier=draw(st.sampled_from(MULTIPLIERS)),
-        selection=draw(selections()),
-        conditions=draw(conditions()),
-        minimum_micros=draw(st.sampled_from(MINIMUMS)),
+        multiplier=chance.among(MULTIPLIERS),
+        selection=selection(chance),
+        conditions=conditions(chance),
+        minimum_micros=chance.among(MINIMUMS),
     )
 
 
-@st.composite
-def ladders(draw: st.DrawFn) -> Tiers:
+def ladder(chance: Chance) -> Tiers:
     """Three levels, in reach of a few orders."""
-    measure = draw(st.sampled_from(("points_earned", "points_earned", "spend", "order_count")))
+    measure = chance.one("points_earned", "points_earned", "spend", "order_count")
     unit = 1_000_000 if measure == "spend" else 1
     most = 2 if measure == "order_count" else 80
-    first, fall = draw(st.integers(1, most)), draw(st.sampled_from(("qualified", "one_level")))
-    thresholds = (0, first * unit, (first + draw(st.integers(1, most))) * unit)
+    first, fall = chance.number(1, most), chance.one("qualified", "one_level")
+    thresholds = (0, first * unit, (first + chance.number(1, most)) * unit)
     return Tiers(
         base=TIERS[0],
         levels=tuple(
             TierLevel(
                 tier,
                 threshold,
-                draw(st.sampled_from(MULTIPLIERS)) if threshold else Fraction(1),
-                entry_bonus=draw(st.sampled_from((0, 0, 7, 50))) if threshold else 0,
+                chance.among(MULTIPLIERS) if threshold else Fraction(1),
+                entry_bonus=chance.one(0, 0, 7, 50) if threshold else 0,
             )
             for tier, threshold in zip(TIERS, thresholds, strict=True)
         ),
         measure=measure,
-        window=draw(st.sampled_from(("lifetime", "calendar_year", "calendar_year", "anniversary", "rolling"))),
-        months=draw(st.sampled_from((1, 3, 12))),
-        grace_days=draw(st.sampled_from((0, 0, 14))),
+        window=chance.one("lifetime", "calendar_year", "calendar_year", "anniversary", "rolling"),
+        months=chance.one(1, 3, 12),
+        grace_days=chance.one(0, 0, 14),
         fall=fall,
-        open_refund=draw(st.sampled_from(("window_end", "window_end", "at_once")))
-        if fall == "qualified"
-        else "window_end",
+        open_refund=chance.one("window_end", "window_end", "at_once") if fall == "qualified" else "window_end",
     )
 
 
-def pendings() -> st.SearchStrategy[Pending | None]:
+def pending_time(chance: Chance) -> Pending | None:
     """How long points wait; often not at all."""
-    days = st.sampled_from((0, 1, 14))
-    return st.one_of(st.none(), st.none(), st.builds(Pending, st.sampled_from(("paid", "fulfilled")), days))
+    return Pending(chance.one("paid", "fulfilled"), chance.one(0, 1, 14)) if chance.once_in(2) else None
 
 
-def expiries() -> st.SearchStrategy[Expiry]:
+def expiry(chance: Chance) -> Expiry:
     """How points end; short lives, so that some do."""
-    return st.one_of(
-        st.just(Expiry()),
-        st.builds(Expiry, st.sampled_from(("after_available", "inactivity")), st.sampled_from((1, 3, 12))),
-    )
+    if chance.once_in(2):
+        return Expiry()
+    return Expiry(chance.one("after_available", "inactivity"), chance.one(1, 3, 12))
 
 
-def all_caps() -> st.SearchStrategy[Caps]:
+def limits(chance: Chance) -> Caps:
     """The most points of orders; often no limit."""
-    limits = st.one_of(st.none(), st.integers(1, 150))
-    return st.one_of(st.just(Caps()), st.just(Caps()), st.builds(Caps, limits, limits, limits, limits))
+    if not chance.once_in(3):
+        return Caps()
+    return Caps(*(chance.one(None, chance.number(1, 150)) for _ in range(4)))
 
 
-@st.composite
-def program_versions(draw: st.DrawFn) -> Versions:
-    """One or two versions of a program; the ladder of tiers stays as it is."""
-    zone = ZoneInfo(draw(st.sampled_from(ZONES)))
-    currency = draw(st.sampled_from(("EUR", "EUR", "EUR", "JPY", "KWD")))
-    tiers = draw(st.one_of(st.none(), ladders(), ladders()))
-    pending, expiry, caps = draw(pendings()), draw(expiries()), draw(all_caps())
+def basis(chance: Chance) -> Basis:
+    """What of an order's money earns."""
+    return Basis(*(chance.once_in(2) for _ in range(6))) if chance.once_in(2) else Basis()
+
+
+def program_versions(chance: Chance) -> Versions:
+    """One or two versions of a program; how points live and which tiers there are stays as it is."""
+    zone = ZoneInfo(chance.among(ZONES))
+    currency = chance.one("EUR", "EUR", "EUR", "JPY", "KWD")
+    tiers = None if chance.once_in(3) else ladder(chance)
+    waits, ends, caps = pending_time(chance), expiry(chance), limits(chance)
     if tiers is not None and tiers.measure != "points_earned":
-        pending = None
+        waits = None
     versions = []
     in_force = BEGINNING
-    for version in range(1, 1 + draw(st.sampled_from((1, 1, 2)))):
+    for version in range(1, 1 + chance.one(1, 1, 2)):
         versions.append(
             Program(
                 name="club",
@@ -181,20 +178,20 @@ def program_versions(draw: st.DrawFn) -> Versions:
                 in_force_from=in_force,
                 currency=currency,
                 zone=zone,
-                rules=tuple(draw(rules(number)) for number in range(1, 1 + draw(st.integers(1, 3)))),
-                campaigns=tuple(draw(campaigns(number)) for number in range(1, 1 + draw(st.integers(0, 2)))),
-                basis=draw(st.builds(Basis, *[st.booleans()] * 6)) if draw(st.booleans()) else Basis(),
-                rounding=draw(st.sampled_from(("floor", "floor", "half_up", "half_even", "ceiling"))),
-                stacking=draw(st.sampled_from(("sum", "best", "first"))),
-                multipliers=draw(st.sampled_from(("multiply", "highest"))),
-                gate=draw(st.sampled_from(("paid", "paid", "fulfilled"))),
-                deficit=draw(st.sampled_from(("carry", "carry", "forgive"))),
+                rules=tuple(rule(chance, number) for number in range(1, 1 + chance.number(1, 3))),
+                campaigns=tuple(campaign(chance, number) for number in range(1, 1 + chance.number(0, 2))),
+                basis=basis(chance),
+                rounding=chance.one("floor", "floor", "half_up", "half_even", "ceiling"),
+                stacking=chance.one("sum", "best", "first"),
+                multipliers=chance.one("multiply", "highest"),
+                gate=chance.one("paid", "paid", "fulfilled"),
+                deficit=chance.one("carry", "carry", "forgive"),
                 tiers=tiers,
-                pending=pending,
-                expiry=expiry,
+                pending=waits,
+                expiry=ends,
                 caps=caps,
                 rewards=REWARDS,
             )
         )
-        in_force += timedelta(days=draw(st.integers(30, 700)), hours=draw(st.integers(0, 23)))
+        in_force += timedelta(days=chance.number(30, 700), hours=chance.number(0, 23))
     return Versions(tuple(versions))

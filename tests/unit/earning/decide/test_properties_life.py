@@ -7,9 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from services.earning.program.terms import Versions
 from services.earning.source_events.commands import (
     BalanceImport,
     ImportRevert,
@@ -17,27 +15,25 @@ from services.earning.source_events.commands import (
     RedemptionRequested,
 )
 from services.earning.source_events.facts import FactData, OrderCancelled
+from tests.model.chance import Chance, chances
 from tests.model.core import Core
 from tests.model.facts import START, fact
-from tests.model.lives import Happening, order_lives, plain
+from tests.model.lives import Happening, order_life, plain
 from tests.model.programs import program_versions
 
-EXAMPLES = int(os.environ.get("TALLYSTICK_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("TALLYSTICK_EXAMPLES", "25"))
 bounded = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-@st.composite
-def lives(draw: st.DrawFn, currency: str) -> list[Happening]:
+def life(chance: Chance, currency: str) -> list[Happening]:
     """Orders, imports and redemptions of one member, in the order of their times."""
-    happenings = [*draw(order_lives("o1", "ann", currency)), *draw(order_lives("o2", "ann", currency))]
+    happenings = [happening for name in ("o1", "o2") for happening in order_life(chance, name, "ann", currency)]
     others: list[FactData] = [
-        BalanceImport(batch_id="b", row=1, points=draw(st.integers(0, 90)), lifetime_points=draw(st.integers(0, 90))),
-        *(RedemptionRequested(redemption_id=f"x{n}", points=draw(st.integers(1, 60))) for n in range(3)),
-        RedemptionCancelled(redemption_id="x0", cancel_id="part", points=draw(st.integers(1, 30))),
+        BalanceImport(batch_id="b", row=1, points=chance.number(0, 90), lifetime_points=chance.number(0, 90)),
+        *(RedemptionRequested(redemption_id=f"x{n}", points=chance.number(1, 60)) for n in range(3)),
+        RedemptionCancelled(redemption_id="x0", cancel_id="part", points=chance.number(1, 30)),
     ]
-    for content in others:
-        hours = draw(st.integers(0, 9_000))
-        happenings.append(Happening("ann", START + timedelta(hours=hours), content))
+    happenings += [Happening("ann", START + timedelta(hours=chance.number(0, 9_000)), content) for content in others]
     return sorted(happenings, key=lambda happening: happening.at)
 
 
@@ -46,12 +42,12 @@ def send(core: Core, at: datetime, data: FactData, number: int) -> None:
 
 
 @bounded
-@given(st.data(), program_versions())
+@given(chances())
 @pytest.mark.rule(31)
-def test_everything_taken_back_leaves_nothing(data: st.DataObject, versions: Versions) -> None:
-    versions = plain(versions)
+def test_everything_taken_back_leaves_nothing(chance: Chance) -> None:
+    versions = plain(program_versions(chance))
     core = Core(versions)
-    happenings = data.draw(lives(versions.all[0].currency))
+    happenings = life(chance, versions.all[0].currency)
     for number, happening in enumerate(happenings):
         send(core, happening.at, happening.data, number)
     end = happenings[-1].at
@@ -60,7 +56,7 @@ def test_everything_taken_back_leaves_nothing(data: st.DataObject, versions: Ver
         *(OrderCancelled(order_id=f"o{n}") for n in (1, 2)),
         ImportRevert(batch_id="b"),
     ]
-    for number, content in enumerate(data.draw(st.permutations(takes_back)), 1):
+    for number, content in enumerate((chance.shuffled(takes_back)), 1):
         send(core, end + timedelta(hours=number), content, 100 + number)
     standing = core.standing("ann")
     assert standing is not None

@@ -7,19 +7,18 @@ from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
-from hypothesis import strategies as st
 
 from services.earning.books import OrderBook
-from services.earning.program.terms import Versions
 from services.earning.source_events.facts import OrderCancelled, OrderPaid, OrderRefunded, Refund
 from services.earning.standing import Standing
+from tests.model.chance import Chance, chances
 from tests.model.core import Core
-from tests.model.facts import START, orders
-from tests.model.lives import Happening, arrive, full_refunds, order_lives, plain, steady
+from tests.model.facts import START, order
+from tests.model.lives import Happening, arrive, full_refunds, order_life, plain, steady
 from tests.model.priced import price
 from tests.model.programs import program_versions
 
-EXAMPLES = int(os.environ.get("TALLYSTICK_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("TALLYSTICK_EXAMPLES", "25"))
 bounded = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -43,15 +42,15 @@ def settled(core: Core, member: str) -> int:
 
 
 @bounded
-@given(st.data(), program_versions())
+@given(chances())
 @pytest.mark.rule(6)
-def test_one_orders_facts_end_the_same_in_any_order_and_however_often(data: st.DataObject, versions: Versions) -> None:
-    versions = steady(versions)
-    life = data.draw(order_lives("o1", "ann", versions.all[0].currency))
+def test_one_orders_facts_end_the_same_in_any_order_and_however_often(chance: Chance) -> None:
+    versions = steady(program_versions(chance))
+    life = order_life(chance, "o1", "ann", versions.all[0].currency)
     one, other = Core(versions), Core(versions)
     end = max(happening.at for happening in life)
     outcomes = arrive(one, life, end)
-    again = data.draw(st.permutations([*life, *data.draw(st.lists(st.sampled_from(life), max_size=4))]))
+    again = chance.shuffled([*life, *chance.subset(life, 0, 4)])
     also = arrive(other, again, end)
     assume("no_exchange_rate" not in [*outcomes, *also])
     assert worth(one, "o1") == worth(other, "o1")
@@ -60,17 +59,17 @@ def test_one_orders_facts_end_the_same_in_any_order_and_however_often(data: st.D
 
 
 @bounded
-@given(st.data(), program_versions())
+@given(chances())
 @pytest.mark.rule(6)
-def test_orders_that_share_nothing_end_the_same_in_any_order(data: st.DataObject, versions: Versions) -> None:
-    versions = steady(versions)
+def test_orders_that_share_nothing_end_the_same_in_any_order(chance: Chance) -> None:
+    versions = steady(program_versions(chance))
     currency = versions.all[0].currency
-    lives = [data.draw(order_lives(f"o{number}", "ann", currency)) for number in range(1, 4)]
+    lives = [(order_life(chance, f"o{number}", "ann", currency)) for number in range(1, 4)]
     happenings = [happening for life in lives for happening in life]
     end = max(happening.at for happening in happenings)
     one, other = Core(versions), Core(versions)
     outcomes = arrive(one, sorted(happenings, key=lambda happening: happening.at), end)
-    also = arrive(other, data.draw(st.permutations(happenings)), end)
+    also = arrive(other, (chance.shuffled(happenings)), end)
     assume("no_exchange_rate" not in [*outcomes, *also])
     assert [worth(one, f"o{n}") for n in range(1, 4)] == [worth(other, f"o{n}") for n in range(1, 4)]
     forgiven = [standing_of(core, "ann").balances.forgiven for core in (one, other)]
@@ -78,17 +77,17 @@ def test_orders_that_share_nothing_end_the_same_in_any_order(data: st.DataObject
 
 
 @bounded
-@given(st.data(), program_versions())
+@given(chances())
 @pytest.mark.rule(9)
-def test_refunds_in_any_split_add_up_to_the_whole_reversal(data: st.DataObject, versions: Versions) -> None:
-    versions = plain(versions)
-    order = OrderPaid(**{**data.draw(orders("o1", versions.all[0].currency, None)), "test": False})
+def test_refunds_in_any_split_add_up_to_the_whole_reversal(chance: Chance) -> None:
+    versions = plain(program_versions(chance))
+    sold = OrderPaid(**{**order(chance, "o1", versions.all[0].currency, None), "test": False})
     core = Core(versions)
-    arrive(core, [Happening("ann", START, order)])
+    arrive(core, [Happening("ann", START, sold)])
     version = versions.at(START)
     assert version is not None
-    assume(any(line.cash for line in price(order, version.basis)))
-    for number, refund in enumerate(data.draw(full_refunds(order, version)), 1):
+    assume(any(line.cash for line in price(sold, version.basis)))
+    for number, refund in enumerate(full_refunds(chance, sold, version), 1):
         fields = {name: getattr(refund, name) for name in Refund.__struct_fields__}
         at = START + timedelta(hours=number)
         arrive(core, [Happening("ann", at, OrderRefunded(order_id="o1", **fields))])
@@ -99,13 +98,13 @@ def test_refunds_in_any_split_add_up_to_the_whole_reversal(data: st.DataObject, 
 
 
 @bounded
-@given(st.data(), program_versions())
+@given(chances())
 @pytest.mark.rule(31)
-def test_everything_cancelled_leaves_nothing(data: st.DataObject, versions: Versions) -> None:
-    versions = plain(versions)
+def test_everything_cancelled_leaves_nothing(chance: Chance) -> None:
+    versions = plain(program_versions(chance))
     currency = versions.all[0].currency
-    lives = [data.draw(order_lives(f"o{number}", "ann", currency)) for number in range(1, 4)]
-    happenings = data.draw(st.permutations([happening for life in lives for happening in life]))
+    lives = [(order_life(chance, f"o{number}", "ann", currency)) for number in range(1, 4)]
+    happenings = chance.shuffled([happening for life in lives for happening in life])
     end = max(happening.at for happening in happenings)
     core = Core(versions)
     arrive(core, happenings, end)
@@ -119,11 +118,13 @@ def test_everything_cancelled_leaves_nothing(data: st.DataObject, versions: Vers
 
 
 @bounded
-@given(st.data(), program_versions(), st.integers(0, 900), st.integers(0, 900))
+@given(chances())
 @pytest.mark.rule(17)
-def test_time_in_two_steps_is_time_in_one(data: st.DataObject, versions: Versions, first: int, second: int) -> None:
+def test_time_in_two_steps_is_time_in_one(chance: Chance) -> None:
+    versions = program_versions(chance)
+    first, second = chance.number(0, 900), chance.number(0, 900)
     currency = versions.all[0].currency
-    happenings = [*data.draw(order_lives("o1", "ann", currency)), *data.draw(order_lives("o2", "ann", currency))]
+    happenings = [*(order_life(chance, "o1", "ann", currency)), *(order_life(chance, "o2", "ann", currency))]
     end = max(happening.at for happening in happenings)
     one, other = Core(versions), Core(versions)
     arrive(one, happenings, end)
