@@ -1,12 +1,14 @@
-"""Failpoints: places where a test makes this process die, as a power cut would, at a moment it can't hit from outside.
+"""Failpoints: places where a test makes this process die or stand still, at a moment it can't hit from outside.
 
 `EARNING_FAILPOINT=before_commit:3` kills the process (SIGKILL: nothing is cleaned up) when it comes to that place for
-the third time. Without the variable, which no deployment sets, a place costs one comparison. It lives in the product
-because the moment between two statements can't be reached otherwise; and here, in one module, to be found.
+the third time; `before_commit:3:pause` stops it there until it is woken (SIGCONT). Without the variable, which no
+deployment sets, a place costs one comparison. It lives in the product because the moment between two statements can't
+be reached otherwise; and here, in one module, to be found.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 from enum import StrEnum
@@ -22,22 +24,14 @@ class Place(StrEnum):
     AFTER_EMIT = "after_emit"
 
 
-def _chosen() -> tuple[str, int]:
-    name, _, times = os.environ.get(VARIABLE, "").partition(":")
-    return (Place(name), int(times or 1)) if name else ("", 0)
-
-
-_place, _left = _chosen()
+_name, *_rest = os.environ.get(VARIABLE, "").split(":")
+_place = Place(_name) if _name else None
+_time = int(_rest[0]) if _rest else 1
+_signal = signal.SIGSTOP if _rest[1:] == ["pause"] else signal.SIGKILL
+_visits = itertools.count(1)
 
 
 def reached(place: Place) -> None:
-    """Die here, if this is the place and the time."""
-    if place == _place:
-        _die_in_time()
-
-
-def _die_in_time() -> None:
-    global _left  # noqa: PLW0603 - counts down over the life of the process
-    _left -= 1
-    if _left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
+    """Die or stand still here, if this is the place and the time."""
+    if place == _place and next(_visits) == _time:
+        os.kill(os.getpid(), _signal)

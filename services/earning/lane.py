@@ -139,6 +139,7 @@ class Lane:
             consumer.resume(*partitions)
             self.positions = stored
             self._generation = generation
+            self._works()
 
     async def _stored(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         session = await self._connected()

@@ -35,6 +35,9 @@ async def log_ends(
     Raises:
         KafkaError, OSError, TimeoutError: Kafka fails, or doesn't answer in time.
     """
+    wanted = [TopicPartition(topic, shard) for shard in shards]
+    if not wanted:  # a consumer that is stopped as soon as it was started cancels its caller
+        return {}
     settings = {name: value for name, value in CONSUMER_SETTINGS.items() if name != "partition_assignment_strategy"}
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap_servers, group_id=None, enable_auto_commit=False, **settings
@@ -42,7 +45,7 @@ async def log_ends(
     async with asyncio.timeout(READ_TIMEOUT_S):
         await consumer.start()
         try:
-            return await _last(consumer, [TopicPartition(topic, shard) for shard in shards], before or {})
+            return await _last(consumer, wanted, before or {})
         finally:
             await consumer.stop()
 
@@ -50,8 +53,6 @@ async def log_ends(
 async def _last(
     consumer: AIOKafkaConsumer, partitions: list[TopicPartition], before: Mapping[int, int]
 ) -> dict[int, LogEnd]:
-    if not partitions:
-        return {}
     consumer.assign(partitions)
     ends, beginnings = await consumer.end_offsets(partitions), await consumer.beginning_offsets(partitions)
     found = {one.partition: LogEnd(0, ends[one]) for one in partitions}

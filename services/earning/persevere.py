@@ -11,6 +11,9 @@ from shared.broker import KAFKA_TRANSIENT, Backoff
 from shared.postgres import TRANSIENT_ERRORS
 from shared.telemetry import Readiness
 
+PASSING: tuple[type[BaseException], ...] = (*KAFKA_TRANSIENT, *TRANSIENT_ERRORS, asyncio.CancelledError)
+"""aiokafka lets out cancellations of its own: nobody wanted the work to end, and it would end in silence."""
+
 log = structlog.get_logger(__name__)
 
 Works = Callable[[], None]
@@ -34,10 +37,17 @@ async def persevere(
     while not stopping.is_set():
         try:
             await attempt(works)
-        except (*KAFKA_TRANSIENT, *TRANSIENT_ERRORS) as error:
+        except PASSING as error:
+            if isinstance(error, asyncio.CancelledError) and _is_asked_to_stop():
+                raise
             why = f"{type(error).__name__}: {error}"
             if readiness.waits(name, why):
                 log.warning("waits", what=name, error=why)
             await backoff.wait()
         else:
             return
+
+
+def _is_asked_to_stop() -> bool:
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
