@@ -13,7 +13,7 @@ from shared.broker import Outgoing
 from shared.dead_letters import DeadLetter
 from shared.reasons import Reason
 from tests.integration.earning.counter import BEGAN, event, paid
-from tests.integration.earning.worker import Town, sent
+from tests.integration.earning.worker import PATIENCE_S, Town, sent
 from tests.waiting import eventually
 
 AT_MS = int(BEGAN.timestamp() * 1000)
@@ -74,7 +74,7 @@ async def test_every_kind_of_bad_input_is_a_dead_letter_and_its_partition_goes_o
         async def relayed() -> bool:
             return await town.fetch("SELECT count(*) FROM earning.dead_letters WHERE relayed_at IS NULL") == [(0,)]
 
-        await eventually(relayed, what="the dead letters are on their topic")
+        await eventually(relayed, what="the dead letters are on their topic", seconds=PATIENCE_S)
     published = [DeadLetter.from_record(r.key, r.value, r.headers) for r in await town.log(town.topics.dead_letters)]
     assert [(one.topic, one.partition, one.offset, one.reason) for one in published] == [
         (town.topics.orders, 2, at, reason) for at, (reason, _) in enumerate(bad, start=1)
@@ -102,7 +102,7 @@ async def test_a_record_that_can_not_even_be_handed_over_stops_its_partition_alo
     async with town.worker(batch=4) as worker:
         await town.decided(10)
         alarm = f"{town.topics.orders}/0"
-        await eventually(lambda: alarm in worker.readiness.waiting, what="the alarm is raised")
+        await eventually(lambda: alarm in worker.readiness.waiting, what="the alarm is raised", seconds=PATIENCE_S)
         await town.publish({1: sent([paid("later")], timestamp_ms=AT_MS)})
         await town.decided(11)
         assert "offset 5" in worker.readiness.waiting[alarm]

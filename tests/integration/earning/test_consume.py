@@ -12,7 +12,7 @@ from aiokafka.structs import TopicPartition
 from deploy import topics as topics_plan
 from shared.errors import ConfigurationError
 from tests.integration.earning.counter import BEGAN, paid
-from tests.integration.earning.worker import Town, sent
+from tests.integration.earning.worker import PATIENCE_S, Town, sent
 from tests.waiting import eventually
 
 AT_MS = int(BEGAN.timestamp() * 1000)
@@ -72,13 +72,13 @@ async def test_a_log_that_lost_what_comes_next_stops_its_partition_with_an_alarm
     async with town.worker() as worker:
         await town.decided(5)
         alarm = f"{town.topics.orders}/0"
-        await eventually(lambda: alarm in worker.readiness.waiting, what="the alarm is raised")
+        await eventually(lambda: alarm in worker.readiness.waiting, what="the alarm is raised", seconds=PATIENCE_S)
     assert await town.totals() == (5, 0, 0, 0)
 
 
 async def test_another_number_of_partitions_than_at_the_beginning_is_refused(town: Town) -> None:
     async with town.worker() as worker:
-        await eventually(lambda: worker.shards == 4, what="the installation is open")
+        await eventually(lambda: worker.shards == 4, what="the installation is open", seconds=PATIENCE_S)
     async with admin(town) as client:
         await client.create_partitions({town.topics.orders: NewPartitions(total_count=6)})
 
@@ -86,10 +86,10 @@ async def test_another_number_of_partitions_than_at_the_beginning_is_refused(tow
         partitions = await topics_plan.partitions_of(town.bootstrap_servers, [town.topics.orders])
         return partitions[town.topics.orders] == 6
 
-    await eventually(grown, what="the topic has grown")
+    await eventually(grown, what="the topic has grown", seconds=PATIENCE_S)
     with pytest.raises(ConfigurationError, match=r"has 4 shards, but .*orders has 6"):
         async with town.worker() as worker:
-            await eventually(lambda: worker.shards == 4, what="the worker to refuse", seconds=10)
+            await eventually(lambda: worker.shards == 4, what="the worker to refuse", seconds=PATIENCE_S)
 
 
 async def test_the_four_counts_are_told_by_partition(town: Town) -> None:

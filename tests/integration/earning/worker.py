@@ -22,6 +22,9 @@ from shared.topics import Topics
 from tests.integration.earning.counter import DOCUMENT, SHARDS
 from tests.waiting import eventually
 
+PATIENCE_S = 90.0
+"""Far longer than it takes; other tests may be using the machine."""
+
 
 @dataclass
 class Town:
@@ -91,7 +94,7 @@ class Town:
         async def enough() -> bool:
             return sum(await self.totals()) >= inputs
 
-        await eventually(enough, what=f"{inputs} inputs are decided")
+        await eventually(enough, what=f"{inputs} inputs are decided", seconds=PATIENCE_S)
 
     async def emitted(self) -> None:
         """Wait until the relay has come to the end of the journal."""
@@ -103,7 +106,7 @@ class Town:
         async def level() -> bool:
             return await self.fetch(query) == [(0,)]
 
-        await eventually(level, what="everything is emitted")
+        await eventually(level, what="everything is emitted", seconds=PATIENCE_S)
 
     async def log(self, topic: str | None = None) -> list[ConsumerRecord[bytes, bytes]]:
         """Every record of the points topic or another, by partition and offset."""
