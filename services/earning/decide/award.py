@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from math import lcm, prod
 from typing import NamedTuple
@@ -32,7 +33,7 @@ class Part(msgspec.Struct, frozen=True):
 
     share: RuleShare
     rule: RulePlan
-    chosen: list[int]
+    chosen: Sequence[int]
     weights: list[Amount]
     total: Amount
 
@@ -100,7 +101,11 @@ def award_of(deal: Deal, fired: Applying, bases: list[Amount], left: list[Share]
     reckoning = _Reckoning(deal, fired, bases)
     adding_up = deal.plan.program.stacking == "sum"
     free = deal.masks if adding_up else [*deal.masks]
+    every = range(len(free))
     for rule in fired.rated:
+        if rule.everything and adding_up and not deal.lines.hidden:
+            reckoning.rate(rule, every)
+            continue
         chosen = [i for i, mask in enumerate(free) if mask & rule.bit]
         if chosen:
             reckoning.rate(rule, chosen)
@@ -164,7 +169,7 @@ class _Reckoning:
             factors = [multiplier.numerator * (self.scale // multiplier.denominator) for multiplier in multipliers]
             self.weights = [basis * factor for basis, factor in zip(bases, factors, strict=True)]
 
-    def rate(self, rule: RulePlan, chosen: list[int]) -> None:
+    def rate(self, rule: RulePlan, chosen: Sequence[int]) -> None:
         """Add a rule's points for the lines it got: one rounding for their sum."""
         deal = self.deal
         weights = self.weights if len(chosen) == len(self.weights) else [self.weights[i] for i in chosen]

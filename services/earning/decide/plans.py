@@ -18,7 +18,7 @@ _ANYBODY = Conditions()
 class RulePlan(NamedTuple):
     """A rule: its rate as points per micro in whole numbers, its texts ready.
 
-    `bit` is its own in masks, `place` where it stands in the document.
+    `bit` is its own in masks, `place` where it stands in the document; `everything`: it selects no lines.
     """
 
     id: str
@@ -30,6 +30,7 @@ class RulePlan(NamedTuple):
     bit: int
     conditions: Conditions | None
     place: int
+    everything: bool
 
 
 class CampaignPlan(NamedTuple):
@@ -111,6 +112,7 @@ class Plan:
             self._bit(rule.selection),
             _asked(rule.conditions),
             self.program.rules.index(rule),
+            rule.selection.everything,
         )
 
     def _campaign(self, campaign: Campaign) -> CampaignPlan:

@@ -71,7 +71,7 @@ def _summed(ladder: Ladder, standing: Standing, changes: dict[str, int]) -> dict
     else:
         oldest = ladder.window(standing, standing.clock).oldest
         after = {window: amount for window, amount in standing.qualifying.items() if window >= oldest}
-        added = {window: change for window, change in changes.items() if window >= oldest}
+        added = changes if min(changes) >= oldest else {w: change for w, change in changes.items() if w >= oldest}
     for window, change in added.items():
         after[window] = after.get(window, 0) + change
     return after
