@@ -23,6 +23,7 @@ from services.earning.journal import Entry
 from services.earning.metrics import Metrics
 from services.earning.persevere import Works, persevere
 from services.earning.settings import EarningSettings
+from services.earning.sweep import Sweeper
 from shared import migrations, service
 from shared.errors import ConfigurationError
 from shared.postgres import connect
@@ -59,6 +60,12 @@ class Process:
     def on_earned(self, earned: Earned, entries: Sequence[Entry]) -> None:
         """A batch is committed: count it, and hand its events to the relay."""
         self.metrics.earned(earned)
+        if entries and self.relay is not None:
+            self.relay.take(entries)
+
+    def on_swept(self, entries: Sequence[Entry], members: int) -> None:
+        """A sweep is committed: count it, and hand its events to the relay."""
+        self.metrics.swept(members, len(entries))
         if entries and self.relay is not None:
             self.relay.take(entries)
 
@@ -104,6 +111,8 @@ class Process:
             if "decide" in self.settings.roles:
                 intake = Intake(broker, self.topics, self.settings)
                 tasks.create_task(consume(intake, self, stopping, self.settings.lanes))
+            if "sweep" in self.settings.roles:
+                self._start_sweeper(tasks, stopping)
             daily = partial(self._prepare_daily, stopping)
             tasks.create_task(persevere("journal's months", daily, self.readiness, stopping))
 
@@ -112,6 +121,10 @@ class Process:
         letters = DeadLetterRelay(self.connections, self.topics.dead_letters, self.settings, stopping)
         tasks.create_task(persevere("relay", self.relay.attempt, self.readiness, stopping))
         tasks.create_task(persevere("dead letters", letters.attempt, self.readiness, stopping))
+
+    def _start_sweeper(self, tasks: asyncio.TaskGroup, stopping: asyncio.Event) -> None:
+        sweeper = Sweeper(self.connections, self.topics.inputs, self.shards, self.settings, self.on_swept, stopping)
+        tasks.create_task(persevere("sweeper", sweeper.attempt, self.readiness, stopping))
 
     async def _open(self, works: Works) -> None:
         """See that schema and topics are what this code needs, and make the rows and months that it works on."""

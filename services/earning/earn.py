@@ -19,6 +19,7 @@ from services.earning import dead_letters, failpoints, journal
 from services.earning.batch import Behind, Counts, Earned, Input, Partition, Span, one_by_one
 from services.earning.decide import decide, needs
 from services.earning.decide.decision import Decision, Needs, Outcome
+from services.earning.guard import guarded
 from services.earning.journal import Entry, Head, Journal
 from services.earning.load import NONE_ASKED, QUERIES, Holdings, Wallet, load, supply
 from services.earning.program.registry import ProgramCache
@@ -179,15 +180,12 @@ def _guarded(one: Input, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs
     Raises:
         RowsMissingError: it can be done once more is loaded.
     """
-    try:
-        return work(*args, **kwargs)
-    except PermanentError as error:
-        one.error = error
-    except RowsMissingError:
-        raise
-    except Exception as error:  # the one place: a fault of ours in one fact must not stop its partition
-        log.exception("fact failed", topic=one.topic, partition=one.partition, offset=one.offset)
-        one.error = dead_letters.internal_error(error)
+    result = guarded(work, *args, **kwargs)
+    if not isinstance(result, PermanentError):
+        return result
+    if result.reason == Reason.INTERNAL_ERROR:
+        log.error("fact failed", topic=one.topic, partition=one.partition, offset=one.offset, error=str(result))
+    one.error = result
     return None
 
 

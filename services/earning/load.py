@@ -111,7 +111,12 @@ async def load(
     await _load_standings(session, holdings)
     await _load_keys(session, holdings, keys)
     if until is not None:
-        await _load_due(session, [one for one in holdings.wallets.values() if _is_due(one, until)], until)
+        await load_due(session, holdings, until)
+
+
+async def load_due(session: asyncpg.Connection, holdings: Holdings, until: datetime) -> None:
+    """Read the lots of all wallets that are due by then."""
+    await _load_due(session, [one for one in holdings.wallets.values() if _is_due(one, until)], until)
 
 
 def _is_due(wallet: Wallet, until: datetime) -> bool:

@@ -28,6 +28,7 @@ class Metrics:
             "tallystick_earning_batch_records", "Records a transaction.", buckets=BATCH_SIZES, registry=registry
         )
         self._events = Counter("tallystick_earning_events", "Point events journaled.", registry=registry)
+        self._swept = Counter("tallystick_earning_swept", "Members looked at because they were due.", registry=registry)
         self._emitted = Counter("tallystick_earning_emitted", "Point events published.", registry=registry)
         self._lag = Gauge(
             "tallystick_earning_lag_records",
@@ -48,6 +49,11 @@ class Metrics:
             self._dead_letters.labels(reason).inc(number)
         self._batches.observe(records)
         self._events.inc(earned.events)
+
+    def swept(self, members: int, events: int) -> None:
+        """Count a committed sweep."""
+        self._swept.inc(members)
+        self._events.inc(events)
 
     def emitted(self, events: int) -> None:
         """Count events that the points topic has acknowledged."""

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-Role = Literal["decide", "relay"]
+Role = Literal["decide", "relay", "sweep"]
 
 
 class EarningSettings(BaseSettings):
@@ -18,8 +18,9 @@ class EarningSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="EARNING_", frozen=True)
 
     roles: Annotated[frozenset[Role], NoDecode] = Field(
-        default=frozenset({"decide", "relay"}),
-        description="comma separated: `decide` facts, `relay` the journal to Kafka; by default this process does both",
+        default=frozenset({"decide", "relay", "sweep"}),
+        description="comma separated: `decide` facts, `relay` the journal to Kafka, `sweep` members whose points are "
+        "due; by default this process does all of it",
     )
     group: str = Field(default="earning", description="consumer group; workers of one group share the partitions")
     instance: str | None = Field(
@@ -31,6 +32,13 @@ class EarningSettings(BaseSettings):
     batch: int = Field(default=2000, ge=1, le=20_000, description="records a transaction at most")
     relay_records: int = Field(default=4000, ge=1, le=50_000, description="journal rows published at a time at most")
     relay_poll_ms: int = Field(default=50, ge=1, le=5000, description="how often to look for rows of other processes")
+    sweep_poll_ms: int = Field(default=2000, ge=10, le=600_000, description="how often to look for members who are due")
+    idle_s: float = Field(
+        default=60,
+        gt=0,
+        le=3600,
+        description="after how long without a record an input partition that was read to its end is as late as now",
+    )
     lease_s: float = Field(default=10, gt=1, le=300, description="term of a lease; its holder renews it after a third")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="from which level on to log"
@@ -45,7 +53,7 @@ class EarningSettings(BaseSettings):
     @classmethod
     def _some(cls, value: frozenset[Role]) -> frozenset[Role]:
         if not value:
-            raise ValueError("name at least one of: decide, relay")
+            raise ValueError("name at least one of: decide, relay, sweep")
         return value
 
     @property

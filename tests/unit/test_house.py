@@ -13,7 +13,7 @@ MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 PURE_ROOMS = ("services/earning/decide", "services/projections/fold")
 # One fact that makes the core fail must not stop its partition: there, and nowhere else, every error is caught.
-CATCHES_EVERYTHING = ("services/earning/earn.py",)
+CATCHES_EVERYTHING = ("services/earning/guard.py",)
 # At the door, and where a chaos test says at which line a process is to die.
 READS_ENVIRONMENT = ("__main__.py", "app.py", "settings.py", "failpoints.py")
 # Asking for a condition again needs a pause; everybody else asks this module. (Benches pace their load.)

@@ -139,11 +139,11 @@ def shard(member: str) -> int:
     return shard_of(PROGRAM, member, SHARDS)
 
 
-async def opened(dsn: str, *partitions: tuple[str, int]) -> Counter:
+async def opened(dsn: str, *partitions: tuple[str, int], document: str = DOCUMENT) -> Counter:
     """A counter whose fences begin at 0."""
     session = await connect(dsn, role="earning", application="test")
     await installation.install(session, SHARDS)
     await installation.prepare_journal(session)
-    await registry.publish(session, check(DOCUMENT.encode(), "shop.yaml"))
+    await registry.publish(session, check(document.encode(), "shop.yaml"))
     await session.executemany("INSERT INTO earning.fences (topic, partition, stored) VALUES ($1, $2, 0)", partitions)
     return Counter(dsn, session)

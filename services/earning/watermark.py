@@ -1,0 +1,62 @@
+"""Watermark: how far stream time has come, everywhere; the sweeper goes no further than that less settle."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from shared.broker import CONSUMER_SETTINGS
+from shared.postgres import Queries
+
+QUERIES = Queries(Path(__file__).parent / "sql" / "sweep.sql")
+
+ANSWER_TIMEOUT_S = 10.0
+
+
+@asynccontextmanager
+async def asking(bootstrap_servers: str) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer without a group, to ask where logs end.
+
+    Raises:
+        KafkaError, OSError, TimeoutError: Kafka can't be reached.
+    """
+    settings = {name: value for name, value in CONSUMER_SETTINGS.items() if name != "partition_assignment_strategy"}
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap_servers, group_id=None, enable_auto_commit=False, **settings
+    )
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def watermark(
+    session: asyncpg.Connection, consumer: AIOKafkaConsumer, topics: Sequence[str], shards: int, idle: timedelta
+) -> datetime | None:
+    """The least of what each input partition was last received at; None: one of them has told nothing yet.
+
+    A partition that was read to its end and then had nothing to decide for `idle` (by the database clock) is as late
+    as the present.
+
+    Raises:
+        KafkaError, OSError, TimeoutError, asyncpg.PostgresError: one of the servers is away.
+    """
+    async with asyncio.timeout(ANSWER_TIMEOUT_S):
+        partitions = [TopicPartition(topic, number) for topic in topics for number in range(shards)]
+        # Before the fences: what comes after this answer was received after it.
+        ends = await consumer.end_offsets(partitions)
+    rows = await session.fetch(QUERIES["fences"], list(topics), idle)
+    told = {}
+    for topic, partition, stored, received_at_last, is_idle, present in rows:
+        of = TopicPartition(topic, partition)
+        told[of] = present if is_idle and of in ends and stored >= ends[of] else received_at_last
+    instants = [told.get(of) for of in partitions]
+    known = [instant for instant in instants if instant is not None]
+    return min(known) if len(known) == len(partitions) else None
