@@ -43,7 +43,7 @@ def decide_order(member: NaiveMember, versions: Versions, key: KeyId, order: Nai
     elif change < 0:
         member.account.reverse(key, -change, forgive=program is not None and program.deficit == "forgive")
     if program is not None:
-        reschedule(member, key, now, program)
+        reschedule(member, key, now, program, late=fact.occurred_at < member.now)
 
 
 def _sold_anew(before: OrderView, now: OrderView) -> bool:
@@ -119,13 +119,13 @@ def earn(member: NaiveMember, key: KeyId, now: OrderView, program: Program, fact
     active(member, program, fact.occurred_at)
 
 
-def reschedule(member: NaiveMember, key: KeyId, now: OrderView, program: Program) -> None:
+def reschedule(member: NaiveMember, key: KeyId, now: OrderView, program: Program, *, late: bool) -> None:
     """Lots that wait for fulfilment learn of it; those whose time has come are released."""
     if program.pending is None or program.pending.after != "fulfilled":
         return
     for lot in sorted(member.account.of(key), key=lambda lot: lot.number):
-        if lot.pending:
+        if lot.pending and lot.remaining:
             first = lot.number == min(other.number for other in member.account.of(key))
             lot.release_at = release_of(now, program, None if first else lot.earned_at)[1]
             if lot.release_at is not None and lot.release_at <= member.now:
-                release(member, lot, program)
+                release(member, lot, program, late=late)

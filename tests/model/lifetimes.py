@@ -64,8 +64,11 @@ def start_own_life(
         lot.expires_at = end_of(plus_months(local_date(fact_at, program.zone), program.expiry.months), program)
 
 
-def release(member: NaiveMember, lot: NaiveLot, program: Program) -> None:
-    """A pending lot becomes available at its instant; its life starts, the deficit is paid."""
+def release(member: NaiveMember, lot: NaiveLot, program: Program, *, late: bool = False) -> None:
+    """A pending lot becomes available at its instant; its life starts, the deficit is paid.
+
+    Released by a late fact, it has the days that late awards have (rule 37).
+    """
     assert lot.release_at is not None
     lot.pending, lot.available_at = False, lot.release_at
     expiry = program.expiry
@@ -75,6 +78,10 @@ def release(member: NaiveMember, lot: NaiveLot, program: Program) -> None:
     elif expiry.mode == "inactivity":
         lot.follows = True
         member.account.inactive_at = max(lasts, member.account.inactive_at or lasts)
+    if late and expiry.mode != "never":
+        today = local_date(member.decided_at or member.now, program.zone)
+        least = end_of(min(today + timedelta(days=LATE_DAYS), plus_months(today, expiry.months)), program)
+        lot.expires_at = max(least, lasts)
     member.account.pay_deficit(lot)
 
 

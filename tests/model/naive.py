@@ -102,7 +102,7 @@ class Naive:
         before = tiers.totals(member, program)
         member.clock = member.cause_at = at
         for lot in member.account.lots:
-            if lot.pending and lot.release_at == at:
+            if lot.pending and lot.remaining and lot.release_at == at:
                 pinned = self.versions.at(member.orders[lot.key].when or at)
                 assert pinned is not None
                 release(member, lot, pinned)

@@ -168,6 +168,8 @@ def program_versions(chance: Chance) -> Versions:
     waits, ends, caps = pending_time(chance), expiry(chance), limits(chance)
     if tiers is not None and tiers.measure != "points_earned":
         waits = None
+    if waits is not None and waits.after == "fulfilled":
+        ends = Expiry()
     versions = []
     in_force = BEGINNING
     for version in range(1, 1 + chance.one(1, 1, 2)):

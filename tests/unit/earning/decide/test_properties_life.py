@@ -22,7 +22,13 @@ from tests.model.lives import Happening, order_life, plain
 from tests.model.programs import program_versions
 
 EXAMPLES = int(os.environ.get("TALLYSTICK_EXAMPLES", "25"))
-bounded = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+bounded = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize="TALLYSTICK_EXAMPLES" not in os.environ,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
 
 
 def life(chance: Chance, currency: str) -> list[Happening]:
