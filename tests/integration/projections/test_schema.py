@@ -16,6 +16,20 @@ VIEWS = {
         "program, member, sequence, occurred_at, booked_at, kind, why, change, balance, pending, deficit, net, source,"
         " order_id, key_kind, key_id, reason, rules, tier, program_version, partition, position"
     ),
+    "points_status": (
+        "program, day, opening, earned, reversed, redeemed, restored, expired, reinstated, adjusted, imported,"
+        " reverted, forgiven, other, closing, events"
+    ),
+    "redemptions": (
+        "program, member, source, redemption_id, status, points, restored, reason, requested_at, decided_at,"
+        " restored_at"
+    ),
+    "points_sources": "program, source, kind, rule, earned, reversed, awards",
+    "top_earners": "program, rank, member, points, earned, reversed, available",
+    "program_metrics": (
+        "program, members, active_members, redeeming_members, available, pending, deficit, earned, redeemed, expired,"
+        " redemption_rate"
+    ),
 }
 
 

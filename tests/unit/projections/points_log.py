@@ -14,7 +14,10 @@ from shared.point_events import (
     Key,
     LotChange,
     PointsEarned,
+    PointsRedeemed,
+    PointsRestored,
     PointsReversed,
+    RedemptionRejected,
     RuleShare,
     TierChanged,
 )
@@ -92,6 +95,39 @@ class PointsLog:
             fact=ORDER,
         )
 
+    def redeem(self, member: str, points: int, redemption: str) -> Entry:
+        """Points were spent."""
+        held = self.members[member].balances
+        held.available -= points
+        held.redeemed += points
+        own = {"points": points, "redemption": redemption, "lots": []}
+        return self._write(
+            PointsRedeemed,
+            member,
+            Key("shop", "redemption", redemption),
+            postings={"available": -points, "redeemed": points},
+            **own,
+        )
+
+    def restore(self, member: str, points: int, redemption: str) -> Entry:
+        """A redemption was cancelled, or some of it."""
+        held = self.members[member].balances
+        held.available += points
+        held.restored += points
+        return self._write(
+            PointsRestored,
+            member,
+            Key("shop", "redemption", redemption),
+            postings={"available": points, "restored": -points},
+            points=points,
+            redemption=redemption,
+        )
+
+    def reject(self, member: str, redemption: str) -> Entry:
+        """A redemption was refused."""
+        key = Key("shop", "redemption", redemption)
+        return self._write(RedemptionRejected, member, key, redemption=redemption, reason="insufficient_points")
+
     def busy(self, events: int, *, members: int = 20, seed: int = 1) -> "PointsLog":
         """At least this many further events of some members, drawn by a seed."""
         draw = random.Random(seed)  # noqa: S311 (a test's data)
@@ -117,7 +153,7 @@ class PointsLog:
             qualifying=str(held.balances.earned),
         )
 
-    def _write(self, event_class: type[EventData], member: str, **own: Any) -> Entry:
+    def _write(self, event_class: type[EventData], member: str, key: Key | None = None, **own: Any) -> Entry:
         held = self.members[member]
         held.sequence += 1
         self.orders += 1
@@ -134,16 +170,16 @@ class PointsLog:
             occurred_at=BEGIN + timedelta(minutes=self.orders),
             decided_at=BEGIN + timedelta(minutes=self.orders, seconds=5),
             cause=Cause("commerce.order.paid.v1", "shop", f"fact-{self.orders}", "commerce.orders", shard, position),
-            key=Key("shop", "order", f"order-{self.orders}"),
+            key=key or Key("shop", "order", f"order-{self.orders}"),
             program_version=1,
             balances=Balances(*(getattr(held.balances, name) for name in Balances.__struct_fields__)),
             **own,
         )
         value = encode_data(event)
         self.chains[shard] = chain_of(value)
-        key = member_key(self.program, member).encode()
+        address = member_key(self.program, member).encode()
         timestamp_ms = int(event.decided_at.timestamp() * 1000)
-        record = Outgoing(key, value, headers_of(shard, position, event.TYPE), timestamp_ms)
+        record = Outgoing(address, value, headers_of(shard, position, event.TYPE), timestamp_ms)
         self.entries.append(Entry(shard, position, event, record))
         return self.entries[-1]
 
