@@ -8,6 +8,7 @@ from datetime import datetime
 from services.earning.decide.draft import DUE, Draft, in_parts, public, told
 from services.earning.decide.ladder import ladder_of
 from services.earning.decide.lifetimes import begin_life_released, end_after, ends_at
+from services.earning.decide.lots import note_due
 from services.earning.decide.tiers import evaluate, lift, move_tier, qualify, tier_due
 from services.earning.program.terms import Program, Versions
 from services.earning.standing import Lot, RowsMissingError
@@ -104,7 +105,8 @@ def release_lot(draft: Draft, versions: Versions, number: int, instant: datetime
     lot.available_at, lot.release_at = instant, None
     lot.remaining -= paid
     if points:
-        begin_life_released(standing, lot, program)
+        begin_life_released(draft, lot, program)
+        note_due(standing, lot)
     window, amount = _qualifies(draft, program, lot)
     present = ladder_of(versions.at(standing.clock)) or ladder_of(program)
     qualified = qualify(standing, present, {window: amount} if amount else {})

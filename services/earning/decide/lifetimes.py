@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from services.earning.decide.draft import Draft
 from services.earning.decide.local_days import add_months, end_of_day, local_date, start_of_day
-from services.earning.program.terms import Expiry, Pending, Program
+from services.earning.program.terms import Pending, Program
 from services.earning.standing import Lot, Standing
 
 LATE_DAYS_MIN = 30
@@ -33,32 +33,33 @@ def begin_life(draft: Draft, lot: Lot, program: Program, *, own_clock: bool = Fa
     expiry = program.expiry
     if expiry.mode == "never" or lot.available_at is None:
         return
-    late = draft.is_late
     lot.follows = expiry.mode == "inactivity"
-    if lot.follows and not late and not own_clock:
+    if lot.follows and not draft.is_late and not own_clock:
         return
-    day = _last_day(program, expiry, lot.available_at)
-    if late:
+    lot.expires_at = _end(draft, program, lot.available_at)
+
+
+def _end(draft: Draft, program: Program, available_at: datetime) -> datetime:
+    """The program's months after becoming available; of a late fact's lot not before a while from now."""
+    months = program.expiry.months
+    day = add_months(local_date(program.zone, available_at), months)
+    if draft.is_late:
         today = local_date(program.zone, draft.decided_at)
-        day = max(day, min(today + timedelta(days=LATE_DAYS_MIN), add_months(today, expiry.months)))
-    lot.expires_at = end_of_day(program.zone, day)
+        day = max(day, min(today + timedelta(days=LATE_DAYS_MIN), add_months(today, months)))
+    return end_of_day(program.zone, day)
 
 
-def _last_day(program: Program, expiry: Expiry, available_at: datetime) -> date:
-    return add_months(local_date(program.zone, available_at), expiry.months)
-
-
-def begin_life_released(standing: Standing, lot: Lot, program: Program) -> None:
-    """Give a lot its end that became available in its time: by the version that awarded it."""
-    expiry = program.expiry
+def begin_life_released(draft: Draft, lot: Lot, program: Program) -> None:
+    """Give a lot that was pending its end, by the version that awarded it; its release counts for inactivity."""
+    expiry, standing = program.expiry, draft.standing
     if expiry.mode == "never" or lot.available_at is None:
         return
-    end = end_after(program, lot.available_at, expiry.months)
     if expiry.mode == "inactivity":
         lot.follows = True
+        end = end_after(program, lot.available_at, expiry.months)
         standing.inactive_at = max(end, standing.inactive_at or end)
-    else:
-        lot.expires_at = end
+    if not lot.follows or draft.is_late:
+        lot.expires_at = _end(draft, program, lot.available_at)
 
 
 def mark_active(standing: Standing, program: Program | None, occurred_at: datetime) -> None:

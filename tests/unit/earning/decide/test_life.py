@@ -117,6 +117,16 @@ def test_rule_37_a_late_fact_lives_thirty_days_from_now() -> None:
     assert told.lots["ann"][1].expires_at == instant("2026-03-04")
 
 
+@pytest.mark.rule(37)
+def test_rule_37_points_released_by_a_late_fulfilment_live_thirty_days_from_now() -> None:
+    for expiry in (Expiry("inactivity", 3), Expiry("after_available", 3)):
+        told = story(expiry=expiry, pending=Pending("fulfilled", 14)).tell(Told("2027-11-30", paid("o", "10")))
+        told.tell(Told("2028-03-09", fulfilled("o"), received="2029-04-13"))
+        assert told.said[-1] == "released 10"
+        assert balances(told.until("2029-05-13 23:59")) == (10, 0, 0)
+        assert balances(told.until("2029-05-14")) == (0, 0, 0)
+
+
 @pytest.mark.rule(16)
 def test_rule_16_inactivity_ends_everything_and_activity_keeps_it() -> None:
     told = story(**INACTIVE_6).tell(Told("2026-01-10", paid("o", "100")), Told("2026-05-31", paid("p", "10")))
