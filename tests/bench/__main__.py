@@ -28,7 +28,9 @@ from tests.bench.orders import fill
 from tests.e2e.pipeline import Pipeline
 
 SHARDS = 8
-DATABASES = ("bench", "reference")
+DATABASES = ("bench", "alone", "reference")
+WORKERS = 2
+"""Processes of earning: one a core of the machines we measure on; one alone is measured too."""
 LATENCY_RATE = 200
 LATENCY_SECONDS = 10
 
@@ -63,15 +65,19 @@ async def _bench(stack: LocalStack, directory: Path, orders: int, members: int) 
     dsns = await _databases(endpoints.dsn)
     topics = Topics()
     pipeline = Pipeline(directory, endpoints.bootstrap_servers, dsns["bench"], topics, SHARDS)
+    alone = Pipeline(directory / "alone", endpoints.bootstrap_servers, dsns["alone"], _apart(topics), SHARDS)
     session = await asyncpg.connect(dsns["bench"])
     try:
         await pipeline.prepare(installation.DOCUMENT)
+        await alone.prepare(installation.DOCUMENT)
         await _topic(endpoints.bootstrap_servers, "reference.points")
         console.print(f"publishing {orders:,} orders of {members:,} members")
         await fill(endpoints.bootstrap_servers, topics.orders, orders, members=members, seed=1, shards=SHARDS)
         places = (endpoints.bootstrap_servers, dsns["reference"])
         figures: dict[str, Any] = {"orders": orders, "members": members}
-        figures["earning"] = await _earning(pipeline, session, places, orders)
+        reference = _reference("earning", *places, topics.orders, "reference.points", str(SHARDS))
+        figures["earning, one worker"] = await _earning(alone, reference, orders, 1)
+        figures["earning"] = await _earning(pipeline, reference, orders, WORKERS)
         figures["events"] = events = await session.fetchval(EVENTS)
         figures["live"] = await _live(pipeline, session, places, events)
         figures["rebuild"] = await _rebuild(pipeline, places)
@@ -79,22 +85,32 @@ async def _bench(stack: LocalStack, directory: Path, orders: int, members: int) 
         return figures
     finally:
         pipeline.stop()
+        alone.stop()
         await session.close()
 
 
-async def _earning(
-    pipeline: Pipeline, session: asyncpg.Connection, places: tuple[str, str], orders: int
-) -> dict[str, Any]:
-    reference = _reference("earning", *places, pipeline.topics.orders, "reference.points", str(SHARDS))
-    console.print("earning")
-    process = pipeline.start("earning", {})
-    measured = await installation.measure(process, session, DECIDED, orders)
-    if refused := await session.fetchval(REFUSED):
-        raise RuntimeError(f"not all orders were applied: {refused}")
-    # Decided is not yet published: the relay's rest must be in the log before anybody reads it.
-    await installation.reached(process, session, EMITTED, await session.fetchval(EVENTS))
-    process.stop()
-    return _figures(measured, reference)
+def _apart(topics: Topics) -> Topics:
+    """The same input, everything else under names of its own."""
+    ours = {"programs", "points", "dead_letters"}
+    names = {name: f"alone.{value}" if name in ours else value for name, value in topics.model_dump().items()}
+    return Topics.model_validate(names)
+
+
+async def _earning(pipeline: Pipeline, reference: float, orders: int, workers: int) -> dict[str, Any]:
+    console.print(f"earning, {workers} worker{'s' * (workers > 1)}")
+    session = await asyncpg.connect(pipeline.dsn)
+    try:
+        processes = [pipeline.start("earning", {}, number=number) for number in range(1, workers + 1)]
+        measured = await installation.measure(processes, session, DECIDED, orders)
+        if refused := await session.fetchval(REFUSED):
+            raise RuntimeError(f"not all orders were applied: {refused}")
+        # Decided is not yet published: the relay's rest must be in the log before anybody reads it.
+        await installation.reached(processes, session, EMITTED, await session.fetchval(EVENTS))
+        for process in processes:
+            process.stop()
+        return _figures(measured, reference)
+    finally:
+        await session.close()
 
 
 async def _live(
@@ -103,7 +119,7 @@ async def _live(
     reference = _reference("projection", "live", *places, pipeline.topics.points, str(SHARDS))
     console.print("projections, live")
     process = pipeline.start("projections", {})
-    measured = await installation.measure(process, session, FOLDED, events)
+    measured = await installation.measure([process], session, FOLDED, events)
     process.stop()
     return _figures(measured, reference)
 
@@ -155,7 +171,7 @@ def _figures(measured: Measured, reference: float) -> dict[str, Any]:
 
 
 async def _databases(dsn: str) -> dict[str, str]:
-    """Two databases of the same server: one migrated, one for the minimal loops."""
+    """Databases of the same server: for the services, for one worker of earning alone, for the minimal loops."""
     session = await asyncpg.connect(dsn)
     try:
         for name in DATABASES:
@@ -163,7 +179,8 @@ async def _databases(dsn: str) -> dict[str, str]:
     finally:
         await session.close()
     dsns = {name: urlunsplit(urlsplit(dsn)._replace(path=f"/{name}")) for name in DATABASES}
-    await migrate(dsns["bench"])
+    for name in ("bench", "alone"):
+        await migrate(dsns[name])
     return dsns
 
 
@@ -178,12 +195,12 @@ def _show(figures: dict[str, Any]) -> None:
     table = Table(title=f"{figures['orders']:,} orders, {figures['events']:,} point events", box=None)
     for column in ("", "a second", "minimal loop", "ratio", "memory"):
         table.add_column(column, justify="left" if not column else "right")
-    for name in ("earning", "live", "rebuild"):
+    for name in ("earning, one worker", "earning", "live", "rebuild"):
         row = figures[name]
         memory = f"{row['memory_mb']:.0f} MB" if "memory_mb" in row else ""
         table.add_row(name, f"{row['rate']:,.0f}", f"{row['reference']:,.0f}", f"{row['ratio']:.2f}", memory)
     console.print(table)
-    for name in ("earning", "live"):
+    for name in ("earning, one worker", "live"):
         rooms = ", ".join(f"{room} {us:.1f}" for room, us in figures[name]["us_per_record"].items())
         console.print(f"{name}, µs a record: {rooms}")
     row = figures["latency"]

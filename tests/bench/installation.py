@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,25 +48,26 @@ _ROOM = re.compile(r'tallystick_room_(seconds|records)_total\{room="(\w+)"\} (\S
 
 
 class Measured(NamedTuple):
-    """A service's run: records a second, peak memory in MB, and µs a record for each room."""
+    """A service's run: records a second of all workers, peak memory of one in MB, µs a record for each of its rooms."""
 
     rate: float
     memory_mb: float
     rooms: Mapping[str, float]
 
 
-async def measure(process: ServiceProcess, session: asyncpg.Connection, query: str, whole: int) -> Measured:
-    """Watch a service that was just started until `query` gives `whole`.
+async def measure(processes: Sequence[ServiceProcess], session: asyncpg.Connection, query: str, whole: int) -> Measured:
+    """Watch workers of a service that were just started until `query` gives `whole`.
 
     The clock runs from the first records visible to the last, so starting and joining a group are not in it.
     """
-    first = await reached(process, session, query, 1)
+    first = await reached(processes, session, query, 1)
     began = time.perf_counter()
-    await reached(process, session, query, whole)
-    return Measured((whole - first) / (time.perf_counter() - began), _peak_mb(process), _rooms(process))
+    await reached(processes, session, query, whole)
+    rate = (whole - first) / (time.perf_counter() - began)
+    return Measured(rate, max(map(_peak_mb, processes)), _rooms(processes[0]))
 
 
-async def reached(process: ServiceProcess, session: asyncpg.Connection, query: str, at_least: int) -> int:
+async def reached(processes: Sequence[ServiceProcess], session: asyncpg.Connection, query: str, at_least: int) -> int:
     """Wait until `query` gives as much; gives what it gave.
 
     Raises:
@@ -74,8 +75,9 @@ async def reached(process: ServiceProcess, session: asyncpg.Connection, query: s
     """
     deadline = time.monotonic() + STUCK_S
     while (done := await session.fetchval(query)) < at_least:
-        if time.monotonic() > deadline or process.pid is None:
-            raise RuntimeError(f"{process.name} came to {done} of {at_least}:\n{tail(process.log_file)}")
+        if time.monotonic() > deadline or any(process.pid is None for process in processes):
+            said = "\n".join(tail(process.log_file) for process in processes)
+            raise RuntimeError(f"{processes[0].name} came to {done} of {at_least}:\n{said}")
         await asyncio.sleep(POLL_S)
     return int(done)
 
