@@ -82,7 +82,7 @@ def _with_shipping(lines: Lines, sold: Sold, basis: Basis) -> Lines:
         [*lines.values, sold.shipping],
         [*lines.bases, amount if basis.shipping else 0],
         lines.points_shares,
-        lines.hidden if basis.shipping else (*lines.hidden, len(lines.sold)),
+        lines.hidden if basis.shipping and amount else (*lines.hidden, len(lines.sold)),
     )
 
 
