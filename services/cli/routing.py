@@ -79,9 +79,10 @@ class FactsInvalidError(TallystickError):
 
 @dataclass
 class Survey:
-    """What is in a file: facts by topic, and the span of time in which they arrived."""
+    """What is in a file: facts by topic, their programs, and the span of time in which they arrived."""
 
     facts: int = 0
+    programs: set[str] = field(default_factory=set)
     by_topic: Counter[str] = field(default_factory=Counter)
     oldest: dict[str, datetime] = field(default_factory=dict)
     newest: dict[str, datetime] = field(default_factory=dict)
@@ -112,6 +113,7 @@ def survey(file: Path, topics: Topics, progress: Callable[[int], None]) -> Surve
         try:
             head = head_of(line)
             found.add(topic_of(head.type, topics), head.arrived)
+            found.programs.add(head.program)
         except (msgspec.MsgspecError, _UnknownTypeError) as error:
             count += 1
             if len(problems) < PROBLEMS_SHOWN * 5:

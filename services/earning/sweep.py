@@ -16,7 +16,7 @@ from typing import NamedTuple
 import asyncpg
 import structlog
 
-from services.earning import failpoints, journal
+from services.earning import failpoints, holds, journal
 from services.earning.decide import SETTLE, Decision, advance
 from services.earning.guard import guarded
 from services.earning.journal import Entry, Head, Journal
@@ -96,7 +96,7 @@ class Sweeper:
 
     async def _round(self, session: asyncpg.Connection, leases: Leases, until: datetime) -> None:
         """Everything that is due by then on the shards that are ours."""
-        held = [row["program"] for row in await session.fetch(QUERIES["held"])]
+        held = await holds.held(session)
         await leases.renew(session)
         await mark_versions(session, sorted(leases.mine), until, held)
         for shard in sorted(leases.mine):

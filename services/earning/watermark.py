@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -49,14 +49,23 @@ async def watermark(
         KafkaError, OSError, TimeoutError, asyncpg.PostgresError: one of the servers is away.
     """
     async with asyncio.timeout(ANSWER_TIMEOUT_S):
-        partitions = [TopicPartition(topic, number) for topic in topics for number in range(shards)]
         # Before the fences: what comes after this answer was received after it.
-        ends = await consumer.end_offsets(partitions)
+        ends = await ends_of(consumer, dict.fromkeys(topics, shards))
     rows = await session.fetch(QUERIES["fences"], list(topics), idle)
     told = {}
     for topic, partition, stored, received_at_last, is_idle, present in rows:
         of = TopicPartition(topic, partition)
         told[of] = present if is_idle and of in ends and stored >= ends[of] else received_at_last
-    instants = [told.get(of) for of in partitions]
-    known = [instant for instant in instants if instant is not None]
-    return min(known) if len(known) == len(partitions) else None
+    known = [instant for of in ends if (instant := told.get(of)) is not None]
+    return min(known) if len(known) == len(ends) else None
+
+
+async def ends_of(consumer: AIOKafkaConsumer, sizes: Mapping[str, int]) -> dict[TopicPartition, int]:
+    """Where each partition ends now, of topics with so many partitions.
+
+    Raises:
+        KafkaError: Kafka doesn't say.
+    """
+    partitions = [TopicPartition(topic, number) for topic, size in sizes.items() for number in range(size)]
+    ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
+    return ends

@@ -5,15 +5,16 @@ FROM earning.fences
 WHERE topic = ANY ($1::text[]);
 
 -- name: held
--- Programs whose history is being published, or was and is not decided to its end.
-SELECT DISTINCT h.program
-FROM earning.sweep_holds h
-WHERE (h.ends IS NULL AND h.until > now())
-    OR EXISTS (
-        SELECT FROM unnest(h.topics, h.partitions, h.ends) AS published (topic, partition, "end")
-        LEFT JOIN earning.fences f USING (topic, partition)
-        WHERE f.stored IS NULL OR f.stored < published."end"
-    );
+SELECT DISTINCT program FROM earning.sweep_holds WHERE until > now();
+
+-- name: clear_holds
+-- Terms that are over, and publications that are decided to their end.
+DELETE FROM earning.sweep_holds h
+WHERE h.until <= now() OR (h.ends IS NOT NULL AND NOT EXISTS (
+    SELECT FROM unnest(h.topics, h.partitions, h.ends) AS published (topic, partition, "end")
+    LEFT JOIN earning.fences f USING (topic, partition)
+    WHERE coalesce(f.stored, 0) < published."end"
+));
 
 -- name: hold
 INSERT INTO earning.sweep_holds (program, holder, until)
