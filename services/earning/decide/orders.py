@@ -162,7 +162,7 @@ class _Settlement:
         if release.waits and (release.at is None or release.at > draft.standing.clock):
             change, postings = fill_pending(draft, lot, release.at)
         else:
-            lot.available_at = release.at or lot.available_at
+            lot.available_at = max(release.at or draft.occurred_at, draft.occurred_at)
             if program is not None:
                 begin_life(draft, lot, program)
             change, postings = fill_available(draft, lot)

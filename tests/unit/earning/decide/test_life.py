@@ -117,6 +117,14 @@ def test_rule_37_a_late_fact_lives_thirty_days_from_now() -> None:
     assert told.lots["ann"][1].expires_at == instant("2026-03-04")
 
 
+@pytest.mark.rule(52)
+def test_rule_52_points_are_not_available_before_the_fact_that_made_them() -> None:
+    told = story(expiry=Expiry("after_available", 1), pending=Pending(days=0))
+    told.tell(Told("2026-01-01", paid("o")), Told("2026-07-20", updated("o", "33")))
+    assert told.lots["ann"][1].expires_at == instant("2026-08-21")
+    assert balances(told.until("2026-07-21")) == (33, 0, 0)
+
+
 @pytest.mark.rule(37)
 def test_rule_37_points_released_by_a_late_fulfilment_live_thirty_days_from_now() -> None:
     for expiry in (Expiry("inactivity", 3), Expiry("after_available", 3)):
