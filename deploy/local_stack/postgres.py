@@ -128,10 +128,10 @@ class PostgresServer:
 
     def _start(self) -> None:
         arguments = ["-w", "-t", str(START_SECONDS), "-l", str(self.log_file), "start"]
-        if self._pg_ctl(arguments).returncode == 0:
-            return
-        if self.pid is None:
-            raise ServerDiedError("PostgreSQL", processes.tail(self.log_file))
+        done = self._pg_ctl(arguments)
+        # On a busy machine pg_ctl may give up on a server that comes up all the same.
+        if done.returncode != 0 and not processes.wait_until(lambda: self.pid is not None, processes.LET_GO_SECONDS):
+            raise ServerDiedError("PostgreSQL", f"{processes.tail(self.log_file)}\n{done.stdout}")
 
     def _pg_ctl(self, arguments: list[str]) -> subprocess.CompletedProcess[str]:
         return self._run("pg_ctl", arguments)
