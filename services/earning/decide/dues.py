@@ -9,7 +9,7 @@ from services.earning.decide.draft import DUE, Draft, in_parts, public, told
 from services.earning.decide.ladder import ladder_of
 from services.earning.decide.lifetimes import begin_life_released, end_after, ends_at
 from services.earning.decide.lots import note_due
-from services.earning.decide.tiers import evaluate, lift, move_tier, qualify, tier_due
+from services.earning.decide.tiers import Qualified, evaluate, lift, move_tier, qualify, tier_due, together
 from services.earning.program.terms import Program, Versions
 from services.earning.standing import Lot, RowsMissingError
 from shared.point_events import LotChange, PointsExpired, PointsReleased
@@ -28,8 +28,9 @@ def work_off(draft: Draft, versions: Versions, until: datetime) -> None:
     while (instant := _next_instant(draft, versions, until)) is not None:
         standing.clock = instant
         draft.at(instant, max(standing.decided_at, instant), DUE)
-        _release(draft, versions, instant)
+        released = _release(draft, versions, instant)
         _expire(draft, versions, instant)
+        _move_by(draft, versions, released)
         _check_tier(draft, versions, instant)
         _note_lots_due(draft, instant)
         plan_next(draft, versions)
@@ -89,14 +90,27 @@ def _due_lots(draft: Draft, instant: datetime) -> Iterator[Lot]:
     return iter(sorted(lots, key=lambda lot: lot.lot))
 
 
-def _release(draft: Draft, versions: Versions, instant: datetime) -> None:
-    for lot in _due_lots(draft, instant):
-        if lot.available_at is None and lot.release_at is not None:
-            release_lot(draft, versions, lot.lot, lot.release_at)
+def _release(draft: Draft, versions: Versions, instant: datetime) -> list[Qualified]:
+    return [
+        release_lot(draft, versions, lot.lot, lot.release_at)
+        for lot in _due_lots(draft, instant)
+        if lot.available_at is None and lot.release_at is not None
+    ]
 
 
-def release_lot(draft: Draft, versions: Versions, number: int, instant: datetime) -> None:
-    """Make a pending lot available: pay what is owed, begin its life, count it for its tier window."""
+def _move_by(draft: Draft, versions: Versions, released: list[Qualified]) -> None:
+    """Rise or fall by all that was released at an instant together."""
+    ladder = ladder_of(versions.at(draft.standing.clock))
+    qualified = together(released)
+    if ladder is not None and qualified.changes:
+        move_tier(draft, ladder, qualified, None)
+
+
+def release_lot(draft: Draft, versions: Versions, number: int, instant: datetime) -> Qualified:
+    """Make a pending lot available: pay what is owed, begin its life, count it for its tier window.
+
+    What it changed there is given back: the tier moves when all is released.
+    """
     standing = draft.standing
     lot = draft.own_lot(number)
     program = versions.numbered(lot.version)
@@ -120,8 +134,7 @@ def release_lot(draft: Draft, versions: Versions, number: int, instant: datetime
         lots=[told(lot, -paid)],
         **qualified.told,
     )
-    if present is not None and amount:
-        move_tier(draft, present, qualified, public(lot.key))
+    return qualified
 
 
 def _qualifies(draft: Draft, program: Program, lot: Lot) -> tuple[str, int]:

@@ -19,7 +19,7 @@ from services.earning.decide.lifetimes import begin_life, mark_active
 from services.earning.decide.lots import fill_available, fill_pending, new_lot
 from services.earning.decide.order_state import Known, OrderFact, known_of, merged
 from services.earning.decide.reversal import forgive, take_back
-from services.earning.decide.tiers import move_tier, qualify, tier_at
+from services.earning.decide.tiers import move_tier, qualify, tier_at, together
 from services.earning.decide.waiting import release_of, wait_anew, wait_as_one, wait_with_points, waiting_sum
 from services.earning.decide.worth import Worth, exchange_of, worth_of
 from services.earning.program.terms import Program, Versions
@@ -147,10 +147,11 @@ class _Settlement:
         own |= qualified.told
         taking = isinstance(self.data, OrderRefunded | OrderCancelled)
         self._say(difference, own, Reason.NOTHING_CHANGED if before or taking else reason, quiet=bool(releases))
+        if releases:
+            released = [release_lot(draft, self.versions, number, instant) for number, instant in releases]
+            qualified = together([qualified, *released])
         if present is not None and qualified.changes:
             move_tier(draft, present, qualified, public(self.row.key))
-        for number, instant in releases:
-            release_lot(draft, self.versions, number, instant)
 
     def _earn(self, points: int, worth: Worth, own: dict[str, Any]) -> None:
         """Put points into a further lot, to wait where the program says so."""

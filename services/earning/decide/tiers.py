@@ -77,6 +77,18 @@ def _summed(ladder: Ladder, standing: Standing, changes: dict[str, int]) -> dict
     return after
 
 
+def together(several: list[Qualified]) -> Qualified:
+    """Several changes of sums, one after the other, as one."""
+    moved = [one for one in several if one.changes]
+    if len(moved) <= 1:
+        return moved[0] if moved else _UNMOVED
+    changes: dict[str, int] = {}
+    for one in moved:
+        for window, change in one.changes.items():
+            changes[window] = changes.get(window, 0) + change
+    return Qualified(moved[0].before, changes, moved[-1].told)
+
+
 def move_tier(draft: Draft, ladder: Ladder, qualified: Qualified, key: Key | None) -> None:
     """Rise or fall by sums that changed.
 

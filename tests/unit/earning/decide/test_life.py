@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.earning.program.terms import Expiry, Pending, Rule, Versions
+from services.earning.program.terms import Expiry, Pending, Rule, TierLevel, Tiers, Versions
 from services.earning.source_events.commands import BalanceImport, RedemptionRequested
 from shared.point_events import PointsReversed
 from tests.unit.earning.decide.story import (
@@ -227,6 +227,18 @@ def test_rule_22_an_order_paid_again_waits_again() -> None:
     told.tell(Told("2026-06-20", cancelled("o")), Told("2026-06-25", updated("o", "100")))
     assert told.ann.qualifying == {"2026-01-01": 0}
     assert told.until("2026-07-10").ann.qualifying == {"2026-01-01": 1}
+
+
+@pytest.mark.rule(72)
+def test_rule_72_all_is_released_before_the_tier_moves() -> None:
+    levels = (TierLevel("bronze", 0), TierLevel("gold", 50, entry_bonus=7))
+    told = story(pending=Pending("fulfilled"), tiers=Tiers("bronze", levels))
+    told.tell(Told("2026-06-01", paid("o", "50")), Told("2026-06-02", updated("o", "50", "50")))
+    told.tell(Told("2026-06-03", fulfilled("o")))
+    assert told.said[2:] == ["released 50", "released 50", "tier bronze → gold, qualified", "earned 7"]
+    told = story(**DAYS_14, tiers=Tiers("bronze", levels))
+    told.tell(Told("2026-06-01", paid("o", "50")), Told("2026-06-01 12:00", paid("p", "50"))).until("2026-06-16")
+    assert told.said[2:] == ["released 50", "released 50", "tier bronze → gold, qualified", "earned 7"]
 
 
 @pytest.mark.rule(72)
