@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from deploy.demo.facts import FactsFile
@@ -12,13 +13,16 @@ from deploy.local_stack import Endpoints
 from services.cli import publishing
 from services.cli.progress import Bar, Board
 from services.cli.routing import Survey, survey
-from services.cli.servers import kafka
+from services.cli.servers import kafka, postgres
 from services.cli.state import Observer, State, observing
+from services.earning import holds
 from shared.errors import TallystickError
 from shared.topics import Topics
 
 LOOK_EVERY_S = 0.5
 STALLED_AFTER_S = 120.0
+STANDS_STILL = timedelta(hours=12)
+"""The data set ends years ago: for so long its members are not swept on to the present; the sums are the year's."""
 
 
 class StalledError(TallystickError):
@@ -60,6 +64,8 @@ async def publish_and_watch(at: Endpoints, file: FactsFile, board: Board, logs: 
     with kafka(at.bootstrap_servers):
         sizes = await publishing.partitions(at.bootstrap_servers, found)
         await publishing.prepare_history(at.bootstrap_servers, found, fix_retention=True)
+    async with postgres(at.dsn, role="earning") as earning:
+        await holds.hold(earning, sorted(found.programs), "demo", STANDS_STILL)
     async with observing(at.bootstrap_servers, at.dsn, Topics()) as observer:
         return await _Watch(at, file, board, observer, logs).run(found, sizes)
 

@@ -18,13 +18,13 @@ TERM = timedelta(minutes=2)
 """How long a hold lasts that isn't renewed: a publisher that died holds nobody for longer."""
 
 
-async def hold(session: asyncpg.Connection, programs: Sequence[str], holder: str) -> None:
+async def hold(session: asyncpg.Connection, programs: Sequence[str], holder: str, term: timedelta = TERM) -> None:
     """Begin a hold, or renew it for another term.
 
     Raises:
         asyncpg.PostgresError, OSError: the hold is as it was.
     """
-    await session.execute(QUERIES["hold"], programs, holder, TERM)
+    await session.execute(QUERIES["hold"], programs, holder, term)
 
 
 async def hold_to_the_end(
