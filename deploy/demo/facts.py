@@ -1,4 +1,4 @@
-"""Facts from baskets: each visit an order; refunds, cancels and disorder, not in the data, derived by a fixed seed.
+"""Facts from baskets: each visit an order; what the data hasn't (refunds, redemptions, disorder) by a fixed seed.
 
 The file is in order of arrival: JSON lines of CloudEvents, as `tallystick publish --history` and `tallystick try` take
 them. A fact that arrives later than it happened says so in its extension `receivedat`.
@@ -30,7 +30,7 @@ ZONE = ZoneInfo("America/New_York")
 SEED = 2017
 """Of everything the data set doesn't have; the same seed gives the same file, byte for byte."""
 
-_EDITION = 2  # in the file's name: a file of an older edition of this module is not used again
+_EDITION = 3  # in the file's name: a file of an older edition of this module is not used again
 _YEAR_END = datetime(2018, 1, 1, tzinfo=ZONE).astimezone(UTC)
 
 # Of 10,000 baskets so many …
@@ -39,15 +39,21 @@ _CANCELLED = 50
 _AMOUNT_REFUNDED = 50
 _DELIVERED_TWICE = 50
 _REFUND_FIRST = 30
+_REDEEMED = 600
 _OUT_OF = 10_000
 _GOODWILL_CENTS = 500
+_WISHES = ({"reward": "five-dollars"}, {"reward": "hamper"}, {"points": 100}, {"points": 250})
+"""What a household that redeems asks for; whether it has the points is for the program to say."""
 
 Event = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What is in a file of facts: `facts` = orders + line_refunds + amount_refunds + cancels + redelivered."""
+    """What is in a file of facts.
+
+    `facts` = orders + line_refunds + amount_refunds + cancels + redelivered + redemptions.
+    """
 
     facts: int
     orders: int
@@ -57,6 +63,7 @@ class Counts:
     amount_refunds: int
     cancels: int
     redelivered: int
+    redemptions: int
     refund_before_order: int
     paid_cents: int
 
@@ -109,7 +116,7 @@ def _in_order_of_arrival(
         while later and later[0][0] <= basket.time:
             yield read, heapq.heappop(later)[2]
         households.add(basket.household)
-        for arrival, event in _facts_of(basket, made):
+        for arrival, event in (*_facts_of(basket, made), *_redemptions_of(basket, made)):
             if arrival <= basket.time:
                 yield read, event
             else:
@@ -156,6 +163,17 @@ def _facts_of(basket: Basket, made: Counter[str]) -> Iterator[tuple[datetime, Ev
         yield arrival, _late(order, arrival)
     else:
         yield basket.time, order
+
+
+def _redemptions_of(basket: Basket, made: Counter[str]) -> Iterator[tuple[datetime, Event]]:
+    """After some visits the household asks for a reward, or spends points as such."""
+    draw = random.Random(f"{SEED}/redeem/{basket.id}")  # noqa: S311 (as above)
+    time = basket.time + timedelta(seconds=draw.randrange(60, 3_600))
+    if draw.randrange(_OUT_OF) < _REDEEMED and time < _YEAR_END:
+        made["redemptions"] += 1
+        data = {"redemption_id": f"redeem-{basket.id}"} | draw.choice(_WISHES)
+        event = _event(basket, "paid", "redeem", time, data)
+        yield time, event | {"type": "loyalty.redemption.requested.v1"}
 
 
 def _order(basket: Basket) -> Event:

@@ -74,6 +74,7 @@ async def _show_refunds(console: Console, projector: asyncpg.Connection, counts:
     console.print(
         f"[dim]Not in the data, so derived from it by a fixed seed: {counts.line_refunds:,} refunds of a line "
         f"({counts.refund_before_order:,} of them before their order), {counts.amount_refunds:,} of an amount, "
-        f"{counts.cancels:,} cancels, {counts.redelivered:,} orders delivered twice. A refund of a line that earned "
+        f"{counts.cancels:,} cancels, {counts.redelivered:,} orders twice, {counts.redemptions:,} redemptions: "
+        "without the points or the tier they are refused. A refund of a line that earned "
         "nothing, or before its order, takes nothing back.[/]"
     )

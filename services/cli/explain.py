@@ -28,7 +28,10 @@ Lots = Annotated[int, typer.Option("--lots", "-n", min=1, help="How many lots, t
 
 
 class LotLeft(msgspec.Struct, frozen=True):
-    """A lot with points left, and the point events that made it what it is."""
+    """A lot with points left, and the point events that made it what it is.
+
+    Of one that `waits`, `releases_at` is when it will be spendable (empty: not known yet).
+    """
 
     lot: int
     key: Key
@@ -36,6 +39,8 @@ class LotLeft(msgspec.Struct, frozen=True):
     remaining: int
     earned_at: str
     expires_at: str
+    waits: bool
+    releases_at: str
     events: list[EventData]
 
 
@@ -105,6 +110,8 @@ async def explanation(
                 remaining=row["remaining"],
                 earned_at=instant(row["earned_at"]),
                 expires_at=instant(row["expires_at"]),
+                waits=row["waits"],
+                releases_at=instant(row["releases_at"]),
                 events=events[key],
             )
             for row, key in zip(shown, keys, strict=True)
@@ -144,6 +151,8 @@ def print_explanation(found: Explanation) -> None:
 
 def _add_lot(tree: Tree, lot: LotLeft) -> None:
     until = f"expires {lot.expires_at}" if lot.expires_at else "never expires"
+    if lot.waits:
+        until = f"pending until {lot.releases_at}" if lot.releases_at else "pending until its order is fulfilled"
     used = "" if lot.remaining == lot.points else f" of {lot.points:,}"
     head = f"lot {lot.lot}: {lot.remaining:,}{used} points, earned {lot.earned_at}, {until}"
     branch = tree.add(Text.assemble((head, "cyan"), f" — {lot.key.kind} {lot.key.id} of {lot.key.source}"))

@@ -1,7 +1,8 @@
 -- What a balance is made of: lots, and the point events that made them.
 
 -- name: lots
-SELECT lot, source, kind, id, points, remaining, earned_at, available_at, expires_at
+SELECT lot, source, kind, id, points, remaining, earned_at, expires_at,
+    CASE WHEN available_at IS NULL THEN due END AS releases_at, available_at IS NULL AS waits
 FROM earning.lots
 WHERE program = $1 AND member = $2 AND remaining > 0
 ORDER BY expires_at NULLS LAST, earned_at, lot;

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import asyncpg
@@ -13,16 +15,18 @@ import pytest
 
 from deploy.demo.facts import facts_file
 from shared.topics import Topics
-from tests.e2e.demo.recount import recount
+from tests.e2e.demo.recount import Member, recount
 
 PROJECT = Path(__file__).parents[3]
 SMALL_ONE_HOUSEHOLD_IN = 12
 
 _ACCOUNTS = """
-SELECT b.member, b.available, b.earned, b.reversed, coalesce(t.tier, 'bronze') AS tier
+SELECT b.member, b.available, b.pending, b.deficit, b.earned, b.reversed, b.redeemed, b.expired, b.expired_reversed,
+    coalesce(t.tier, 'bronze') AS tier
 FROM loyalty.balances b LEFT JOIN loyalty.tiers t USING (program, member)
 ORDER BY b.member
 """
+_LOG = "SELECT bytes FROM earning.journal ORDER BY shard, position"
 _HISTORY_ENDS = """
 SELECT DISTINCT ON (member) member, balance FROM loyalty.history ORDER BY member, sequence DESC
 """
@@ -56,18 +60,59 @@ async def test_every_member_has_what_an_independent_count_comes_to(environment: 
 
     one_in = SMALL_ONE_HOUSEHOLD_IN if environment["DEMO"] == "small" else 1
     with facts_file(one_household_in=one_in, progress=lambda _read, _total: None).path.open("rb") as lines:
-        expected = recount(lines)
+        facts: dict[str, bytes] = {}
+        for line in lines:
+            facts.setdefault(json.loads(line)["id"], line)  # what was delivered twice was decided the first time
     connection = await asyncpg.connect(dsn)
     try:
+        decided = in_order_of_decision([bytes(row["bytes"]) for row in await connection.fetch(_LOG)])
         accounts = await connection.fetch(_ACCOUNTS)
         ends = {row["member"]: row["balance"] for row in await connection.fetch(_HISTORY_ENDS)}
     finally:
         await connection.close()
-    counted = {
-        member: (account.points, account.earned, account.reversed, account.tier) for member, account in expected.items()
-    }
+    assert set(decided) == set(facts)
+    expected = recount(facts[fact] for fact in decided)
+    assert all(account.adds_up for account in expected.values())
+    counted = {member: figures(account) for member, account in expected.items()}
     assert {row["member"]: tuple(row)[1:] for row in accounts} == counted
-    assert ends == {member: account.points for member, account in expected.items()}
+    assert ends == {member: account.available for member, account in expected.items()}
+
+
+def in_order_of_decision(log: Iterable[bytes]) -> list[str]:
+    """Ids of the facts that the log says were decided, each member's in the order of their decisions."""
+    causes = (json.loads(event)["data"]["cause"]["id"] for event in log)
+    return list(dict.fromkeys(cause for cause in causes if cause))
+
+
+def figures(account: Member) -> tuple[object, ...]:
+    """A member's account as the tables tell it."""
+    went = (account.reversed, account.redeemed, account.expired, account.expired_reversed)
+    return (account.available, account.pending, account.deficit, account.earned, *went, account.tier)
+
+
+def fact(kind: str, time: str, **data: object) -> bytes:
+    """A fact of the member `m` in 2017, New York's summer time."""
+    envelope = {"type": kind, "subject": "m", "time": f"2017-{time}:00-04:00", "data": data}
+    return json.dumps(envelope).encode()
+
+
+ORDER = fact(
+    "commerce.order.paid.v1",
+    "05-01T10:00",
+    order_id="1",
+    discount="10.00",
+    lines=[
+        {"line_id": "1", "subtotal": "99.99", "categories": ["GROCERY"]},
+        {"line_id": "2", "subtotal": "20.00", "categories": ["PRODUCE"]},
+    ],
+)
+BACK = [{"line_id": "2", "amount": "18.33"}]
+REFUND = fact("commerce.order.refunded.v1", "05-02T10:00", order_id="1", refund_id="r", lines=BACK)
+
+
+def spend(time: str, points: int) -> bytes:
+    """A redemption of points; its time is its id."""
+    return fact("loyalty.redemption.requested.v1", time, redemption_id=time, points=points)
 
 
 def test_the_recount_knows_the_rules_by_hand() -> None:
@@ -76,15 +121,18 @@ def test_the_recount_knows_the_rules_by_hand() -> None:
     Shares of the coupon: 8.33 and 1.67 (largest remainder); so 91.66 and 18.33 = 109.99 USD: 109 + floor(9.165) + 25.
     Without the produce 91.66 are left: 91, and below the 100 of the big basket.
     """
-    order = (
-        b'{"type":"commerce.order.paid.v1","subject":"m","time":"2017-05-01T10:00:00-04:00","data":{"order_id":"1",'
-        b'"discount":"10.00","lines":[{"line_id":"1","subtotal":"99.99","categories":["GROCERY"]},'
-        b'{"line_id":"2","subtotal":"20.00","categories":["PRODUCE"]}]}}'
-    )
-    refund = (
-        b'{"type":"commerce.order.refunded.v1","subject":"m","time":"2017-05-02T10:00:00-04:00","data":{"order_id":"1",'
-        b'"refund_id":"r","lines":[{"line_id":"2","amount":"18.33"}]}}'
-    )
-    assert recount([order])["m"].points == 109 + 9 + 25
-    assert recount([order, refund])["m"].points == 91
-    assert recount([refund, order, refund])["m"].points == 91
+    assert recount([ORDER])["m"].pending == 109 + 9 + 25
+    assert recount([ORDER, REFUND])["m"].pending == 91
+    assert recount([REFUND, ORDER, REFUND])["m"].pending == 91
+
+
+def test_the_recount_knows_the_life_of_a_point_by_hand() -> None:
+    """Paid on 1 May with 7 days to wait: spendable as the 9th begins, gone as 10 November begins."""
+    early, first = spend("05-08T23:59", 40), spend("05-09T00:00", 40)
+    assert recount([ORDER, early])["m"].redeemed == 0
+    assert figures(recount([ORDER, first])["m"])[:3] == (103, 0, 0)
+    assert recount([ORDER, first, spend("11-09T22:00", 1)])["m"].expired == 0  # 22:00 in summer time is 21:00 by then
+    assert recount([ORDER, first, spend("11-10T01:00", 1)])["m"].expired == 103
+    # All of it comes back after 40 were spent and 103 had ended: 103 were taken from nobody, 40 are owed.
+    cancel = fact("commerce.order.cancelled.v1", "11-11T10:00", order_id="1")
+    assert figures(recount([ORDER, first, cancel])["m"]) == (0, 0, 40, 143, 143, 40, 103, 103, "bronze")

@@ -49,6 +49,15 @@ FACTS = [
 ]
 
 
+def at_once(directory: Path) -> Path:
+    """The grocer's program, but its points can be spent as soon as they are earned."""
+    text = GROCER.read_text("utf-8")
+    assert "pending: {days: 7}" in text
+    file = directory / "grocer.yaml"
+    file.write_text(text.replace("pending: {days: 7}", "award: paid"), "utf-8")
+    return file
+
+
 @pytest.fixture
 async def installation(
     command: Command, environment: dict[str, str], topics: Topics, tmp_path: Path
@@ -57,7 +66,7 @@ async def installation(
     file = tmp_path / "facts.jsonl"
     file.write_text("".join(json.dumps(fact) + "\n" for fact in FACTS))
     await command("topics", "create")
-    await command("program", "publish", str(GROCER))
+    await command("program", "publish", str(at_once(tmp_path)))
     groups = {"EARNING_GROUP": f"{topics.points}.earning", "PROJECTIONS_GROUP": f"{topics.points}.projections"}
     services = [ServiceProcess(tmp_path, service) for service in ("earning", "projections")]
     try:

@@ -39,7 +39,7 @@ def test_the_counts_are_those_of_the_file(file: FactsFile) -> None:
     assert len(orders) == counts.orders
     assert sum(len(order["data"]["lines"]) for order in orders.values()) == counts.lines
     assert len({fact["subject"] for fact in facts}) == counts.households
-    derived = counts.line_refunds + counts.amount_refunds + counts.cancels + counts.redelivered
+    derived = counts.line_refunds + counts.amount_refunds + counts.cancels + counts.redelivered + counts.redemptions
     assert counts.orders + derived == counts.facts
     assert sum("receivedat" in fact for fact in facts) == counts.redelivered + counts.refund_before_order
 
