@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncpg
 from aiokafka import ConsumerRecord, TopicPartition
 
+from services.verify.dead_letters import check_dead_letters
 from services.verify.findings import Report
 from services.verify.ledger import HELD, SIGNS, Account, Event, Shard
 from services.verify.log import Ends, Log, position_of
@@ -64,6 +65,8 @@ async def verify(bootstrap_servers: str, dsn: str, topics: Topics, progress: Pro
             at = Snapshot(session, log, topics, ends, report, progress)
             await _check_inputs(at)
             await _check_shards(at)
+            relayed = [tuple(row) for row in await session.fetch(QUERIES["relayed_dead_letters"])]
+            await check_dead_letters(log, topics.dead_letters, relayed, report)
     finally:
         await session.close()
         await log.stop()

@@ -35,14 +35,29 @@ MAY_FALL = frozenset({"adjusted"})
 
 
 @dataclass
+class Redemption:
+    """What a redemption was decided to be, in which decision, and what of it came back."""
+
+    decision: int
+    points: int = 0
+    restored: int = 0
+
+
+@dataclass
 class Account:
-    """A member as the postings alone make them: balances by summing up, and the events that were seen."""
+    """A member as the postings alone make them: balances by summing up, and the events that were seen.
+
+    `lots` are what remains of each, and whether it is pending; `in_lots` their sums.
+    """
 
     sums: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*HELD, *SIGNS), 0))
     sequence: int = 0
     decision: int = 0
     tier: str | None = None
     worth: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    lots: dict[int, tuple[int, bool]] = field(default_factory=dict)
+    in_lots: dict[bool, int] = field(default_factory=lambda: {False: 0, True: 0})
+    redemptions: dict[tuple[str, str], Redemption] = field(default_factory=dict)
 
 
 @dataclass
@@ -101,6 +116,8 @@ def _fold(account: Account, data: Event, where: str, report: Report) -> None:
     _move(account.sums, postings, where, report)
     _compare(account.sums, data["balances"], where, report)
     _take_worth(account, data, where, report)
+    _take_lots(account, data, where, report)
+    _take_redemption(account, data, where, report)
     if data.get("after") is not None:
         account.tier = data["after"]
 
@@ -142,3 +159,39 @@ def _take_worth(account: Account, data: Event, where: str, report: Report) -> No
     account.worth[name] = account.worth.get(name, 0) - postings.get("earned", 0) - postings.get("reversed", 0)
     if account.worth[name] < 0:
         report.add("I2", where, f"{name} is worth {account.worth[name]}: more was taken back than given")
+
+
+def _take_lots(account: Account, data: Event, where: str, report: Report) -> None:
+    """Every point that is held lies in one lot: their sums are the balances, and none falls below zero."""
+    for told in data.get("lots", ()):
+        lot, pending = told["lot"], told.get("pending", False)
+        before, was_pending = account.lots.get(lot, (0, pending))
+        remaining = before + told["change"]
+        report.expect("I1", where, f"what remains of lot {lot}", found=told["remaining"], expected=remaining)
+        if remaining < 0:
+            report.add("I6", where, f"lot {lot} has {remaining} points")
+        account.in_lots[was_pending] -= before
+        account.in_lots[pending] += remaining
+        account.lots[lot] = (remaining, pending)
+    for name, pending in (("available", False), ("pending", True)):
+        expected = account.sums[name]
+        report.expect("I1", where, f"the sum of lots {name}", found=account.in_lots[pending], expected=expected)
+
+
+def _take_redemption(account: Account, data: Event, where: str, report: Report) -> None:
+    """A redemption is decided once, and no more of it comes back than it took."""
+    if "redemption" not in data or (key := data.get("key")) is None:
+        return
+    name, postings = (key["source"], data["redemption"]), data.get("postings", {})
+    known = account.redemptions.get(name)
+    if "redeemed" not in postings and "reason" not in data:  # a cancel
+        restored = data.get("made_up_for_forgiven", 0) - postings.get("restored", 0)
+        if known is None or known.restored + restored > known.points:
+            report.add("I2", where, f"more of redemption {name} comes back than it took")
+        else:
+            known.restored += restored
+        return
+    if known is not None and known.decision != data["decision"]:
+        report.add("I2", where, f"redemption {name} was decided before")
+    known = account.redemptions.setdefault(name, Redemption(data["decision"]))
+    known.points += postings.get("redeemed", 0)

@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 Ends = Mapping[TopicPartition, int]
 
 _FETCH = 5_000
+_FETCH_WAIT_MS = 20
 
 
 class Log:
     """A reader of its own, without a group: it moves nobody's position."""
 
     def __init__(self, bootstrap_servers: str) -> None:
+        self._bootstrap_servers = bootstrap_servers
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap_servers,
             client_id="tallystick-verify",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_uncommitted",
+            # The end of one partition must not hold up the beginning of the next.
+            fetch_max_wait_ms=_FETCH_WAIT_MS,
             max_partition_fetch_bytes=4 * 1024 * 1024,
         )
 
@@ -31,6 +36,16 @@ class Log:
     async def stop(self) -> None:
         """Disconnect."""
         await self._consumer.stop()
+
+    async def partitions(self, topic: str) -> list[int]:
+        """The numbers of a topic's partitions; none where there is no such topic."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap_servers)
+        await admin.start()
+        try:
+            (described,) = await admin.describe_topics([topic])
+        finally:
+            await admin.close()
+        return sorted(partition["partition"] for partition in described["partitions"])
 
     async def ends(self, partitions: list[TopicPartition]) -> Ends:
         """Where each partition ends now."""

@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy.local_stack import LocalStack
 from deploy.migrate import migrate
+from services.earning import emit
 from services.verify.checker import verify
 from shared.broker import Outgoing
 from shared.topics import Topics
@@ -91,8 +92,10 @@ async def test_what_a_broker_has_lost_is_published_again_by_a_relay_that_starts(
 
 
 async def test_what_a_broker_has_lost_is_published_again_by_a_relay_that_works_on(
-    own_stack: LocalStack, town: Town
+    own_stack: LocalStack, town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """It sees by where its next records lie; it needn't look at the log from time to time for that."""
+    monkeypatch.setattr(emit, "LOOK_AT_LOG_S", 3600)
     async with town.worker(relay_records=10, lease_s=2):
         await town.decided(await town.publish(orders(0, 200)))
         await town.emitted()
@@ -100,6 +103,17 @@ async def test_what_a_broker_has_lost_is_published_again_by_a_relay_that_works_o
         await town.decided(200 + await town.publish(orders(200, 220)))
         await eventually(lambda: whole(town), what="the log is whole again")
     assert (await verify(town.bootstrap_servers, town.dsn, town.topics)).findings == []
+
+
+async def test_what_a_broker_has_lost_is_published_again_although_nothing_new_happens(
+    own_stack: LocalStack, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emit, "LOOK_AT_LOG_S", 1)
+    async with town.worker(relay_records=10, lease_s=2):
+        await town.decided(await town.publish(orders(0, 100)))
+        await town.emitted()
+        lose_tails(own_stack, town.topics.points, keep=0.4)
+        await eventually(lambda: whole(town), what="the log is whole again")
 
 
 @pytest.mark.xfail(strict=True, reason="a log that is ahead of the journal is not imported yet")

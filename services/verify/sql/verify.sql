@@ -7,6 +7,11 @@ SELECT topic, partition, stored, applied, duplicate, rejected, dead_letter FROM 
 -- name: dead_letters
 SELECT topic, partition, count(*) FROM earning.dead_letters GROUP BY topic, partition
 
+-- name: relayed_dead_letters
+SELECT topic, partition, "offset" FROM earning.dead_letters WHERE relayed_at IS NOT NULL
+UNION ALL
+SELECT topic, partition, record_offset FROM projection.dead_letters WHERE relayed_at IS NOT NULL
+
 -- name: journal
 SELECT position, bytes FROM earning.journal WHERE shard = $1 ORDER BY position
 
