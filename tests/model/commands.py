@@ -21,11 +21,10 @@ from tests.model.member import DeadLetterError, NaiveMember, NaiveRedemption, Qu
 APPLIED, DUPLICATE, REJECTED = "applied", "duplicate", "rejected"
 
 
-def request(member: NaiveMember, program: Program, redemption: NaiveRedemption, fact: Fact) -> str:
-    """Points are spent, or the request is refused for ever (rules 18, 19, 56)."""
+def request(member: NaiveMember, program: Program, redemption: NaiveRedemption, fact: Fact, tier: str) -> str:
+    """Points are spent, or the request is refused for ever (rules 18, 19, 56); `tier` is that of its own time."""
     assert isinstance(fact.data, RedemptionRequested)
     redemption.request = fact
-    tier = member.tier or (program.tiers.base if program.tiers else "")
     redemption.forgiven_before = len(member.account.forgiven)
     points, redemption.rejected = cost_of(program, fact.data, tier)
     if redemption.cancels:
@@ -107,7 +106,15 @@ def _give_back(member: NaiveMember, program: Program, taken: Taken, points: int)
         today = local_date(member.now, program.zone)
         ends = max(taken.last, end_of(today + timedelta(days=days), program))
     part = NaiveLot(
-        lot.number, lot.key, points, points, lot.earned_at, lot.available_at, ends, lot.follows, used_days=used
+        len(account.lots) + 1,
+        lot.key,
+        points,
+        points,
+        lot.earned_at,
+        lot.available_at,
+        ends,
+        lot.follows,
+        used_days=used,
     )
     account.add(part)
 

@@ -31,11 +31,12 @@ def decide_order(member: NaiveMember, versions: Versions, key: KeyId, order: Nai
     if order.pinned is None and now.open and now.when is not None:
         order.pinned = pin(member, versions, order, now.when)
     program = versions.at(now.when) if now.when else None
+    over = order.counts and order.over_at is not None and order.over_at <= member.now
     uncapped = worth(order, now, program, versions)
     fresh = uncapped if program is None else capped(member, program, order, uncapped, sold_anew=_sold_anew(before, now))
     change, order.uncapped = fresh.points - order.award.points, uncapped.points
     order.award, order.when = fresh, now.when
-    if program is not None:
+    if program is not None and not (over and order.counts):
         waits, release_at = release_of(now, program, None)
         order.over_at = release_at if waits else member.now
     if change > 0 and program is not None:
@@ -110,7 +111,14 @@ def earn(member: NaiveMember, key: KeyId, now: OrderView, program: Program, fact
     raised_at = fact.occurred_at if account.of(key) else None
     waits, release_at = release_of(now, program, raised_at)
     assert member.decided_at is not None
-    lot = NaiveLot(len(account.lots) + 1, key, points, points, fact.occurred_at, release_at or fact.occurred_at)
+    lot = NaiveLot(
+        len(account.lots) + 1,
+        key,
+        points,
+        points,
+        fact.occurred_at,
+        max(release_at or fact.occurred_at, fact.occurred_at),
+    )
     if waits and (release_at is None or release_at > member.now):
         lot.pending, lot.release_at, lot.available_at = True, release_at, None
     else:

@@ -82,7 +82,6 @@ class NaiveMember:
     tier: str = ""
     history: list[tuple[datetime, str]] = field(default_factory=list)
     enrolments: list[Fact] = field(default_factory=list)
-    joined_at: datetime | None = None
     since: datetime | None = None
     cause_at: datetime | None = None
     closed: bool = False

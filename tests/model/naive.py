@@ -77,7 +77,8 @@ class Naive:
         until = max(min(fact.occurred_at, decided_at), decided_at - SETTLE)
         self._advance(member, max(until, member.clock or until))
         member.decided_at = decided_at
-        member.since = member.since or fact.occurred_at
+        if member.since is None:  # where anniversaries count from, for ever
+            member.since = getattr(fact.data, "joined_at", None) or fact.occurred_at
         member.cause_at = fact.occurred_at
         return member
 
@@ -120,7 +121,6 @@ class Naive:
         member = self._member(fact)
         before = self.totals(fact.member)
         member.enrolments.append(fact)
-        member.joined_at = member.joined_at or fact.data.joined_at or fact.occurred_at
         tiers.settle(member, self.versions, before)
         return "applied"
 
@@ -166,7 +166,8 @@ class Naive:
     def _obey(self, member: NaiveMember, program: Program, key: KeyId, fact: Fact) -> str:
         redemption = member.redemptions.setdefault(key, NaiveRedemption()) if key[1] == "redemption" else None
         if redemption is not None and isinstance(fact.data, RedemptionRequested):
-            return commands.request(member, program, redemption, fact)
+            tier = tiers.tier_at(member, self.versions, fact.occurred_at)
+            return commands.request(member, program, redemption, fact, tier)
         if redemption is not None:
             return commands.cancel(member, program, redemption, fact)
         member.commands.setdefault(key, []).append(fact)

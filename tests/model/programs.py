@@ -132,7 +132,7 @@ def ladder(chance: Chance) -> Tiers:
         months=chance.one(1, 3, 12),
         grace_days=chance.one(0, 0, 14),
         fall=fall,
-        open_refund=chance.one("window_end", "window_end", "at_once") if fall == "qualified" else "window_end",
+        open_refund=chance.one("window_end", "window_end", "at_once"),
     )
 
 
@@ -166,10 +166,6 @@ def program_versions(chance: Chance) -> Versions:
     currency = chance.one("EUR", "EUR", "EUR", "JPY", "KWD")
     tiers = None if chance.once_in(3) else ladder(chance)
     waits, ends, caps = pending_time(chance), expiry(chance), limits(chance)
-    if tiers is not None and tiers.measure != "points_earned":
-        waits = None
-    if waits is not None and waits.after == "fulfilled":
-        ends = Expiry()
     versions = []
     in_force = BEGINNING
     for version in range(1, 1 + chance.one(1, 1, 2)):

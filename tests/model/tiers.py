@@ -19,8 +19,7 @@ def ladder_of(member: NaiveMember, program: Program | None) -> Ladder | None:
     """The program's tiers as they are for this member."""
     if program is None or program.tiers is None:
         return None
-    joined = member.joined_at or member.since or member.now
-    return Ladder(program.tiers, program, local_date(joined, program.zone))
+    return Ladder(program.tiers, program, local_date(member.since or member.now, program.zone))
 
 
 def order_qualifies(member: NaiveMember, key: KeyId, order: NaiveOrder, measure: str) -> int:
