@@ -22,13 +22,15 @@ from deploy.local_stack import LocalStack
 from deploy.migrate import migrate
 from services.projections.rebuild import rebuild
 from shared.topics import Topics
-from tests.bench import installation, latency
+from tests.bench import cost, installation, latency
 from tests.bench.installation import Measured
 from tests.bench.orders import fill
 from tests.e2e.pipeline import Pipeline
 
 SHARDS = 8
-DATABASES = ("bench", "alone", "reference")
+DATABASES = ("bench", "alone", "cost", "reference")
+OLD_ORDERS, OLD_LOTS = 50_000, 10_000
+"""The life of the member whose facts must cost no more than a new one's."""
 WORKERS = 2
 """Processes of earning: one a core of the machines we measure on; one alone is measured too."""
 LATENCY_RATE = 200
@@ -82,6 +84,7 @@ async def _bench(stack: LocalStack, directory: Path, orders: int, members: int) 
         figures["live"] = await _live(pipeline, session, places, events)
         figures["rebuild"] = await _rebuild(pipeline, places)
         figures["latency"] = await _latency(pipeline, session)
+        figures["cost"] = await _cost(dsns["cost"])
         return figures
     finally:
         pipeline.stop()
@@ -149,6 +152,16 @@ async def _latency(pipeline: Pipeline, session: asyncpg.Connection) -> dict[str,
     return {"rate": LATENCY_RATE, "orders": len(seconds), "p50_ms": p50, "p99_ms": p99}
 
 
+async def _cost(dsn: str) -> dict[str, float]:
+    console.print(f"a life of {OLD_ORDERS:,} orders and {OLD_LOTS:,} lots")
+    session, till = await cost.opened(dsn)
+    try:
+        await cost.live_long(till, OLD_ORDERS, OLD_LOTS)
+        return await cost.compare(till)
+    finally:
+        await session.close()
+
+
 def _reference(loop: str, *arguments: str) -> float:
     """The minimal loop, as a process of its own; gives its rate."""
     console.print(f"minimal loop: {loop} {arguments[0] if loop == 'projection' else ''}")
@@ -179,7 +192,7 @@ async def _databases(dsn: str) -> dict[str, str]:
     finally:
         await session.close()
     dsns = {name: urlunsplit(urlsplit(dsn)._replace(path=f"/{name}")) for name in DATABASES}
-    for name in ("bench", "alone"):
+    for name in ("bench", "alone", "cost"):
         await migrate(dsns[name])
     return dsns
 
@@ -207,6 +220,10 @@ def _show(figures: dict[str, Any]) -> None:
     console.print(
         f"latency at {row['rate']} orders/s: p50 {row['p50_ms']:.0f} ms, p99 {row['p99_ms']:.0f} ms ({row['orders']})"
     )
+    row = figures["cost"]
+    for kind in ("order", "redemption"):
+        old, new = row[f"old_{kind}"], row[f"new_{kind}"]
+        console.print(f"{kind} of an old member: {old:,.0f} µs, of a new one {new:,.0f} µs: {old / new:.2f}")
 
 
 if __name__ == "__main__":
