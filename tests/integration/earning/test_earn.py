@@ -168,3 +168,6 @@ async def test_two_workers_on_one_shard_take_turns(counter: Counter, dsn: str) -
     positions = [row["position"] for row in await counter.journal()]
     assert positions == list(range(1, 161))
     assert await counter.totals() == (160, 0, 0, 0)
+    told = [msgspec.json.decode(row["bytes"])["data"] for row in await counter.journal()]
+    assert [data["sequence"] for data in told] == list(range(1, 161))
+    assert [data["balances"]["available"] for data in told] == list(range(10, 1610, 10))

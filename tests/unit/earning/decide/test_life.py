@@ -179,6 +179,17 @@ def test_rule_16_switching_inactivity_on_starts_everybodys_clock() -> None:
 
 
 @pytest.mark.rule(12)
+def test_rule_12_a_reversal_takes_the_awards_newest_lot_first() -> None:
+    told = story(expiry=Expiry("after_available", 1)).tell(
+        Told("2026-01-01", paid("o", "100")),
+        Told("2026-01-20", updated("o", "100", "50")),
+        Told("2026-01-21", refunded("o", "r", "50")),
+    )
+    assert [lot.remaining for lot in told.lots["ann"].values()] == [100, 0]
+    assert told.until("2026-02-10").said == ["earned 100", "earned 50", "reversed 50 refunded", "expired 100 expired"]
+
+
+@pytest.mark.rule(12)
 def test_rule_12_what_expired_of_an_award_is_not_taken_twice() -> None:
     told = story(**MONTHS_12).tell(Told("2025-01-01", paid("o", "100")))
     told.tell(
