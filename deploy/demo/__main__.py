@@ -109,8 +109,6 @@ class Demo:
         at = self._installation.servers_up(SHARDS, say)
         asyncio.run(self._must_be_empty(at))
         program.publish(PROGRAM_FILE, dsn=at.dsn, bootstrap_servers=at.bootstrap_servers)
-        # The year is long over: who stands still stays in it, and isn't brought forward to today with all points gone.
-        os.environ.setdefault("EARNING_ROLES", "decide,relay")
         self._installation.services_up(at, SHARDS, say)
         return at
 

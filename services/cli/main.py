@@ -7,7 +7,20 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from services.cli import dead_letters, explain, members, program, publish, rebuild, status, topics, try_, up, verify
+from services.cli import (
+    dead_letters,
+    explain,
+    members,
+    program,
+    publish,
+    rebuild,
+    status,
+    topics,
+    try_,
+    up,
+    verify,
+    waiting,
+)
 from services.cli.console import Exit, report
 from shared.errors import ConfigurationError, TallystickError, TransientError
 
@@ -52,6 +65,7 @@ app.add_typer(program.app, name="program")
 app.command("publish")(publish.publish)
 app.command("balance")(members.balance)
 app.command("history")(members.history)
+app.command("waiting")(waiting.waiting)
 app.command("explain")(explain.explain)
 app.command("rebuild")(rebuild.rebuild)
 app.add_typer(dead_letters.app, name="dead-letters")

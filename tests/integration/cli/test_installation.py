@@ -138,6 +138,24 @@ async def test_a_balance_is_explained_down_to_the_order(installation: Command) -
     assert "order 2 of shop" in words
 
 
+async def test_a_refund_for_an_order_never_seen_waits_and_is_listed(installation: Command, tmp_path: Path) -> None:
+    assert "nothing waits" in (await installation("waiting", "grocer")).stdout
+    file = tmp_path / "more.jsonl"
+    file.write_text(json.dumps(refund(9, "cat", "15.00")) + "\n")
+    await installation("publish", str(file))
+    await settled(installation, len(FACTS) + 1)
+    listed = await installation("waiting", "grocer", "--json")
+    assert listed.exit_code == 1
+    waits = told(listed)
+    assert (waits["member"], waits["key_id"], waits["reason"]) == ("cat", "9", "waits_for_order")
+    assert "Noted until its order arrives." in (await installation("waiting", "grocer")).stdout
+
+    file.write_text(json.dumps(order(9, "cat", "20.00")) + "\n")
+    await installation("publish", str(file))
+    await settled(installation, len(FACTS) + 2)
+    assert (await installation("waiting", "grocer")).exit_code == 0
+
+
 async def test_an_unknown_member_is_a_finding(installation: Command) -> None:
     for name in ("balance", "history", "explain"):
         unknown = await installation(name, "grocer", "nobody")

@@ -42,5 +42,5 @@ def test_every_command_says_what_it_does_with_an_example(words: list[str]) -> No
 
 
 def test_all_commands_are_there() -> None:
-    wanted = "up down status topics program publish balance history explain rebuild dead-letters try verify"
+    wanted = "up down status topics program publish balance history waiting explain rebuild dead-letters try verify"
     assert set(wanted.split()) <= {words[0] for words in commands()}
