@@ -34,11 +34,11 @@ class Town:
     dsn: str
     topics: Topics
 
-    async def build(self) -> None:
+    async def build(self, document: str = DOCUMENT) -> None:
         """Make the topics and publish the program."""
         await topics_plan.create(self.bootstrap_servers, self.topics, SHARDS)
         session = await asyncpg.connect(self.dsn)
-        await registry.publish(session, check(DOCUMENT.encode(), "shop.yaml"))
+        await registry.publish(session, check(document.encode(), "shop.yaml"))
         await session.close()
 
     @asynccontextmanager
