@@ -17,7 +17,7 @@ from rich.tree import Tree
 from services.cli.console import err, out, print_json
 from services.cli.members import Member, Program, balance_of, equation, instant
 from services.cli.servers import Dsn, Json, dsn_or_local, postgres
-from services.cli.words import sentence
+from services.cli.words import points, sentence
 from shared.codec import decoder_of
 from shared.point_events import EventData, Key, LotChange, RuleShare
 from shared.postgres import Queries
@@ -174,7 +174,7 @@ def _add_event(branch: Tree, event: EventData, lot: int) -> None:
 
 def _rule(share: RuleShare) -> str:
     if not share.rate:
-        return f"{share.rule}: {share.points:,} points"
+        return f"{share.rule}: {points(share.points)}"
     factor = f" × {share.multiplier}" if share.multiplier not in {"", "1"} else ""
     raw = f" = {share.raw}" if share.raw else ""
-    return f"{share.rule}: {share.basis} × {share.rate}{factor}{raw} → {share.points:,} points"
+    return f"{share.rule}: {share.basis} × {share.rate}{factor}{raw} → {points(share.points)}"
