@@ -36,8 +36,8 @@ A program is one YAML file that says what earns points. The smallest one:
 {minimal}```
 
 `tallystick program check FILE` reads it without any server, `tallystick program show FILE` tells it in plain words,
-`tallystick try` runs it on facts of yours, `tallystick program diff OLD NEW` says what changes for members (each a file,
-or `NAME` or `NAME@VERSION` of what is published), and `tallystick program publish FILE` puts it in force.
+`tallystick try` runs it on facts of yours, `tallystick program diff OLD NEW` says what changes for members (each
+a file, or `NAME` or `NAME@VERSION` of what is published), and `tallystick program publish FILE` puts it in force.
 
 ## How to write it
 
