@@ -125,21 +125,25 @@ class Clock:
         return lives
 
 
-async def clock(dsn: str) -> Clock:
-    return Clock(await opened(dsn, (TOPIC, 0), document=DOCUMENT))
+async def clock(dsn: str, expiry: str) -> Clock:
+    document = DOCUMENT.replace("mode: after_available", f"mode: {expiry}")
+    return Clock(await opened(dsn, (TOPIC, 0), document=document))
 
 
-@pytest.fixture
-async def clocks(stack: LocalStack, template_database: str) -> AsyncIterator[tuple[Clock, Clock]]:
-    """Two installations of the same program."""
+@pytest.fixture(params=["after_available"])
+async def clocks(
+    request: pytest.FixtureRequest, stack: LocalStack, template_database: str
+) -> AsyncIterator[tuple[Clock, Clock]]:
+    """Two installations of the same program, whose points end by the mode named."""
     dsn = stack.endpoints.dsn
     async with new_database(dsn, template_database) as one, new_database(dsn, template_database) as other:
-        both = await clock(one), await clock(other)
+        both = await clock(one, request.param), await clock(other, request.param)
         yield both
         for each in both:
             await each.counter.session.close()
 
 
+@pytest.mark.parametrize("clocks", ["after_available", "inactivity"], indirect=True)
 async def test_a_fast_a_slow_and_a_dead_sweeper_leave_the_same(clocks: tuple[Clock, Clock]) -> None:
     fast, dead = clocks
     made = 0
