@@ -18,7 +18,7 @@ from shared.shards import shard_of
 
 QUERIES = Queries(Path(__file__).parent / "sql" / "earn.sql")
 
-LOTS_FIRST = 64
+LOTS_FIRST = 16
 """Lots read when a decision first asks for some to spend; each further time four times as many."""
 
 NONE_ASKED: frozenset[BusinessKey] = frozenset()

@@ -38,11 +38,11 @@ async def spend(counter: Counter, wallet: Wallet) -> None:
 
 
 async def test_few_lots_are_read_at_once_and_that_is_all_there_are(counter: Counter) -> None:
-    wallet = await with_lots(counter, 30)
+    wallet = await with_lots(counter, 15)
     await spend(counter, wallet)
     assert wallet.whole
     assert wallet.horizon is None
-    assert set(wallet.lots) == {lot for lot in range(1, 31) if lot % 5 or not lot % 7}
+    assert set(wallet.lots) == {lot for lot in range(1, 16) if lot % 5 or not lot % 7}
 
 
 async def test_of_many_lots_those_are_read_first_that_are_spent_first(counter: Counter) -> None:
@@ -53,14 +53,14 @@ async def test_of_many_lots_those_are_read_first_that_are_spent_first(counter: C
     horizon = max(spending_order(lot) for lot in first.values())
     assert wallet.horizon is not None
     assert wallet.horizon.lot == horizon[-1]
-    for _ in range(2):  # four times as many each time
+    for _ in range(3):  # four times as many each time
         await spend(counter, wallet)
     assert len(wallet.lots) == sum(1 for lot in range(1, 1001) if lot % 5 or not lot % 7)
     assert sorted(first) == sorted(lot.lot for lot in sorted(wallet.lots.values(), key=spending_order)[:LOTS_FIRST])
 
 
 async def test_what_was_asked_for_and_given_is_not_asked_for_again(counter: Counter) -> None:
-    wallet = await with_lots(counter, 30)
+    wallet = await with_lots(counter, 15)
     await spend(counter, wallet)
     assert not await supply(counter.session, Holdings(SHARDS), wallet, RowsMissingError(1))
 
