@@ -64,6 +64,7 @@ class Lane:
         self._stopped: set[int] = set()
         self._records_max = settings.batch
         self._read_to: dict[int, int] = {}
+        self._went_back: dict[int, int] = {}
         self.fences: dict[int, Fence] = {}
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -172,8 +173,8 @@ class Lane:
                 self._consumer.seek(where, self._read_to[where.partition])
 
     async def _read_again(self, partitions: list[TopicPartition]) -> None:
-        """The log is not the one we knew. Positions are the truth: from its beginning on, what is known is dropped."""
-        log.warning("offset out of range: reading from the beginning", partitions=[p.partition for p in partitions])
+        """The log may not be the one we knew: it is read from its beginning on, and what is known is dropped."""
+        log.warning("reading from the beginning", partitions=[p.partition for p in partitions])
         with suppress(*KAFKA_TRANSIENT):  # it is asked for again at the next fetch
             await self._consumer.seek_to_beginning(*partitions)
 
@@ -213,7 +214,7 @@ class Lane:
             return await self._wait_for_postgres(error, backoff)
         else:
             self._there("postgres", backoff)
-            self._note(part, projected)
+            await self._note(part, projected)
             del waiting[0]
         return True
 
@@ -221,7 +222,16 @@ class Lane:
         position = decoded.records[0].position if decoded.records else 0
         self._stop(decoded.partition, UnreadableEventError(decoded.partition, position, f"can't be stored: {error!r}"))
 
-    def _note(self, batch: list[Decoded], projected: Projected) -> None:
+    async def _go_back_for(self, partition: int, missing: int) -> None:
+        """A position is missing that should come next. Perhaps it lies before: our offset is of a log that was another.
+
+        Each is looked for once from the log's beginning; after that it is waited for.
+        """
+        if self._went_back.get(partition, 0) < missing:
+            self._went_back[partition] = missing
+            await self._read_again([self._assignment.topic_partition(partition)])
+
+    async def _note(self, batch: list[Decoded], projected: Projected) -> None:
         self._telemetry.projected(projected.followed)
         for decoded in batch:
             self._telemetry.foreign(decoded.partition, len(decoded.foreign))
@@ -229,6 +239,8 @@ class Lane:
             self.fences[partition] = followed.fence
             if followed.stop is not None:
                 self._stop(partition, followed.stop)
+            elif followed.beyond:
+                await self._go_back_for(partition, followed.fence.position + 1)
 
     def _stop(self, partition: int, error: TallystickError) -> None:
         self._stopped.add(partition)

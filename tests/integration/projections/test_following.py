@@ -103,6 +103,24 @@ async def test_an_offset_that_the_log_lacks_is_only_a_hint(desk: Desk) -> None:
     assert await desk.balances() == desk.balances_of_log()
 
 
+async def test_what_lies_before_the_offset_is_gone_back_to(desk: Desk) -> None:
+    """A log that lost its end, and was given it again without the copies it had, is shorter than the one we knew."""
+    desk.log.busy(120)
+    await desk.publish(desk.log.entries[:60])
+    async with desk.worker():
+        await desk.folded(places_of(desk.log.entries[:60]))
+    await desk.rows("UPDATE projection.positions_1 SET next_offset = next_offset + 3 WHERE position > 0")
+    async with desk.worker():
+        await desk.publish(desk.log.entries[60:])
+        await desk.folded()
+    assert await desk.balances() == desk.balances_of_log()
+
+
+def places_of(entries: list[Entry]) -> dict[int, int]:
+    """Partition → the highest position among entries."""
+    return {entry.shard: entry.position for entry in entries}
+
+
 async def test_a_missing_position_is_waited_for_without_holding_up_others(desk: Desk) -> None:
     desk.log.busy(120)
     shard = busiest(desk.log)
