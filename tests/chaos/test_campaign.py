@@ -11,7 +11,7 @@ from tests.chaos.campaign import Plan, campaign
 from tests.chaos.servers import Servers
 
 SEED = 5
-SECONDS = 60.0
+SECONDS = 40.0
 KINDS = (
     "worker killed",
     "worker dies at a failpoint",

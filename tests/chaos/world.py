@@ -83,11 +83,13 @@ class World:
             self.servers.bootstrap_servers, self.topics.orders, Facts(self.seed, shards=SHARDS), self.rate
         )
         self._publishing: asyncio.Task[None] | None = None
+        self._log = Log(self.servers.bootstrap_servers)
 
     async def begin(self) -> None:
         """Make database and topics, start workers and shop."""
         await self.servers.administrate(f"CREATE DATABASE {self.database} TEMPLATE {TEMPLATE}")
         await self.pipeline.prepare(shop.DOCUMENT)
+        await self._log.start()
         for number in range(1, self.workers_each + 1):
             for service in SERVICES:
                 await self.start(service, number)
@@ -99,6 +101,7 @@ class World:
             self._publishing.cancel()
             await asyncio.wait([self._publishing])
         await asyncio.to_thread(self.pipeline.stop)
+        await self._log.stop()
         with suppress(OSError, asyncpg.PostgresError):
             await self.servers.administrate(f"DROP DATABASE {self.database} WITH (FORCE)")
 
@@ -149,7 +152,8 @@ class World:
 
     async def published(self) -> int:
         """How many records the input topic holds."""
-        return await count_records(self.servers.bootstrap_servers, self.topics.orders)
+        orders = [TopicPartition(self.topics.orders, number) for number in range(SHARDS)]
+        return sum((await self._log.ends(orders)).values())
 
     async def decided(self) -> int:
         """How many inputs are decided; -1 while Postgres doesn't answer."""
@@ -177,13 +181,3 @@ def last_words(process: ServiceProcess) -> str:
     """The last lines of a worker's log."""
     file = process.log_file
     return "\n  ".join(file.read_text("utf-8", errors="replace").splitlines()[-6:]) if file.exists() else "(no log)"
-
-
-async def count_records(bootstrap_servers: str, topic: str) -> int:
-    """How many records a topic holds."""
-    log = Log(bootstrap_servers)
-    await log.start()
-    try:
-        return sum((await log.ends([TopicPartition(topic, number) for number in range(SHARDS)])).values())
-    finally:
-        await log.stop()
