@@ -4,7 +4,7 @@ PYTHON_IN_VENV := .venv/bin/python
 CODE := services shared deploy tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test check lint types walls gates docs rules demo bench chaos chaos-long defects up down lock clean
+.PHONY: help setup test check lint types walls gates docs rules demo bench chaos chaos-long defects up down lock clean properties
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,10 @@ docs: setup ## Write the generated reference again from the code (docs/reference
 
 demo: setup ## A real year of retail from Kafka to balances (DEMO=small: shorter; KEEP=1: leave it running)
 	$(PYTHON_IN_VENV) -m deploy.demo
+
+properties: setup ## The core against its second model and its properties, EXAMPLES=10000 of each (a night's work)
+	TALLYSTICK_EXAMPLES=$(or $(EXAMPLES),10000) $(PYTHON_IN_VENV) -m pytest -q --timeout=0 -o session_timeout=0 \
+		tests/unit/earning/decide -k "machine or properties"
 
 bench: setup ## Rates and latencies of this machine, beside hand-written minimal loops
 	$(PYTHON_IN_VENV) -m tests.bench
