@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 import shutil
+import signal
 import tempfile
 import time
 from pathlib import Path
@@ -70,6 +71,10 @@ async def run(directory: Path, plan: Plan, console: Console) -> Summary:
     def say(what: str) -> None:
         console.print(f"{time.monotonic() - began:7.1f} {what}", highlight=False, soft_wrap=True, markup=False)
 
+    ourselves = asyncio.current_task()
+    assert ourselves is not None
+    # Whoever ends a campaign early leaves no server behind.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ourselves.cancel)
     try:
         await servers.start()
         return await campaign(servers, plan, say)
