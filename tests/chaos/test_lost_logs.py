@@ -156,7 +156,7 @@ async def test_an_input_topic_that_was_made_anew_is_noticed_and_read_from_its_be
     await town.publish(orders(40, 140, step_ms=60_000))
     async with town.worker():
         keys = "SELECT count(*)::int FROM earning.keys"
-        await eventually(lambda: tells(town, keys, 140), what="every order is known", seconds=20)
+        await eventually(lambda: tells(town, keys, 140), what="every order is known", seconds=8)
 
 
 async def gone(admin: AIOKafkaAdminClient, topic: str) -> bool:
