@@ -13,7 +13,7 @@ from typing import Protocol
 import asyncpg
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import CorruptRecordException, IllegalStateError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import IllegalStateError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from services.earning.batch import Behind, Earned, Input, Span
 from services.earning.earn import Place, earn
@@ -22,7 +22,7 @@ from services.earning.load import QUERIES
 from services.earning.metrics import Metrics
 from services.earning.program.registry import ProgramCache
 from services.earning.source_events.codec import decode
-from shared.broker import Backoff
+from shared.broker import UNREADABLE, Backoff
 from shared.errors import PermanentError
 from shared.postgres import SESSION_SETTINGS, TRANSIENT_ERRORS, connect
 from shared.telemetry import Readiness
@@ -34,9 +34,6 @@ FETCH_WAIT_MS = 200
 
 LANE_SETTINGS = SESSION_SETTINGS | {"plan_cache_mode": "force_generic_plan"}
 """Every statement finds few rows by key, whatever a table's size: planning each execution anew only costs."""
-
-UNREADABLE = (UnicodeDecodeError, CorruptRecordException)
-"""What the consumer says of a record whose headers' names are no text, or whose bytes are not those that were sent."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TIMESTAMP_MAX_MS = 253_402_300_799_000
