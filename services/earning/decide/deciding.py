@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from services.earning.decide.adjustments import prepare_adjustment, prepare_reinstatement
 from services.earning.decide.case import Case, Prepared
 from services.earning.decide.decision import SETTLE, Decision, Needs, Outcome
 from services.earning.decide.draft import Draft
 from services.earning.decide.dues import plan_next, work_off
-from services.earning.decide.imports import batch_key, prepare_import, prepare_revert, row_key
+from services.earning.decide.imports import batch_id, batch_key, prepare_import, prepare_revert, row_id
 from services.earning.decide.members import new_standing, prepare_close, prepare_member, prepare_tier
 from services.earning.decide.orders import prepare_order
 from services.earning.decide.redemptions import prepare_redemption, prepare_return
@@ -41,61 +42,54 @@ from services.earning.standing import BusinessKey, Rows, Standing
 from shared.errors import PermanentError
 from shared.reasons import Reason
 
-_ORDER_FACTS = (OrderPaid, OrderRefunded, OrderUpdated, OrderCancelled, OrderFulfilled)
-
 FUTURE_MAX = timedelta(minutes=5)
 """How far a fact's time may lie after its record's: publishers' clocks differ."""
 
-_PREPARED: dict[type, Callable[[Case, Any], Prepared | None]] = {
-    OrderPaid: prepare_order,
-    OrderUpdated: prepare_order,
-    OrderRefunded: prepare_order,
-    OrderCancelled: prepare_order,
-    OrderFulfilled: prepare_order,
-    MemberEnrolled: prepare_member,
-    MemberUpdated: prepare_member,
-    MemberClosed: prepare_close,
-    TierAssigned: prepare_tier,
-    RedemptionRequested: prepare_redemption,
-    RedemptionCancelled: prepare_return,
-    PointsAdjust: prepare_adjustment,
-    PointsReinstate: prepare_reinstatement,
-    BalanceImport: prepare_import,
-    ImportRevert: prepare_revert,
+class _Kind(NamedTuple):
+    """What facts of a type are about: the kind of their business key, its id, and how they are decided."""
+
+    kind: str
+    id_of: Callable[[Fact], str]
+    prepare: Callable[[Case, Any], Prepared | None]
+
+
+_ORDER = _Kind("order", attrgetter("data.order_id"), prepare_order)
+_MEMBER = _Kind("member", attrgetter("member"), prepare_member)
+_REDEMPTION_ID = attrgetter("data.redemption_id")
+
+_KINDS: dict[type, _Kind] = {
+    OrderPaid: _ORDER,
+    OrderUpdated: _ORDER,
+    OrderRefunded: _ORDER,
+    OrderCancelled: _ORDER,
+    OrderFulfilled: _ORDER,
+    MemberEnrolled: _MEMBER,
+    MemberUpdated: _MEMBER,
+    MemberClosed: _MEMBER._replace(prepare=prepare_close),
+    TierAssigned: _Kind("tier_assignment", attrgetter("member"), prepare_tier),
+    RedemptionRequested: _Kind("redemption", _REDEMPTION_ID, prepare_redemption),
+    RedemptionCancelled: _Kind("redemption", _REDEMPTION_ID, prepare_return),
+    PointsAdjust: _Kind("adjustment", attrgetter("data.adjustment_id"), prepare_adjustment),
+    PointsReinstate: _Kind("reinstatement", attrgetter("data.reinstate_id"), prepare_reinstatement),
+    BalanceImport: _Kind("import", row_id, prepare_import),
+    ImportRevert: _Kind("import_batch", batch_id, prepare_revert),
 }
 
 
 def needs(fact: Fact) -> Needs:
     """The business keys whose rows, with the lots they name, a fact's decision reads; its own comes first."""
-    data = fact.data
+    own, data = key_of(fact), fact.data
     if isinstance(data, BalanceImport):
-        return Needs((key_of(fact), batch_key(fact, data.batch_id)))
+        return Needs((own, batch_key(fact)))
     if isinstance(data, PointsReinstate):
-        return Needs((key_of(fact), BusinessKey(fact.program, fact.source, "order", data.award)))
-    return Needs((key_of(fact),))
+        return Needs((own, BusinessKey(fact.program, fact.source, "order", data.award)))
+    return Needs((own,))
 
 
 def key_of(fact: Fact) -> BusinessKey:
     """What a fact is about: it has one effect, however often and in whatever order its facts arrive."""
-    data = fact.data
-    if isinstance(data, _ORDER_FACTS):
-        return BusinessKey(fact.program, fact.source, "order", data.order_id)
-    match data:
-        case MemberEnrolled() | MemberUpdated() | MemberClosed():
-            kind, name = "member", fact.member
-        case TierAssigned():
-            kind, name = "tier_assignment", fact.member
-        case RedemptionRequested(redemption_id=name) | RedemptionCancelled(redemption_id=name):
-            kind = "redemption"
-        case PointsAdjust(adjustment_id=name):
-            kind = "adjustment"
-        case PointsReinstate(reinstate_id=name):
-            kind = "reinstatement"
-        case BalanceImport() as row:
-            return row_key(fact, row.batch_id, str(row.row))
-        case ImportRevert() as revert:
-            return batch_key(fact, revert.batch_id)
-    return BusinessKey(fact.program, fact.source, kind, name)
+    kind, id_of, _ = _KINDS[type(fact.data)]
+    return BusinessKey(fact.program, fact.source, kind, id_of(fact))
 
 
 def decide(versions: Versions, standing: Standing | None, rows: Rows, fact: Fact, decided_at: datetime) -> Decision:
@@ -113,7 +107,7 @@ def decide(versions: Versions, standing: Standing | None, rows: Rows, fact: Fact
     if row is not None and row.member != fact.member:
         message = f"{key.kind} {key.id!r} of {key.source!r} belongs to another member"
         raise PermanentError(Reason.OWNED_BY_ANOTHER_MEMBER, message)
-    prepared = _PREPARED[type(fact.data)](Case(versions, rows, fact, key, row), fact.data)
+    prepared = _KINDS[type(fact.data)].prepare(Case(versions, rows, fact, key, row), fact.data)
     if prepared is None and standing is not None:
         return Decision(standing, {}, {}, [], Outcome.DUPLICATE)
     draft = _begun(versions, standing, rows, fact, decided_at)

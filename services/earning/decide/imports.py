@@ -22,14 +22,24 @@ from shared.point_events import BalanceImported, FactRecorded, ImportReverted
 from shared.reasons import Reason
 
 
-def row_key(fact: Fact, batch: str, row: str) -> BusinessKey:
-    """A row of a batch; 7 and "7" are the same."""
-    return BusinessKey(fact.program, fact.source, "import", f"{_quoted(batch)}/{_quoted(row)}")
+def row_id(fact: Fact) -> str:
+    """What names a row of a batch within its source; 7 and "7" are the same."""
+    return _row_id(fact.data.batch_id, str(fact.data.row)) if isinstance(fact.data, BalanceImport) else ""
 
 
-def batch_key(fact: Fact, batch: str) -> BusinessKey:
-    """A member's rows of a batch."""
-    return BusinessKey(fact.program, fact.source, "import_batch", f"{_quoted(batch)}/{_quoted(fact.member)}")
+def batch_id(fact: Fact) -> str:
+    """What names a member's rows of a batch."""
+    data = fact.data
+    return f"{_quoted(data.batch_id)}/{_quoted(fact.member)}" if isinstance(data, BalanceImport | ImportRevert) else ""
+
+
+def batch_key(fact: Fact) -> BusinessKey:
+    """The business key of a member's rows of a batch."""
+    return BusinessKey(fact.program, fact.source, "import_batch", batch_id(fact))
+
+
+def _row_id(batch: str, row: str) -> str:
+    return f"{_quoted(batch)}/{_quoted(row)}"
 
 
 def _quoted(part: str) -> str:
@@ -58,7 +68,7 @@ def prepare_import(case: Case, data: BalanceImport) -> Prepared | None:
         raise PermanentError(Reason.UNKNOWN_TIER, message, field="data.tier")
 
     def bring_in(draft: Draft) -> Outcome:
-        batch = batch_key(case.fact, data.batch_id)
+        batch = batch_key(case.fact)
         known = _batch_of(case.rows.keys.get(batch))
         rows = BatchBook([*known.rows, str(data.row)], known.reverts)
         draft.keys[batch] = KeyRow(batch, draft.standing.member, rows)
@@ -119,7 +129,7 @@ def prepare_revert(case: Case, data: ImportRevert) -> Prepared | None:
         return None
 
     def revert(draft: Draft) -> Outcome:
-        keys = tuple(row_key(case.fact, data.batch_id, row) for row in known.rows)
+        keys = tuple(case.key._replace(kind="import", id=_row_id(data.batch_id, row)) for row in known.rows)
         missing = tuple(key for key in keys if key not in case.rows.keys and key not in case.rows.asked)
         if missing:
             raise RowsMissingError(keys=missing)

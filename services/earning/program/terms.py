@@ -172,7 +172,7 @@ class Versions(msgspec.Struct, frozen=True):
 
         When two versions take force at the same instant, the newer one counts.
         """
-        for program in reversed(self.all):
+        for program in self.all[::-1]:
             if program.in_force_from <= instant:
                 return program
         return None
