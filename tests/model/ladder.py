@@ -69,6 +69,10 @@ class Ladder:
         day = plus_months(date.fromisoformat(bucket), self.tiers.months) + timedelta(days=1)
         return self._day_start(day)
 
+    def rises(self, buckets: Iterable[str], after: datetime) -> list[datetime]:
+        """When time alone can raise the member after an instant: a bucket below zero may leave (rule 61)."""
+        return sorted({at for bucket in buckets if (at := self.leaves_at(bucket)) > after}) if self.rolling else []
+
     def in_grace(self, now: datetime) -> bool:
         """Whether the grace of the window that ended last is not over."""
         return self.yearly and self.check_at(self.after(self.window_of(now), -1)) > now

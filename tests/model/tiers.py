@@ -89,9 +89,12 @@ def take_bonuses(member: NaiveMember, ladder: Ladder) -> None:
 
 
 def next_check(member: NaiveMember, versions: Versions) -> datetime | None:
-    """The next instant after the member's clock at which the level is judged."""
+    """The next instant after the member's clock at which the level is judged, or may rise by itself."""
     ladder = ladder_of(member, versions.at(member.now))
-    return next(iter(ladder.checks(member.buckets, member.now)), None) if ladder is not None else None
+    if ladder is None:
+        return None
+    checks = ladder.checks(member.buckets, member.now)[:1] + ladder.rises(member.buckets, member.now)[:1]
+    return min(checks, default=None)
 
 
 def judge(member: NaiveMember, versions: Versions) -> None:

@@ -188,8 +188,10 @@ class _Settlement:
         `counted` is what the order has in its window so far.
         """
         book, draft = self.book, self.draft
-        if ladder is None or book.pin is None:
+        if book.pin is None:
             return {}
+        if ladder is None:
+            return self._disqualify(counted)
         measure = ladder.tiers.measure
         if measure == "points_earned":
             book.qualified = book.points
@@ -206,6 +208,15 @@ class _Settlement:
             changes[book.window] = changes.get(book.window, 0) - counted
         book.window = window
         return {name: change for name, change in changes.items() if change}
+
+    def _disqualify(self, counted: int) -> dict[str, int]:
+        """Leave the tier window: no version was in force when the order was placed, as turns out now."""
+        window, self.book.window = self.book.window, ""
+        if not window:
+            return {}
+        self.book.qualified = 0
+        wait_as_one(self.draft, self.row, 0, None)
+        return {window: -counted} if counted else {}
 
     def _carrier(self) -> int | None:
         """The pending lot with which an order's spend, or the order itself, waits to qualify; None: it does not wait.

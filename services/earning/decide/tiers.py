@@ -241,13 +241,22 @@ def _rolling_until(standing: Standing, ladder: Ladder) -> datetime | None:
 
 def tier_due(standing: Standing, ladder: Ladder | None) -> datetime | None:
     """The next instant at which time alone may change the tier."""
-    if ladder is None or not ladder.above_base(standing.tier):
+    if ladder is None or not (ladder.rolling or ladder.above_base(standing.tier)):
         return None
-    due = _next_check(standing, ladder)
-    until = standing.assigned_until
-    if standing.assigned_tier and until is not None and until > standing.clock:
-        return until if due is None else min(due, until)
-    return due
+    dues = [_rolling_rise(standing, ladder) if ladder.rolling else None]
+    if ladder.above_base(standing.tier):
+        until = standing.assigned_until if standing.assigned_tier else None
+        dues += [_next_check(standing, ladder), until if until is not None and until > standing.clock else None]
+    return min((due for due in dues if due is not None), default=None)
+
+
+def _rolling_rise(standing: Standing, ladder: Ladder) -> datetime | None:
+    """The first instant at which a day below zero leaves the window and what is left reaches the next tier."""
+    sums, above = standing.qualifying, ladder.step(standing.tier).next_threshold
+    if above is None or all(amount >= 0 for amount in sums.values()):
+        return None
+    leaving = sorted(at for day in sums if (at := ladder.leaves(day)) > standing.clock)
+    return next((at for at in leaving if sum(a for d, a in sums.items() if ladder.leaves(d) > at) >= above), None)
 
 
 def _next_check(standing: Standing, ladder: Ladder) -> datetime | None:
@@ -260,18 +269,23 @@ def _next_check(standing: Standing, ladder: Ladder) -> datetime | None:
 
 
 def evaluate(draft: Draft, ladder: Ladder) -> None:
-    """At a window's end (and grace), or that of an assigned tier: keep what is still qualified for, or fall."""
+    """At a window's end (and grace), or that of an assigned tier: keep what is still qualified for, or fall.
+
+    A day below zero that leaves a rolling window can raise as well.
+    """
     standing = draft.standing
     ended = bool(standing.assigned_tier) and standing.assigned_until == standing.clock
     if ended:
         standing.assigned_tier, standing.assigned_until = "", None
     reached = _held_up(standing, ladder)
     place = ladder.rank(standing.tier)
-    if ladder.rank(reached) >= place or (ended and _is_kept_otherwise(standing, ladder)):
+    if ladder.rank(reached) > max(0, place):
+        move_to(draft, ladder, reached, "qualified", None)
+    elif ladder.rank(reached) >= place or (ended and _is_kept_otherwise(standing, ladder)):
         hold(draft, ladder, None)
-        return
-    one_below = ladder.tiers.levels[place - 1].id if ladder.tiers.fall == "one_level" and place else reached
-    move_to(draft, ladder, one_below, "assignment_ended" if ended else "window_ended", None)
+    else:
+        one_below = ladder.tiers.levels[place - 1].id if ladder.tiers.fall == "one_level" and place else reached
+        move_to(draft, ladder, one_below, "assignment_ended" if ended else "window_ended", None)
 
 
 def _is_kept_otherwise(standing: Standing, ladder: Ladder) -> bool:

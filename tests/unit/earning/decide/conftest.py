@@ -10,7 +10,9 @@ WIDTH = 110
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """List rule → tests."""
+    """List rule → tests, unless only little should be said."""
+    if terminalreporter.verbosity < 0:
+        return
     terminalreporter.write_sep("-", "rules → tests")
     for rule, tests in sorted(rules_shown().items()):
         names = ", ".join(test.partition("::")[2] for test in tests)

@@ -261,3 +261,11 @@ def test_rule_72_due_things_come_first_then_the_fact_then_tier_and_bonus() -> No
     assert told.said[1:] == ["expired 50 expired", "earned 50", "tier bronze → gold, qualified", "earned 7"]
     assert [event.index for event in told.events[1:]] == [0, 1, 2, 3]
     assert [event.fact is not None for event in told.events[1:]] == [False, True, False, False]
+
+
+@pytest.mark.rule(52)
+def test_rule_52_points_are_never_available_before_what_earned_them() -> None:
+    told = story(pending=Pending(days=0), expiry=Expiry("after_available", 1))
+    told.tell(Told("2026-01-01", paid("o")), Told("2026-07-20 12:00", updated("o", "33.15")))
+    lot = told.lots["ann"][1]
+    assert (lot.available_at, lot.expires_at) == (instant("2026-07-20 12:00"), instant("2026-08-21"))

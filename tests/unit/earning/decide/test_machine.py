@@ -194,15 +194,13 @@ class CoreAgainstModel(RuleBasedStateMachine):
     @rule()
     def adjusts(self) -> None:
         self._wait()
-        tiers = self.versions.all[0].tiers
         points = self.chance.number(1, 60) * self.chance.one(1, -1)
-        rolling = tiers is not None and tiers.window == "rolling"
         content = PointsAdjust(
             adjustment_id=f"a{len(self.spots)}",
             points=points,
             actor_id="me",
             reason="why",
-            qualifying=self.chance.once_in(2) and (points > 0 or not rolling),
+            qualifying=self.chance.once_in(2),
             expires_at=self.chance.one(None, None, self.now + timedelta(days=9), self.now),
         )
         self._send(self.chance.among(MEMBERS), content)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.earning.program.terms import Rule, Versions
+from services.earning.source_events.commands import PointsAdjust
 from shared.point_events import TierChanged, TierRetained
 from tests.unit.earning.decide.story import Story, Told, cancelled, instant, ladder, paid, program, refunded
 
@@ -125,3 +126,28 @@ def test_rule_24_a_new_version_lifts_at_once_and_lowers_at_valid_until() -> None
     assert told.said[-1] == "tier bronze → gold, program_changed"
     assert told.until("2025-12-31").ann.tier == "gold"
     assert told.until("2027-01-01").ann.tier == "bronze"
+
+
+def adjusted(name: str, points: int) -> PointsAdjust:
+    return PointsAdjust(adjustment_id=name, points=points, actor_id="me", reason="why", qualifying=True)
+
+
+@pytest.mark.rule(61)
+@pytest.mark.parametrize("grace", [0, 30])
+def test_rule_61_a_day_below_zero_that_leaves_lifts_at_that_midnight(grace: int) -> None:
+    levels = ladder(("silver", 36, "1"), ("gold", 52, "1"), window="rolling", months=12, grace_days=grace)
+    told = Story(Versions((program(tiers=levels),)))
+    told.tell(Told("2028-01-01 12:00", adjusted("a", -11)), Told("2028-06-01 12:00", adjusted("b", 44)))
+    assert told.until("2029-01-01 23:59:59").ann.tier == "bronze"
+    assert told.until("2029-01-02").said[-1] == "tier bronze → silver, qualified"
+    assert told.events[-1].decided_at == instant("2029-01-02")
+
+
+@pytest.mark.rule(34, 22)
+def test_rule_34_an_order_that_was_placed_before_there_was_a_program_leaves_its_window() -> None:
+    tiers = ladder(("gold", 100_000_000, "1"), measure="spend", **YEAR)
+    told = Story(Versions((program(tiers=tiers, in_force_from=instant("2024-01-01")),)))
+    told.tell(Told("2024-05-01", paid("o", "100")), Told("2023-12-30", paid("o", "100"), received="2024-05-02"))
+    assert told.said[-2:] == ["reversed 100 updated", "tier.retained gold"]
+    assert told.ann.qualifying["2024-01-01"] == 0
+    assert told.until("2025-01-01").said[-1] == "tier gold → bronze, window_ended"
