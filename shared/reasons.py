@@ -61,6 +61,11 @@ class Reason(StrEnum):
     CAP_REACHED = "cap_reached"
     REVERTED = "reverted"
     TIER_ASSIGNED = "tier_assigned"
+    NOT_VERIFIED = "not_verified"
+    TOO_SHORT = "too_short"
+    PRODUCT_REVIEWED = "product_reviewed"
+    UNKNOWN_ACTIVITY = "unknown_activity"
+    LIMIT_REACHED = "limit_reached"
 
 
 MEANINGS: dict[Reason, tuple[str, str]] = {
@@ -123,13 +128,21 @@ MEANINGS: dict[Reason, tuple[str, str]] = {
     Reason.MEMBER_CLOSED: ("The membership is closed.", "Enrol the member again."),
     Reason.TEST_ORDER: ("Test orders earn nothing.", ""),
     Reason.BELOW_MINIMUM: ("The order is below the minimum of every rule.", ""),
-    Reason.NOTHING_ELIGIBLE: ("No rule selects anything of this order.", ""),
+    Reason.NOTHING_ELIGIBLE: ("No rule of the program gives points for it.", ""),
     Reason.NOT_IN_FORCE: ("No version of the program was in force at that time.", ""),
-    Reason.NOTHING_CHANGED: ("The fact is noted; what the order is worth stays the same.", ""),
+    Reason.NOTHING_CHANGED: ("The fact is noted; what it is about is worth as much as before.", ""),
     Reason.WAITS_FOR_ORDER: ("Noted until its order arrives.", ""),
     Reason.WAITS_FOR_REQUEST: ("Noted until its redemption is requested.", ""),
     Reason.CAP_REACHED: ("The program's limit for orders is reached.", ""),
     Reason.TIER_ASSIGNED: ("A person gave the member a tier.", ""),
+    Reason.NOT_VERIFIED: ("The program rewards reviews of verified purchases only.", ""),
+    Reason.TOO_SHORT: ("The review is shorter than the program asks for.", ""),
+    Reason.PRODUCT_REVIEWED: ("Another review of the product by this member counts already.", ""),
+    Reason.UNKNOWN_ACTIVITY: (
+        "The program has no activity of this kind.",
+        "Check the kind, or add it to the document under `activities:`.",
+    ),
+    Reason.LIMIT_REACHED: ("The program rewards no more of these in that time.", ""),
     Reason.REVERTED: ("The import it belongs to was reverted before.", ""),
     Reason.WAITS_FOR_PAYMENT: ("The order is known and not paid yet.", ""),
     Reason.WAITS_FOR_FULFILMENT: ("The program awards orders once they are fulfilled.", ""),

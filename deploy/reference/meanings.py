@@ -69,7 +69,7 @@ MEANINGS: dict[str, str] = {
     "rule": "The rule's id in the program document.",
     "RuleShare.points": "Points that this rule gave.",
     "basis": "Money that counted, in the program's currency, decimal text.",
-    "RuleShare.rate": "Points per unit of money, decimal text.",
+    "RuleShare.rate": "Points per unit of money, decimal text; without a basis, the points before multipliers.",
     "multiplier": "Tier and campaign multipliers together, decimal text; where lines differ, their mean by basis.",
     "raw": "Points before rounding, decimal text or a fraction.",
     # Each event's own.
@@ -85,7 +85,8 @@ MEANINGS: dict[str, str] = {
     "PointsEarned.rate": "The exchange rate that was used, decimal text; left out where currencies are the same.",
     "reason": "Why, as a code.",
     "PointsReversed.reason": (
-        "What happened to the order: `refunded`, `cancelled` or `updated`; of an entry bonus: `tier_lost`."
+        "What happened to the order: `refunded`, `cancelled` or `updated`; to a review: `edited` or `removed`; to an "
+        "activity: `edited` or `withdrawn`; of an entry bonus: `tier_lost`."
     ),
     "PointsExpired.reason": "`expired`: their time was over; `closed`: the membership was.",
     "TierChanged.reason": (

@@ -30,8 +30,10 @@ def _because(rules: Iterable[RuleShare]) -> str:
 
 
 def _share(rule: RuleShare) -> str:
-    if not rule.basis:
+    if not rule.raw:
         return f"{rule.rule} {rule.points}"
+    if not rule.basis:
+        return f"{rule.rule} {rule.rate} × {rule.multiplier} = {rule.raw} → {rule.points}"
     factors = [rule.basis, rule.rate] + ([rule.multiplier] if rule.multiplier not in {"", "1"} else [])
     return f"{rule.rule} {' × '.join(factors)} = {rule.raw} → {rule.points}"
 

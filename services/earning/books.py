@@ -90,6 +90,23 @@ class Pin(msgspec.Struct, array_like=True, frozen=True):
     store: str | None
 
 
+class Grant(msgspec.Struct, array_like=True, frozen=True):
+    """What a key other than an order is worth: who and when, pinned, and its points by rule.
+
+    `qualified` is what it adds to the tier window that begins on `window`, what its pending lots will add among it.
+    """
+
+    pin: Pin | None = None
+    rules: dict[str, int] = {}
+    qualified: int = 0
+    window: str = ""
+
+    @property
+    def points(self) -> int:
+        """What it is worth now."""
+        return sum(self.rules.values())
+
+
 class Rate(msgspec.Struct, array_like=True, frozen=True):
     """The exchange rate of an order's earliest content: micros of the program's currency for 1 of `currency`."""
 
@@ -196,5 +213,81 @@ class BonusBook(msgspec.Struct, tag="bonus", array_like=True):
     points: int = 0
 
 
-Book = OrderBook | MemberBook | RedemptionBook | CommandBook | ImportBook | BatchBook | CapBook | BonusBook
+class Reviewed(msgspec.Struct, array_like=True, frozen=True):
+    """A review's newest content: that of the highest (time, content_hash)."""
+
+    time: datetime
+    content_hash: int
+    product: str
+    photos: int
+    videos: int
+    verified: bool
+    length: int
+
+
+class ReviewBook(msgspec.Struct, tag="review", array_like=True, frozen=True):
+    """A review: its changes, newest content, and what it is worth.
+
+    `claimed` is the product for which it is the member's one review that counts, `refused` the one for which another
+    was.
+    """
+
+    changes: list[Change] = []
+    content: Reviewed | None = None
+    grant: Grant = Grant()
+    claimed: str = ""
+    refused: str = ""
+
+
+class Done(msgspec.Struct, array_like=True, frozen=True):
+    """An activity's newest content: that of the highest (time, content_hash)."""
+
+    time: datetime
+    content_hash: int
+    kind: str
+    quantity: int
+    attributes: dict[str, str]
+
+
+class ActivityBook(msgspec.Struct, tag="activity", array_like=True, frozen=True):
+    """An activity: its changes, newest content, and what it is worth.
+
+    `place` is the window of its kind's limit that it has a place in; `refused` says that there was none. `stamps` are
+    those it holds, by card.
+    """
+
+    changes: list[Change] = []
+    content: Done | None = None
+    grant: Grant = Grant()
+    place: str = ""
+    refused: bool = False
+    stamps: dict[str, int] = {}
+
+
+class ClaimBook(msgspec.Struct, tag="claim", array_like=True, frozen=True):
+    """Something that one key at a time can have (a product reviewed): the id of the key that has it; empty: none."""
+
+    holder: str = ""
+
+
+class LimitBook(msgspec.Struct, tag="limit", array_like=True, frozen=True):
+    """Places taken in a window of a limit."""
+
+    used: int = 0
+
+
+Book = (
+    OrderBook
+    | MemberBook
+    | RedemptionBook
+    | CommandBook
+    | ImportBook
+    | BatchBook
+    | CapBook
+    | BonusBook
+    | ReviewBook
+    | ActivityBook
+    | ClaimBook
+    | LimitBook
+)
 """Every kind of book, told apart by its tag."""

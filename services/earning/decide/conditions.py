@@ -13,13 +13,14 @@ def applying(plan: Plan, pin: Pin) -> Applying:
     if not plan.conditional:
         return every
     return Applying(
-        tuple([rule for rule in every.rated if rule.conditions is None or _holds(plan, rule.conditions, pin)]),
-        tuple([rule for rule in every.fixed if rule.conditions is None or _holds(plan, rule.conditions, pin)]),
-        tuple([c for c in every.campaigns if c.conditions is None or _holds(plan, c.conditions, pin)]),
+        tuple([rule for rule in every.rated if rule.conditions is None or holds(plan, rule.conditions, pin)]),
+        tuple([rule for rule in every.fixed if rule.conditions is None or holds(plan, rule.conditions, pin)]),
+        tuple([c for c in every.campaigns if c.conditions is None or holds(plan, c.conditions, pin)]),
     )
 
 
-def _holds(plan: Plan, conditions: Conditions, pin: Pin) -> bool:
+def holds(plan: Plan, conditions: Conditions, pin: Pin) -> bool:
+    """Whether who and when, as pinned, are as the conditions ask."""
     return _who(conditions, pin) and _when(plan, conditions, pin)
 
 

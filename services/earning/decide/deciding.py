@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from services.earning.decide.activities import declared_only, prepare_activity
 from services.earning.decide.adjustments import prepare_adjustment, prepare_reinstatement
 from services.earning.decide.case import Case, Prepared
 from services.earning.decide.decision import SETTLE, Decision, Needs, Outcome
@@ -16,7 +17,15 @@ from services.earning.decide.imports import batch_id, batch_key, prepare_import,
 from services.earning.decide.members import new_standing, prepare_close, prepare_member, prepare_tier
 from services.earning.decide.orders import prepare_order
 from services.earning.decide.redemptions import prepare_redemption, prepare_return
+from services.earning.decide.reviews import prepare_review
 from services.earning.program.terms import Versions
+from services.earning.source_events.activities import (
+    ActivityRecorded,
+    ActivityWithdrawn,
+    ReviewPublished,
+    ReviewRemoved,
+    ReviewUpdated,
+)
 from services.earning.source_events.commands import (
     BalanceImport,
     ImportRevert,
@@ -45,6 +54,7 @@ from shared.reasons import Reason
 FUTURE_MAX = timedelta(minutes=5)
 """How far a fact's time may lie after its record's: publishers' clocks differ."""
 
+
 class _Kind(NamedTuple):
     """What facts of a type are about: the kind of their business key, its id, and how they are decided."""
 
@@ -54,6 +64,8 @@ class _Kind(NamedTuple):
 
 
 _ORDER = _Kind("order", attrgetter("data.order_id"), prepare_order)
+_REVIEW = _Kind("review", attrgetter("data.review_id"), prepare_review)
+_ACTIVITY = _Kind("activity", attrgetter("data.activity_id"), prepare_activity)
 _MEMBER = _Kind("member", attrgetter("member"), prepare_member)
 _REDEMPTION_ID = attrgetter("data.redemption_id")
 
@@ -63,6 +75,11 @@ _KINDS: dict[type, _Kind] = {
     OrderRefunded: _ORDER,
     OrderCancelled: _ORDER,
     OrderFulfilled: _ORDER,
+    ReviewPublished: _REVIEW,
+    ReviewUpdated: _REVIEW,
+    ReviewRemoved: _REVIEW,
+    ActivityRecorded: _ACTIVITY,
+    ActivityWithdrawn: _ACTIVITY,
     MemberEnrolled: _MEMBER,
     MemberUpdated: _MEMBER,
     MemberClosed: _MEMBER._replace(prepare=prepare_close),
@@ -102,6 +119,8 @@ def decide(versions: Versions, standing: Standing | None, rows: Rows, fact: Fact
         RowsMissingError: more rows or lots must be loaded; decide again then.
     """
     _refuse(versions, fact)
+    if isinstance(fact.data, ActivityRecorded) and fact.data.attributes:
+        fact = declared_only(versions, fact, fact.data)
     key = key_of(fact)
     row = rows.keys.get(key)
     if row is not None and row.member != fact.member:

@@ -91,7 +91,7 @@ class Plan:
         self.every = Applying(
             tuple(map(self._rule, rated)),
             tuple(self._rule(rule) for rule in program.rules if rule.points is not None),
-            tuple(map(self._campaign, program.campaigns)),
+            tuple(self._campaign(campaign) for campaign in program.campaigns if not campaign.activities),
         )
         parts: list[RulePlan | CampaignPlan] = [*self.every.rated, *self.every.fixed, *self.every.campaigns]
         self.conditional = any(part.conditions is not None for part in parts)

@@ -21,7 +21,8 @@ class Release(msgspec.Struct, frozen=True):
     at: datetime | None
 
 
-_AT_ONCE = Release(waits=False, at=None)
+AT_ONCE = Release(waits=False, at=None)
+"""Points that don't wait."""
 
 
 def release_of(program: Program | None, known: Known, raised_at: datetime | None) -> Release:
@@ -31,7 +32,7 @@ def release_of(program: Program | None, known: Known, raised_at: datetime | None
     """
     pending = program.pending if program is not None else None
     if program is None or pending is None:
-        return _AT_ONCE
+        return AT_ONCE
     if pending.after == "paid":
         begins = raised_at or known.counting or known.paid_at
     else:

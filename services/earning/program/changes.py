@@ -14,6 +14,7 @@ EFFECTS = {
     describe.HEAD: "",
     describe.RULES: _ORDERS,
     describe.CAMPAIGNS: "For orders from then on; orders of before keep what they had.",
+    describe.BEYOND: "For what happens from then on; what was rewarded before keeps the version that did.",
     describe.TIERS: "Members rise at once; they fall only when the time is over for which they hold their tier.",
     describe.LIFE: (
         "For points of orders from then on. Where inactivity begins to end points, everybody's time starts then."

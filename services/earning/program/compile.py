@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from services.earning.program import document as written
 from services.earning.program import terms
 from services.earning.program.values import hours_of
@@ -37,6 +39,8 @@ def compile_program(document: written.Document, version: int, in_force_from: dat
         pending=_pending(document.orders),
         expiry=terms.Expiry(document.expiry.mode, document.expiry.months or 0),
         caps=terms.Caps(**document.orders.caps.model_dump()),
+        reviews=None if document.reviews is None else _reviews(document.reviews),
+        activities=tuple(_activity(activity) for activity in document.activities),
         rewards=tuple(terms.Reward(reward.id, reward.points, frozenset(reward.tiers)) for reward in document.rewards),
     )
 
@@ -72,7 +76,34 @@ def _campaign(campaign: written.Campaign) -> terms.Campaign:
         selection=_selection(campaign),
         conditions=_conditions(campaign),
         minimum_micros=campaign.minimum,
+        activities=frozenset(campaign.activities),
     )
+
+
+def _reviews(reviews: written.Reviews) -> terms.Reviews:
+    return terms.Reviews(
+        points=reviews.points,
+        photo=reviews.photo or 0,
+        video=reviews.video or 0,
+        verified_only=reviews.verified_only,
+        length_min=reviews.minimum_length,
+        once_per_product=reviews.once_per_product,
+    )
+
+
+def _activity(activity: written.Activity) -> terms.Activity:
+    return terms.Activity(
+        id=activity.id,
+        points=activity.points or 0,
+        per_unit=activity.per_unit,
+        limit=_limit(activity.limit),
+        attributes=frozenset(activity.attributes),
+        conditions=_circumstances(activity.when, activity.from_, activity.until),
+    )
+
+
+def _limit(limit: written.Limit | None) -> terms.Limit | None:
+    return None if limit is None else terms.Limit(limit.times, limit.per)
 
 
 def _selection(entry: written.Entry) -> terms.Selection:
@@ -86,16 +117,24 @@ def _selection(entry: written.Entry) -> terms.Selection:
 
 def _conditions(entry: written.Entry) -> terms.Conditions:
     when = entry.when
+    return replace(
+        _circumstances(when, entry.from_, entry.until),
+        channels=frozenset(when.channels),
+        stores=frozenset(when.stores),
+        first_order=when.first_order,
+    )
+
+
+def _circumstances(
+    when: written.Circumstances, starts_at: datetime | None, ends_at: datetime | None
+) -> terms.Conditions:
     return terms.Conditions(
         tiers=frozenset(when.tiers),
         segments=frozenset(when.segments),
-        channels=frozenset(when.channels),
-        stores=frozenset(when.stores),
         weekdays=frozenset(_WEEKDAYS.index(day) + 1 for day in when.weekdays),
         hours=frozenset(hour for span in when.hours for hour in hours_of(span)),
-        first_order=when.first_order,
-        starts_at=entry.from_,
-        ends_at=entry.until,
+        starts_at=starts_at,
+        ends_at=ends_at,
     )
 
 
@@ -116,4 +155,11 @@ def _tiers(tiers: written.Tiers) -> terms.Tiers:
 def _level(level: written.Level, measure: str) -> terms.TierLevel:
     """Thresholds are written like money; as points and orders they are whole."""
     threshold = level.threshold if measure == "spend" else level.threshold // MICROS
-    return terms.TierLevel(level.id, threshold, level.multiplier, tuple(level.benefits), level.entry_bonus or 0)
+    return terms.TierLevel(
+        level.id,
+        threshold,
+        level.multiplier,
+        tuple(level.benefits),
+        level.entry_bonus or 0,
+        tuple(level.activities.items()),
+    )

@@ -18,6 +18,9 @@ from shared.money import MICROS, decimal
 
 Group = dict[str, Plain]
 
+_GRANTS = {"review": "reviews", "referral": "referrals"}
+"""Kinds of points beside orders' and activities' → the section that gives them."""
+
 _WHOLE = {"points_earned": "points", "order_count": "orders"}
 """Measures of tiers that are counted, not paid → what is counted."""
 
@@ -45,6 +48,7 @@ class _Finder:
                 self._tiers_known((*path, "when"), _group(entry, "when"))
         for path, rule in _groups(self._document, "rules"):
             self._rate_or_points(path, rule)
+        self._activities()
         self._priorities()
         self._ladder()
         self._windows()
@@ -103,6 +107,36 @@ class _Finder:
                 f"The levels are {names}." if known else "Add `tiers:` with its levels."
             )
             self._say((*path, "tiers", i), f"no tier is called `{name}`", cure)
+
+    def _activities(self) -> None:
+        entries = list(_groups(self._document, "activities"))
+        self._unique(entries)
+        for path, entry in entries:
+            self._span(path, entry)
+            self._tiers_known((*path, "when"), _group(entry, "when"))
+            if entry.get("id") in _GRANTS or entry.get("id") == "order":
+                self._say((*path, "id"), f"`{entry['id']}` is a kind of its own", "Give the activity another id.")
+            if entry.get("per_unit") is True and "points" not in entry:
+                self._say((*path, "per_unit"), "there are no points to give", "Add `points:`.", at_key=True)
+        for path, campaign in _groups(self._document, "campaigns"):
+            for i, name in enumerate(_words(campaign, "activities")):
+                self._grant_known((*path, "activities", i), name)
+            for setting in ("only", "except", "minimum") if "activities" in campaign else ():
+                if setting in campaign:
+                    message = "activities have no lines and no amount"
+                    self._say((*path, setting), message, "Leave it out, or `activities`.", at_key=True)
+        for path, level in self._levels():
+            for name in _group(level, "activities"):
+                self._grant_known((*path, "activities", name), name)
+
+    def _grant_known(self, path: Path, name: str) -> None:
+        """Whether something whose points are multiplied is given points anywhere in the document."""
+        activities = [str(entry.get("id")) for _, entry in _groups(self._document, "activities")]
+        known = [*activities, *(name for name, section in _GRANTS.items() if section in self._document)]
+        if name not in known:
+            names = ", ".join(f"`{one}`" for one in known)
+            cure = near(name, known) or (f"There are {names}." if known else "Add `activities:` with its points.")
+            self._say(path, f"no activity is called `{name}`", cure, at_key=isinstance(path[-1], str))
 
     def _priorities(self) -> None:
         if _group(self._document, "orders").get("stacking") == "first":

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from fractions import Fraction
 
 from services.earning.program.document import (
+    Activity,
     Basis,
     Campaign,
     Caps,
+    Circumstances,
     Document,
     Entry,
     Expiry,
+    Limit,
     Orders,
     Pending,
+    Reviews,
     Reward,
     Rule,
     Tiers,
@@ -68,7 +73,7 @@ _PARTS = {
 Sentences = dict[str, str]
 """What a sentence is about (an entry's id, or a setting) → the sentence."""
 
-HEAD, RULES, CAMPAIGNS, TIERS = "", "Orders earn", "Campaigns", "Tiers"
+HEAD, RULES, BEYOND, CAMPAIGNS, TIERS = "", "Orders earn", "Beyond orders", "Campaigns", "Tiers"
 LIFE, REWARDS, SETTINGS = "The life of a point", "Rewards", "How it is worked out"
 
 
@@ -84,6 +89,10 @@ def sentences(document: Document) -> dict[str, Sentences]:
         HEAD: _head(document),
         RULES: {rule.id: _rule(rule, money) for rule in document.rules}
         or {"rules": "Nothing: the program has no rules."},
+        BEYOND: {
+            **({} if document.reviews is None else {"reviews": _reviews(document.reviews)}),
+            **{activity.id: _activity(activity) for activity in document.activities},
+        },
         CAMPAIGNS: {campaign.id: _campaign(campaign, money) for campaign in document.campaigns},
         TIERS: {} if document.tiers is None else dict(_tiers(document.tiers, money)),
         LIFE: {"pending": _pending(document.orders.pending), "expiry": _expiry(document.expiry)},
@@ -114,7 +123,37 @@ def _rule(rule: Rule, currency: str) -> str:
 
 
 def _campaign(campaign: Campaign, currency: str) -> str:
-    return f"**{campaign.id}**: {rate_text(campaign.multiplier)} times the points{_limits(campaign, currency)}."
+    of = f" of {_listed(campaign.activities)}" if campaign.activities else ""
+    return f"**{campaign.id}**: {rate_text(campaign.multiplier)} times the points{of}{_limits(campaign, currency)}."
+
+
+def _reviews(reviews: Reviews) -> str:
+    more = [(reviews.photo, "photo"), (reviews.video, "video")]
+    parts = [f"{_points(Fraction(reviews.points))} for a review"]
+    parts += [f"{_points(Fraction(points))} with a {what}" for points, what in more if points is not None]
+    if reviews.verified_only:
+        parts.append("of verified purchases only")
+    if reviews.minimum_length:
+        parts.append(f"from {reviews.minimum_length:,} characters on")
+    if reviews.once_per_product:
+        parts.append("one for each product")
+    return f"**review**: {', '.join(parts)}."
+
+
+def _activity(activity: Activity) -> str:
+    unit = " for each unit" if activity.per_unit else ""
+    limits = [*_circumstances(activity.when), *_span(activity.from_, activity.until)]
+    if activity.limit is not None:
+        limits.append(_limit(activity.limit))
+    if activity.attributes:
+        limits.append(f"keeping {_listed(activity.attributes)}")
+    given = _points(Fraction(activity.points)) if activity.points is not None else "counted"
+    return f"**{activity.id}**: {given}{unit}{''.join(f', {limit}' for limit in limits)}."
+
+
+def _limit(limit: Limit) -> str:
+    often = {1: "once", 2: "twice"}.get(limit.times, f"{limit.times:,} times")
+    return f"{often} in a lifetime" if limit.per == "lifetime" else f"{often} a {limit.per}"
 
 
 def _points(number: Fraction) -> str:
@@ -132,28 +171,36 @@ def _limits(entry: Entry, currency: str) -> str:
     if entry.minimum:
         limits.append(f"for orders of at least {decimal(entry.minimum)} {currency}")
     limits += _when(entry.when)
-    if entry.from_ is not None:
-        limits.append(f"from {entry.from_.isoformat()}")
-    if entry.until is not None:
-        limits.append(f"until {entry.until.isoformat()}")
+    limits += _span(entry.from_, entry.until)
     return "".join(f", {limit}" for limit in limits)
 
 
+def _span(starts_at: datetime | None, ends_at: datetime | None) -> Iterator[str]:
+    if starts_at is not None:
+        yield f"from {starts_at.isoformat()}"
+    if ends_at is not None:
+        yield f"until {ends_at.isoformat()}"
+
+
 def _when(when: When) -> Iterator[str]:
-    if when.tiers:
-        yield f"for {_listed(when.tiers)} members"
-    if when.segments:
-        yield f"for members in {_listed(when.segments)}"
+    yield from _circumstances(when)
     if when.channels:
         yield f"in the channel {_listed(when.channels)}"
     if when.stores:
         yield f"in store {_listed(when.stores)}"
+    if when.first_order is not None:
+        yield "for a member's first order" if when.first_order else "for all but a member's first order"
+
+
+def _circumstances(when: Circumstances) -> Iterator[str]:
+    if when.tiers:
+        yield f"for {_listed(when.tiers)} members"
+    if when.segments:
+        yield f"for members in {_listed(when.segments)}"
     if when.weekdays:
         yield f"on {_listed([day.capitalize() for day in when.weekdays])}"
     if when.hours:
         yield f"at {_listed(when.hours)}"
-    if when.first_order is not None:
-        yield "for a member's first order" if when.first_order else "for all but a member's first order"
 
 
 def _tiers(tiers: Tiers, currency: str) -> Iterator[tuple[str, str]]:
@@ -164,6 +211,7 @@ def _tiers(tiers: Tiers, currency: str) -> Iterator[tuple[str, str]]:
         )
         multiplier = f", {rate_text(level.multiplier)} times the points" if level.multiplier != 1 else ""
         bonus = f", {level.entry_bonus:,} points for entering it, once" if level.entry_bonus else ""
+        multiplier += "".join(f", {rate_text(rate)} times for {kind}" for kind, rate in level.activities.items())
         benefits = f", {_listed(level.benefits)}" if level.benefits else ""
         yield level.id, f"**{level.id}**: {start}{multiplier}{bonus}{benefits}."
     if tiers.window == "lifetime":

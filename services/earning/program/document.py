@@ -108,17 +108,22 @@ class Lines(_Part):
     skus: Words = Field([], description="Lines with any of these SKUs.")
 
 
-class When(_Part):
-    """Who and when; all that is named must hold. Answered once, when an order is first awarded."""
+class Circumstances(_Part):
+    """Who and when; all that is named must hold. Answered once, when it is first awarded."""
 
     tiers: Words = Field([], description="Members who hold any of these tiers.")
     segments: Words = Field([], description="Members in any of these segments.")
-    channels: Words = Field([], description="Orders of any of these channels.")
-    stores: Words = Field([], description="Orders of any of these stores.")
     weekdays: Annotated[list[Weekday], Field(min_length=1)] = Field([], description="On these days, local time.")
     hours: Annotated[list[Hours], Field(min_length=1)] = Field(
         [], description="In these spans of local hours; the end is not included."
     )
+
+
+class When(Circumstances):
+    """Who, when and where; all that is named must hold. Answered once, when an order is first awarded."""
+
+    channels: Words = Field([], description="Orders of any of these channels.")
+    stores: Words = Field([], description="Orders of any of these stores.")
     first_order: bool | None = Field(
         None, description="`true`: only a member's first order; `false`: all but the first."
     )
@@ -153,6 +158,10 @@ class Campaign(Entry):
     """A multiplier for a time, on the lines it names."""
 
     multiplier: Rate = Field(description="Times as many points.")
+    activities: Words = Field(
+        [],
+        description="Multiplies points of these instead of orders': ids of activities, `review`, `referral`.",
+    )
 
 
 class Level(_Part):
@@ -171,6 +180,9 @@ class Level(_Part):
         None,
         description="Points for entering it, once for each member; a jump over several levels pays only that of the "
         "level entered. They never count towards tiers.",
+    )
+    activities: Annotated[dict[Text, Rate], Field(max_length=ENTRIES_MAX)] = Field(
+        {}, description="Times as many points for these: ids of activities, `review`, `referral`."
     )
     benefits: Words = Field([], description="What else it brings, in words; shown, never acted on.")
 
@@ -227,6 +239,43 @@ class Reward(_Part):
     tiers: Words = Field([], description="Only for members who hold any of these tiers; left out: for everybody.")
 
 
+class Reviews(_Part):
+    """Points for reviews of products. An edited review is worth what it is now, a removed one nothing."""
+
+    points: Points = Field(description="For a review.")
+    photo: Points | None = Field(None, description="Instead, for one with a photo.")
+    video: Points | None = Field(None, description="Instead, for one with a video; of both the higher counts.")
+    verified_only: bool = Field(default=False, description="Only reviews of purchases that the shop has verified.")
+    minimum_length: Annotated[int, Field(ge=0, le=POINTS_MAX)] = Field(
+        0, description="Only those of so many characters."
+    )
+    once_per_product: bool = Field(
+        default=True, description="One review of a member counts for each product: the first that stands."
+    )
+
+
+class Limit(_Part):
+    """How often something is rewarded. The windows are local ones."""
+
+    times: Annotated[int, Field(ge=1, le=POINTS_MAX)] = Field(description="So many times at most.")
+    per: Literal["lifetime", "day", "week", "month", "year"] = Field(
+        "lifetime", description="In a membership's lifetime, a day, an ISO week, a calendar month or year."
+    )
+
+
+class Activity(_Part):
+    """Something that members do, of a kind that platforms name in `commerce.activity.recorded`."""
+
+    id: Name = Field(description="Its kind, as facts name it; also its name in events and reports.")
+    points: Points | None = Field(None, description="Points for it; left out: it only collects stamps, or is counted.")
+    per_unit: bool = Field(default=False, description="The points are for each unit (`quantity`), not for the fact.")
+    limit: Limit | None = Field(None, description="How often a member is rewarded for it; left out: always.")
+    attributes: Words = Field([], description="Properties that are kept of it; facts may carry others, which are not.")
+    when: Circumstances = Field(Circumstances(), description="Who and when.")
+    from_: Instant | None = Field(None, alias="from", description="From this instant on.")
+    until: Instant | None = Field(None, description="Up to, not including, this instant.")
+
+
 class Document(_Part):
     """One version of a program."""
 
@@ -241,6 +290,10 @@ class Document(_Part):
     orders: Orders = Field(Orders(), description="When orders earn, and how it is worked out.")
     rules: Annotated[list[Rule], Field(max_length=ENTRIES_MAX)] = Field([], description="What earns.")
     campaigns: Annotated[list[Campaign], Field(max_length=ENTRIES_MAX)] = Field([], description="What multiplies.")
+    reviews: Reviews | None = Field(None, description="Points for reviews; left out: none.")
+    activities: Annotated[list[Activity], Field(max_length=ENTRIES_MAX)] = Field(
+        [], description="What else earns: newsletter, survey, birthday, workout, pots returned, anything."
+    )
     tiers: Tiers | None = Field(None, description="The levels members rise through; none: no tiers.")
     expiry: Expiry = Field(Expiry(), description="How points end; left out: never.")
     rewards: Annotated[list[Reward], Field(max_length=REWARDS_MAX)] = Field(

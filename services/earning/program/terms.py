@@ -65,19 +65,20 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class Campaign(msgspec.Struct, frozen=True):
-    """A multiplier for a time, on the lines selected."""
+    """A multiplier for a time, on the lines selected; or on the kinds of grants that `activities` names."""
 
     id: str
     multiplier: Fraction
     selection: Selection = Selection()
     conditions: Conditions = Conditions()
     minimum_micros: int = 0
+    activities: frozenset[str] = frozenset()
 
 
 class TierLevel(msgspec.Struct, frozen=True):
     """A level: reached at `threshold` (points, micros of money, or orders, by the measure).
 
-    `entry_bonus` is points for entering it, once; they never qualify.
+    `entry_bonus` is points for entering it, once; they never qualify. `activities` are multipliers of grants, by kind.
     """
 
     id: str
@@ -85,6 +86,7 @@ class TierLevel(msgspec.Struct, frozen=True):
     multiplier: Fraction = Fraction(1)
     benefits: tuple[str, ...] = ()
     entry_bonus: int = 0
+    activities: tuple[tuple[str, Fraction], ...] = ()
 
 
 class Tiers(msgspec.Struct, frozen=True):
@@ -139,6 +141,35 @@ class Reward(msgspec.Struct, frozen=True):
     tiers: frozenset[str] = frozenset()
 
 
+class Limit(msgspec.Struct, frozen=True):
+    """How many times at most, per lifetime or local day, ISO week, month, year."""
+
+    times: int
+    per: str = "lifetime"
+
+
+class Reviews(msgspec.Struct, frozen=True):
+    """Points for a review: `points`, or where it has a photo or a video and those are more, `photo` or `video`."""
+
+    points: int
+    photo: int = 0
+    video: int = 0
+    verified_only: bool = False
+    length_min: int = 0
+    once_per_product: bool = True
+
+
+class Activity(msgspec.Struct, frozen=True):
+    """Points for an activity of a kind (`id`), or for each unit of it; the `attributes` that are kept of it."""
+
+    id: str
+    points: int = 0
+    per_unit: bool = False
+    limit: Limit | None = None
+    attributes: frozenset[str] = frozenset()
+    conditions: Conditions = Conditions()
+
+
 class Program(msgspec.Struct, frozen=True):
     """One version of a program, in force from `in_force_from` on (inclusive) until the next version's instant."""
 
@@ -160,6 +191,12 @@ class Program(msgspec.Struct, frozen=True):
     expiry: Expiry = Expiry()
     caps: Caps = Caps()
     rewards: tuple[Reward, ...] = ()
+    reviews: Reviews | None = None
+    activities: tuple[Activity, ...] = ()
+
+    def activity(self, kind: str) -> Activity | None:
+        """What an activity of a kind is worth; None: the program doesn't know the kind."""
+        return next((activity for activity in self.activities if activity.id == kind), None)
 
 
 class Versions(msgspec.Struct, frozen=True):

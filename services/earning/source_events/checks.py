@@ -11,6 +11,13 @@ from typing import Any
 
 from msgspec.structs import force_setattr
 
+from services.earning.source_events.activities import (
+    ActivityRecorded,
+    ActivityWithdrawn,
+    ReviewPublished,
+    ReviewRemoved,
+    ReviewUpdated,
+)
 from services.earning.source_events.commands import (
     BalanceImport,
     ImportRevert,
@@ -176,6 +183,11 @@ CHECKS: dict[type, Callable[[Any], None]] = {
     OrderRefunded: _check_refund,
     OrderCancelled: _nothing_to_check,
     OrderFulfilled: _nothing_to_check,
+    ReviewPublished: _nothing_to_check,
+    ReviewUpdated: _nothing_to_check,
+    ReviewRemoved: _nothing_to_check,
+    ActivityRecorded: _nothing_to_check,
+    ActivityWithdrawn: _nothing_to_check,
     MemberEnrolled: _check_enrolled,
     MemberUpdated: _nothing_to_check,
     MemberClosed: _nothing_to_check,

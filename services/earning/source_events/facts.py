@@ -12,6 +12,13 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from services.earning.source_events.activities import (
+    ActivityRecorded,
+    ActivityWithdrawn,
+    ReviewPublished,
+    ReviewRemoved,
+    ReviewUpdated,
+)
 from services.earning.source_events.commands import (
     BalanceImport,
     ImportRevert,
@@ -136,6 +143,11 @@ FactData = (
     | OrderUpdated
     | OrderCancelled
     | OrderFulfilled
+    | ReviewPublished
+    | ReviewUpdated
+    | ReviewRemoved
+    | ActivityRecorded
+    | ActivityWithdrawn
     | MemberEnrolled
     | MemberUpdated
     | MemberClosed
@@ -154,6 +166,11 @@ FACT_TYPES: dict[str, type[FactData]] = {
     "commerce.order.refunded.v1": OrderRefunded,
     "commerce.order.cancelled.v1": OrderCancelled,
     "commerce.order.fulfilled.v1": OrderFulfilled,
+    "commerce.review.published.v1": ReviewPublished,
+    "commerce.review.updated.v1": ReviewUpdated,
+    "commerce.review.removed.v1": ReviewRemoved,
+    "commerce.activity.recorded.v1": ActivityRecorded,
+    "commerce.activity.withdrawn.v1": ActivityWithdrawn,
     "loyalty.member.enrolled.v1": MemberEnrolled,
     "loyalty.member.updated.v1": MemberUpdated,
     "loyalty.member.closed.v1": MemberClosed,

@@ -43,5 +43,11 @@ PointsGiven = Annotated[int, Meta(ge=1, le=POINTS_MAX)]
 Why = Annotated[str, Meta(max_length=ID_LENGTH_MAX)]
 """Why a person did it: a code or a few words without personal data; a check refuses an empty one."""
 
+SCALE_MAX = 100
+"""The highest rating of any shop's scale."""
+
+Rating = Annotated[int, Meta(ge=0, le=SCALE_MAX)]
+Count = Annotated[int, Meta(ge=0, le=QUANTITY_MAX)]
+
 Row = Annotated[int, Meta(ge=0, le=REVISION_MAX)] | Id
 """A row of an import: its number or its id; 7 and "7" are the same row."""

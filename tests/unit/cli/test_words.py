@@ -32,6 +32,11 @@ SAID: list[tuple[type[EventData], dict[str, object], str]] = [
         "earned 1 point: base 1.5 × 1 = 1.5 → 1",
     ),
     (
+        point_events.PointsEarned,
+        {"points": 15, "rules": [RuleShare("run", 15, "", "5", "3", "15")], "lots": []},
+        "earned 15 points: run 5 × 3 = 15 → 15",
+    ),
+    (
         point_events.PointsReversed,
         {"points": 1200, "reason": "refunded", "to_deficit": 30},
         "took back 1,200 points (refunded, 30 were spent and are owed)",

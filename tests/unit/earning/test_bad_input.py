@@ -27,6 +27,8 @@ rules: [{id: base, rate: 1, minimum: 5, except: {categories: [fuel]}}]
 tiers: {levels: [{id: basic}, {id: gold, threshold: 100000}]}
 expiry: {mode: after_available, months: 12}
 rewards: [{id: mug, points: 50}, {id: bag, points: 50, tiers: [gold]}]
+reviews: {points: 10, verified_only: true, minimum_length: 20}
+activities: [{id: newsletter, points: 5, limit: {times: 1}}]
 """
 GATED = PROGRAM.replace(b"program: club", b"program: gated").replace(b"orders: {", b"orders: {award: fulfilled, ")
 DOCUMENTS = [check(PROGRAM), check(GATED)]
@@ -87,6 +89,15 @@ def tier(**data: Any) -> Body:
     return fact("loyalty.tier.assigned", {"tier": "gold"} | data)
 
 
+def review(subject: str = "ann", **data: Any) -> Body:
+    body = {"review_id": "r", "product_id": "tea", "rating": 5, "verified": True, "length": 20}
+    return fact("commerce.review.published", body | data, subject=subject)
+
+
+def did(**data: Any) -> Body:
+    return fact("commerce.activity.recorded", {"activity_id": "a", "kind": "newsletter"} | data)
+
+
 CLOSED = fact("loyalty.member.closed", {})
 PAST = "2026-05-01T00:00:00Z"
 
@@ -113,6 +124,10 @@ DEAD: list[tuple[str, list[Body | bytes], str]] = [
     ("out_of_range", [bring(lifetime_points=-5)], "data.lifetime_points"),
     ("out_of_range", [reinstate(points=0)], "data.points"),
     ("out_of_range", [adjust(points=10**30)], "data.points"),
+    ("out_of_range", [review(rating=101)], "data.rating"),
+    ("out_of_range", [review(photos=-1)], "data.photos"),
+    ("out_of_range", [did(quantity=-1)], "data.quantity"),
+    ("wrong_type", [did(attributes={"store": 7})], "data.attributes.store"),
     ("out_of_range", [order(order_id="")], "data.order_id"),
     ("invalid_fact", [redeem()], "data"),
     ("invalid_fact", [redeem(points=5, reward="mug")], "data"),
@@ -136,6 +151,7 @@ DEAD: list[tuple[str, list[Body | bytes], str]] = [
     ("conflict", [adjust(), adjust(points=6)], ""),
     ("conflict", [bring(), bring(points=6)], ""),
     ("conflict", [bring(row=7), bring(row="7", points=6)], ""),
+    ("owned_by_another_member", [review(), review(subject="bob", rating=1)], ""),
     ("expires_in_past", [adjust(expires_at=PAST)], "data.expires_at"),
     ("expires_in_past", [bring(expires_at=PAST)], "data.expires_at"),
     ("unknown_award", [reinstate()], "data.award"),
@@ -174,6 +190,13 @@ RECORDED: list[tuple[str, list[Body]]] = [
     ("cap_reached", [line(subtotal="700"), order(order_id="p")]),
     ("reverted", [revert(), bring()]),
     ("tier_assigned", [tier()]),
+    ("not_verified", [review(verified=False)]),
+    ("too_short", [review(length=19)]),
+    ("product_reviewed", [review(), review(review_id="s")]),
+    ("nothing_changed", [fact("commerce.review.removed", {"review_id": "r"})]),
+    ("unknown_activity", [did(kind="dance")]),
+    ("limit_reached", [did(), did(activity_id="b")]),
+    ("member_closed", [CLOSED, did()]),
     ("member_closed", [CLOSED, order()]),
     ("member_closed", [CLOSED, adjust()]),
     ("member_closed", [CLOSED, bring()]),

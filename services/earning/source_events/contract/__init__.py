@@ -11,6 +11,13 @@ from typing import Any, Literal
 
 from pydantic import Field, create_model
 
+from services.earning.source_events.contract.activities import (
+    ActivityRecorded,
+    ActivityWithdrawn,
+    ReviewPublished,
+    ReviewRemoved,
+    ReviewUpdated,
+)
 from services.earning.source_events.contract.commands import (
     BalanceImport,
     ImportRevert,
@@ -37,6 +44,11 @@ _MODELS: dict[str, type[Contract]] = {
     "commerce.order.refunded.v1": OrderRefunded,
     "commerce.order.cancelled.v1": OrderCancelled,
     "commerce.order.fulfilled.v1": OrderFulfilled,
+    "commerce.review.published.v1": ReviewPublished,
+    "commerce.review.updated.v1": ReviewUpdated,
+    "commerce.review.removed.v1": ReviewRemoved,
+    "commerce.activity.recorded.v1": ActivityRecorded,
+    "commerce.activity.withdrawn.v1": ActivityWithdrawn,
     "loyalty.member.enrolled.v1": MemberEnrolled,
     "loyalty.member.updated.v1": MemberUpdated,
     "loyalty.member.closed.v1": MemberClosed,

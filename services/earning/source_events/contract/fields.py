@@ -83,6 +83,8 @@ Rate = Annotated[
 Currency = Annotated[str, AfterValidator(refusing(check_currency)), Field(json_schema_extra={"pattern": "^[A-Z]{3}$"})]
 Instant = Annotated[datetime, PlainValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
 Quantity = Annotated[int, Field(ge=0, le=kinds.QUANTITY_MAX)]
+Count = Annotated[int, Field(ge=0, le=kinds.QUANTITY_MAX)]
+Rating = Annotated[int, Field(ge=0, le=kinds.SCALE_MAX)]
 Points = Annotated[int, Field(ge=-kinds.POINTS_MAX, le=kinds.POINTS_MAX)]
 PointsHeld = Annotated[int, Field(ge=0, le=kinds.POINTS_MAX)]
 PointsGiven = Annotated[int, Field(ge=1, le=kinds.POINTS_MAX)]

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from tests.unit.earning.decide.rules import TESTS, rules_shown
 
-RULES = {*range(1, 25), *range(31, 65), 71, 72}
-"""The rules of orders, refunds, lives of points, spending, tiers, books and time."""
+RULES = {*range(1, 26), 27, *range(31, 67), 68, 71, 72}
+"""All but those of what is not built yet."""
 
 HERE = "unit/earning/decide"
 
@@ -55,6 +55,9 @@ WORKED = (
     _shown(20, "a redemption cancelled, twice", "06-30 06-29 08-31 08-30 09-06", "points_that_come_back_live_on"),
     _shown(
         23, "gold by points released in the year after", "400 600 12-20 01-04 01-10", "gold_through_a_closed_window"
+    ),
+    _shown(
+        25, "a photo added to a review", "10 5 15", "a_review_is_worth_what_it_is_now", "test_reviews_and_activities"
     ),
     _shown(32, "an import taken out and brought in again", "500 200 400", "an_import_reverted_and_corrected"),
     _shown(37, "a fact that came a year late", "2025-01-10 2026-02-01 100 2026-03-03", "a_fact_a_year_late"),

@@ -31,7 +31,7 @@ def test_the_programs_we_ship_are_valid(file: Path) -> None:
 # What is added to a valid head → line and column, field, a part of the message, a part of the cure.
 WRONG: dict[str, tuple[str, str, str, str, str]] = {
     "unknown key": ("rule: []", "5:1", "rule", "not a setting", "`rules`"),
-    "unknown key far from any": ("zzz: 1", "5:1", "zzz", "not a setting", "Settings here are `basis`"),
+    "unknown key far from any": ("zzz: 1", "5:1", "zzz", "not a setting", "Settings here are `activities`"),
     "unknown key deep down": (
         "rules: [{id: a, rate: 1, when: {tier: [x]}}]",
         "5:33",

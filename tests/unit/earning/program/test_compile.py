@@ -7,12 +7,15 @@ from services.earning.program.check import check
 from services.earning.program.compile import compile_program, compile_versions
 from services.earning.program.document import Document
 from services.earning.program.terms import (
+    Activity,
     Basis,
     Caps,
     Conditions,
     Expiry,
+    Limit,
     Pending,
     Program,
+    Reviews,
     Reward,
     Selection,
     TierLevel,
@@ -146,3 +149,21 @@ def test_versions_are_numbered_from_one_in_order() -> None:
     assert versions.at(datetime(2027, 6, 1, tzinfo=UTC)) == versions.numbered(1)
     assert versions.at(later) == versions.numbered(2)
     assert versions.at(datetime(2026, 6, 1, tzinfo=UTC)) is None
+
+
+def test_reviews_activities_and_what_multiplies_them_are_carried_over() -> None:
+    program = compiled("""
+reviews: {points: 10, photo: 15, verified_only: true, minimum_length: 20, once_per_product: false}
+activities:
+  - {id: run, points: 2, per_unit: true, limit: {times: 3, per: week}, attributes: [shoe], when: {weekdays: [sunday]}}
+  - {id: visit}
+campaigns: [{id: c, multiplier: 2, activities: [run, review]}]
+tiers: {levels: [{id: basic, activities: {run: 1.5}}]}
+""")
+    assert program.reviews == Reviews(10, 15, 0, verified_only=True, length_min=20, once_per_product=False)
+    sundays = Conditions(weekdays=frozenset({7}))
+    run = Activity("run", 2, per_unit=True, limit=Limit(3, "week"), attributes=frozenset({"shoe"}), conditions=sundays)
+    assert program.activities == (run, Activity("visit"))
+    assert program.campaigns[0].activities == {"run", "review"}
+    assert program.tiers is not None
+    assert program.tiers.levels[0].activities == (("run", Fraction(3, 2)),)

@@ -1,0 +1,190 @@
+"""Grants: points of keys other than orders. What a key deserves less what it has becomes points earned or reversed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from fractions import Fraction
+from math import prod
+from typing import Any
+
+import msgspec
+
+from services.earning.books import Grant, Pin
+from services.earning.decide.conditions import holds
+from services.earning.decide.draft import Draft, public
+from services.earning.decide.ladder import ladder_of
+from services.earning.decide.lifetimes import begin_life, mark_active
+from services.earning.decide.lots import fill_available, fill_pending, new_lot
+from services.earning.decide.numbers import number_text, rounded
+from services.earning.decide.plans import plan_of
+from services.earning.decide.reversal import forgive, take_back
+from services.earning.decide.tiers import Qualified, move_tier, qualify, tier_at, together
+from services.earning.decide.waiting import AT_ONCE, Release, wait_with_points, waiting_sum
+from services.earning.program.terms import Program, Versions
+from services.earning.standing import KeyRow
+from shared.point_events import FactRecorded, PointsEarned, PointsReversed, RuleShare
+from shared.reasons import Reason
+
+
+class Deserved(msgspec.Struct, frozen=True):
+    """What a key should be worth now, by rule; `reason` says why it is nothing, where it is."""
+
+    rules: list[RuleShare]
+    reason: Reason = Reason.NOTHING_ELIGIBLE
+
+    @property
+    def points(self) -> int:
+        """All of it."""
+        return sum(share.points for share in self.rules)
+
+
+def nothing(reason: Reason) -> Deserved:
+    """No points, and why."""
+    return Deserved([], reason)
+
+
+def pinned(draft: Draft, versions: Versions, grant: Grant, when: datetime) -> Grant:
+    """Who and when: the version goes by the earliest time known, the rest stays as first decided."""
+    pin = grant.pin
+    if pin is not None and pin.when == when:
+        return grant
+    program = versions.at(when)
+    number = program.version if program is not None else 0
+    standing = draft.standing
+    if pin is not None:
+        now = Pin(number, when, pin.tier, pin.segments, pin.first_order, None, None)
+    else:
+        now = Pin(
+            number, when, tier_at(standing, versions, when), standing.segments, not standing.orders_open, None, None
+        )
+    return Grant(now, grant.rules, grant.qualified, grant.window)
+
+
+def program_of(versions: Versions, grant: Grant) -> Program | None:
+    """The version that a grant has pinned; None: none was in force."""
+    return versions.numbered(grant.pin.version) if grant.pin is not None and grant.pin.version else None
+
+
+def multiplied(program: Program, pin: Pin, rule: str, kind: str, points: int) -> Deserved:
+    """Points of a kind of grant, times the tier's and the campaigns' multipliers that name the kind."""
+    plan = plan_of(program)
+    multipliers = [Fraction(1)]
+    level = next((level for level in program.tiers.levels if level.id == pin.tier), None) if program.tiers else None
+    if level is not None:
+        multipliers += [multiplier for name, multiplier in level.activities if name == kind]
+    multipliers += [
+        campaign.multiplier
+        for campaign in program.campaigns
+        if kind in campaign.activities and holds(plan, campaign.conditions, pin)
+    ]
+    total = max(multipliers[1:], default=multipliers[0]) if program.multipliers == "highest" else prod(multipliers)
+    if total == 1:
+        return Deserved([RuleShare(rule, points)] if points else [])
+    raw = points * total
+    given = rounded(program.rounding, raw.numerator, raw.denominator)
+    text = number_text(total.numerator, total.denominator)
+    return Deserved([RuleShare(rule, given, "", str(points), text, number_text(raw.numerator, raw.denominator))])
+
+
+class Granting:
+    """One key's grant brought to what it deserves, in a draft; tiers move when all of the fact's points have."""
+
+    __slots__ = ("because", "draft", "moved", "release", "versions")
+
+    def __init__(self, draft: Draft, versions: Versions, because: str, release: Release = AT_ONCE) -> None:
+        self.draft = draft
+        self.versions = versions
+        self.because = because
+        self.release = release
+        self.moved: list[Qualified] = []
+
+    def bring(self, row: KeyRow, grant: Grant, deserved: Deserved, *, quiet: bool = False) -> Grant:
+        """Say the difference between what a key has and what it deserves; gives the grant as it is then.
+
+        `quiet`: other events say enough where no points move.
+        """
+        draft, program = self.draft, program_of(self.versions, grant)
+        if draft.standing.closed and deserved.points > grant.points:
+            held = [RuleShare(rule, points) for rule, points in grant.rules.items()]
+            deserved = Deserved(held, Reason.MEMBER_CLOSED)
+        change = deserved.points - grant.points
+        counted = grant.qualified - waiting_sum(draft, row)
+        own: dict[str, Any] = {"rules": _difference(grant.rules, deserved.rules)}
+        if change > 0:
+            self._earn(row, grant, program, change, own)
+        elif change < 0:
+            self._take_back(row, -change, own)
+        rules = {share.rule: share.points for share in deserved.rules if share.points}
+        grant, qualified = self._requalify(row, Grant(grant.pin, rules, grant.qualified, grant.window), counted)
+        self.moved.append(qualified)
+        own |= qualified.told
+        self._say(row, program, change, own, Reason.NOTHING_CHANGED if rules else deserved.reason, quiet=quiet)
+        return grant
+
+    def settle(self, row: KeyRow) -> None:
+        """Rise or fall by all that was brought."""
+        qualified = together(self.moved)
+        present = ladder_of(self.versions.at(self.draft.standing.clock))
+        if present is not None and qualified.changes:
+            move_tier(self.draft, present, qualified, public(row.key))
+
+    def _earn(self, row: KeyRow, grant: Grant, program: Program | None, points: int, own: dict[str, Any]) -> None:
+        draft, release = self.draft, self.release
+        lot = new_lot(draft, row, points, program.version if program is not None else 0)
+        lot.when = grant.pin.when if grant.pin is not None else None
+        if release.waits and (release.at is None or release.at > draft.standing.clock):
+            change, postings = fill_pending(draft, lot, release.at)
+        else:
+            lot.available_at = max(release.at or draft.occurred_at, draft.occurred_at)
+            if program is not None:
+                begin_life(draft, lot, program)
+            change, postings = fill_available(draft, lot)
+        mark_active(draft.standing, program, draft.occurred_at)
+        own |= {"lots": [change], "postings": {**postings, "earned": -points}}
+
+    def _take_back(self, row: KeyRow, points: int, own: dict[str, Any]) -> None:
+        taken = take_back(self.draft, row, points)
+        own["rules"] = [RuleShare(s.rule, -s.points, s.basis, s.rate, s.multiplier, s.raw) for s in own["rules"]]
+        own |= {"lots": taken.lots, "to_deficit": taken.to_deficit, "from_expired": taken.from_expired}
+        own["postings"] = {**taken.postings, "reversed": points}
+
+    def _requalify(self, row: KeyRow, grant: Grant, counted: int) -> tuple[Grant, Qualified]:
+        """Count the grant in its tier window; `counted` is what it has there so far. Lots that wait count later."""
+        draft = self.draft
+        ladder = ladder_of(program_of(self.versions, grant))
+        if ladder is None or grant.pin is None:
+            return grant, qualify(draft.standing, None, {})
+        qualified = grant.points if ladder.tiers.measure == "points_earned" else 0
+        counts = qualified - wait_with_points(draft, row) if qualified or grant.qualified else 0
+        window = ladder.key(draft.standing, grant.pin.when)
+        changes = {window: counts}
+        if grant.window:
+            changes[grant.window] = changes.get(grant.window, 0) - counted
+        present = ladder_of(self.versions.at(draft.standing.clock)) or ladder
+        moved = qualify(draft.standing, present, {name: change for name, change in changes.items() if change})
+        return Grant(grant.pin, grant.rules, qualified, window), moved
+
+    def _say(
+        self, row: KeyRow, program: Program | None, change: int, own: dict[str, Any], reason: Reason, *, quiet: bool
+    ) -> None:
+        draft, key, version = self.draft, public(row.key), program.version if program is not None else 0
+        if change > 0:
+            draft.say(PointsEarned, key=key, version=version, points=change, **own)
+        elif change < 0:
+            draft.say(PointsReversed, key=key, version=version, points=-change, reason=self.because, **own)
+            if own["to_deficit"] and program is not None and program.deficit == "forgive":
+                forgive(draft, key, version, own["to_deficit"], self.because)
+        elif not quiet:
+            draft.say(FactRecorded, key=key, version=version, reason=reason, **own)
+
+
+def _difference(held: dict[str, int], deserved: list[RuleShare]) -> list[RuleShare]:
+    """What changes, rule by rule."""
+    shares = {share.rule: share for share in deserved}
+    changes = []
+    for rule in {**held, **shares}:
+        share = shares.get(rule) or RuleShare(rule, 0)
+        change = share.points - held.get(rule, 0)
+        if change:
+            changes.append(RuleShare(rule, change, share.basis, share.rate, share.multiplier, share.raw))
+    return changes

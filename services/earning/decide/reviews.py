@@ -1,0 +1,111 @@
+"""Reviews: points for what a review is now, one for each product where the program says so; removed it is worth 0."""
+
+from __future__ import annotations
+
+from services.earning.books import ClaimBook, ReviewBook, Reviewed
+from services.earning.decide.case import Case, Prepared
+from services.earning.decide.content import content_hash
+from services.earning.decide.decision import Outcome
+from services.earning.decide.draft import Draft
+from services.earning.decide.grants import Granting, multiplied, nothing, pinned, program_of
+from services.earning.decide.lifecycle import first_told, joined, stands
+from services.earning.program.terms import Program
+from services.earning.source_events.activities import ReviewPublished, ReviewRemoved, ReviewUpdated
+from services.earning.standing import BusinessKey, KeyRow
+from shared.reasons import Reason
+
+REVIEW = "review"
+"""The kind of grant, as multipliers name it."""
+
+_STATUS: dict[type, tuple[str, int]] = {
+    ReviewPublished: ("published", 0),
+    ReviewUpdated: ("updated", 1),
+    ReviewRemoved: ("removed", 2),
+}
+
+
+def prepare_review(case: Case, data: ReviewPublished | ReviewRemoved) -> Prepared | None:
+    """Take a fact into its review's book; None: it is known already."""
+    book = case.row.book if case.row is not None and isinstance(case.row.book, ReviewBook) else ReviewBook()
+    status, rank = _STATUS[type(data)]
+    new_hash = content_hash(case.fact)
+    changes = joined(book.changes, case.fact, status, rank, new_hash)
+    if changes is None:
+        return None
+    content = _newest(book, case, data, new_hash)
+
+    def settle(draft: Draft) -> Outcome:
+        row = KeyRow(case.key, draft.standing.member, book, case.row.lots if case.row is not None else [])
+        draft.keys[case.key] = row
+        when = first_told(changes, {"removed"})
+        grant = book.grant if when is None else pinned(draft, case.versions, book.grant, when)
+        program = program_of(case.versions, grant)
+        there = content if content is not None and stands(changes, "published", "removed") else None
+        points, reason = _worth(program, there)
+        claimed, refused = _claim(draft, case, book, there.product if there and points else "", program)
+        deserved = nothing(Reason.PRODUCT_REVIEWED if refused else reason)
+        if points and not refused and program is not None and grant.pin is not None:
+            deserved = multiplied(program, grant.pin, REVIEW, REVIEW, points)
+        granting = Granting(draft, case.versions, "removed" if there is None else "edited")
+        grant = granting.bring(row, grant, deserved)
+        row.book = ReviewBook(changes, content, grant, claimed, refused)
+        granting.settle(row)
+        return Outcome.APPLIED
+
+    return settle
+
+
+def _newest(book: ReviewBook, case: Case, data: ReviewPublished | ReviewRemoved, new_hash: int) -> Reviewed | None:
+    known = book.content
+    told = (case.fact.occurred_at, new_hash)
+    if isinstance(data, ReviewRemoved) or (known is not None and told < (known.time, known.content_hash)):
+        return known
+    return Reviewed(*told, data.product_id, data.photos, data.videos, data.verified, data.length)
+
+
+def _worth(program: Program | None, review: Reviewed | None) -> tuple[int, Reason]:
+    """The points of a review before multipliers, and why they are none. No review: removed, or not told yet."""
+    if review is None:
+        return 0, Reason.NOTHING_CHANGED
+    if program is None:
+        return 0, Reason.NOT_IN_FORCE
+    terms = program.reviews
+    if terms is None:
+        return 0, Reason.NOTHING_ELIGIBLE
+    if terms.verified_only and not review.verified:
+        return 0, Reason.NOT_VERIFIED
+    if review.length < terms.length_min:
+        return 0, Reason.TOO_SHORT
+    photo, video = (terms.photo if review.photos else 0), (terms.video if review.videos else 0)
+    return max(terms.points, photo, video), Reason.NOTHING_ELIGIBLE
+
+
+def _claim(draft: Draft, case: Case, book: ReviewBook, product: str, program: Program | None) -> tuple[str, str]:
+    """The product that the review has claimed, and the one that it was refused; `product`: what it would claim now.
+
+    Who is refused once stays so, whatever becomes of the other review.
+
+    Raises:
+        RowsMissingError: the product's row was not looked for yet.
+    """
+    if book.claimed and book.claimed != product:
+        _write(draft, case, book.claimed, "")
+    if not product or program is None or program.reviews is None or not program.reviews.once_per_product:
+        return "", ""
+    if book.claimed == product:
+        return product, ""
+    known = draft.row(_product_key(case, product))
+    holder = known.book.holder if known is not None and isinstance(known.book, ClaimBook) else ""
+    if book.refused == product or holder:
+        return "", product
+    _write(draft, case, product, case.key.id)
+    return product, ""
+
+
+def _product_key(case: Case, product: str) -> BusinessKey:
+    return BusinessKey(case.fact.program, case.fact.source, "reviewed_product", f"{case.fact.member}/{product}")
+
+
+def _write(draft: Draft, case: Case, product: str, holder: str) -> None:
+    key = _product_key(case, product)
+    draft.keys[key] = KeyRow(key, draft.standing.member, ClaimBook(holder))

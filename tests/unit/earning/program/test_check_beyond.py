@@ -1,0 +1,75 @@
+"""Checking what a document says beyond orders: reviews, activities, and what multiplies them."""
+
+import pytest
+
+from tests.unit.earning.program.test_check import HEAD, problems
+
+# What is added to a valid head → line and column, field, a part of the message, a part of the cure.
+WRONG: dict[str, tuple[str, str, str, str, str]] = {
+    "activity of a reserved name": (
+        "activities: [{id: review}]",
+        "5:19",
+        "activities[0].id",
+        "kind of its own",
+        "another",
+    ),
+    "units of nothing": (
+        "activities: [{id: pot, per_unit: true}]",
+        "5:24",
+        "activities[0].per_unit",
+        "no points to give",
+        "points",
+    ),
+    "activity twice": ("activities: [{id: a}, {id: a}]", "5:28", "activities[1].id", "another one on line 5", "own"),
+    "limit of none": (
+        "activities: [{id: a, limit: {times: 0}}]",
+        "5:37",
+        "activities[0].limit.times",
+        "out of range",
+        "from 1 to",
+    ),
+    "campaign for an activity that is not there": (
+        "activities: [{id: run}]\ncampaigns: [{id: c, multiplier: 2, activities: [rum]}]",
+        "6:49",
+        "campaigns[0].activities[0]",
+        "no activity is called `rum`",
+        "`run`",
+    ),
+    "campaign for reviews that are not rewarded": (
+        "campaigns: [{id: c, multiplier: 2, activities: [review]}]",
+        "5:49",
+        "campaigns[0].activities[0]",
+        "no activity is called `review`",
+        "Add `activities:`",
+    ),
+    "campaign for activities of an amount": (
+        "reviews: {points: 5}\ncampaigns: [{id: c, multiplier: 2, activities: [review], minimum: 5}]",
+        "6:58",
+        "campaigns[0].minimum",
+        "no lines and no amount",
+        "Leave it out",
+    ),
+    "tier for an activity that is not there": (
+        "tiers: {levels: [{id: a, activities: {run: 2}}]}",
+        "5:39",
+        "tiers.levels[0].activities.run",
+        "no activity is called `run`",
+        "Add `activities:`",
+    ),
+    "activity at a channel": (
+        "activities: [{id: a, when: {channels: [web]}}]",
+        "5:29",
+        "activities[0].when.channels",
+        "not a setting",
+        "Settings here are",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG.values(), ids=WRONG.keys())
+def test_a_mistake_is_told_at_its_place_with_its_cure(case: tuple[str, str, str, str, str]) -> None:
+    text, place, field, message, cure = case
+    (problem,) = problems(HEAD + text)
+    assert problem.text("shop.yaml").startswith(f"shop.yaml:{place}: {field}: ")
+    assert message in problem.message
+    assert cure in problem.cure
