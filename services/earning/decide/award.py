@@ -78,19 +78,9 @@ def bases_left(lines: Lines, left: list[Share]) -> list[Amount]:
 
 def firing(deal: Deal, among: Applying, total: Amount) -> Applying:
     """Those whose minimum the whole order's basis reaches, in the program's currency."""
-    if not deal.plan.with_minimums:
+    if not deal.plan.minimums:
         return among
-    exchange = deal.exchange
-    reached = total * exchange.numerator
-
-    def reaches(plan: RulePlan | CampaignPlan) -> bool:
-        return not plan.minimum or reached >= plan.minimum * exchange.denominator
-
-    return Applying(
-        tuple(filter(reaches, among.rated)),
-        tuple(filter(reaches, among.fixed)),
-        tuple(filter(reaches, among.campaigns)),
-    )
+    return deal.plan.reached(among, total * deal.exchange.numerator // deal.exchange.denominator)
 
 
 def award_of(deal: Deal, fired: Applying, bases: list[Amount], left: list[Share] | None) -> Award:
@@ -185,11 +175,8 @@ class _Reckoning:
         else:
             basis = sum([self.bases[i] for i in chosen])
             text = self._multiplier_text(basis, total)
-        denominator *= raw.denominator
-        numerator = raw.numerator
-        points = rounded(deal.plan.program.rounding, numerator, denominator)
-        basis_text = money_text(basis, deal.exchange)
-        share = RuleShare(rule.id, points, basis_text, rule.rate, text, number_text(numerator, denominator))
+        points, raw_text = rounded(deal.plan.program.rounding, raw.numerator, denominator * raw.denominator)
+        share = RuleShare(rule.id, points, money_text(basis, deal.exchange), rule.rate, text, raw_text)
         self.parts.append(Part(share, rule, chosen, weights, total))
 
     def fix(self, rule: RulePlan, chosen: list[int]) -> None:

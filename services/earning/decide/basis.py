@@ -91,21 +91,15 @@ def _values(sold: Sold) -> tuple[list[int], bool]:
 
     Each line clamps at 0, and what its own discount had too much goes to the others.
     """
-    values = []
+    values = [line.subtotal - line.discount for line in sold.lines]
     discount = sold.discount
-    gift_cards = False
-    for line in sold.lines:
-        value = line.subtotal - line.discount
-        if value < 0:
-            discount -= value
-            value = 0
-        if line.gift_card:
-            gift_cards = True
-        values.append(value)
+    if min(values, default=0) < 0:
+        discount -= sum([value for value in values if value < 0])
+        values = [max(0, value) for value in values]
     if discount:
         shares = spread(discount, values, _unit(sold))
         values = [value - share for value, share in zip(values, shares, strict=True)]
-    return values, gift_cards
+    return values, True in [line.gift_card for line in sold.lines]
 
 
 def _points_shares(sold: Sold, values: list[int]) -> list[int]:

@@ -11,24 +11,32 @@ _SCALE = 10**_PLACES
 
 def number_text(numerator: int, denominator: int) -> str:
     """A number from 0 up as exact text: a decimal where twelve places do (`1.25`), else a fraction (`1/3`)."""
-    scaled, rest = divmod(numerator * _SCALE, denominator)
-    if rest:
-        return str(Fraction(numerator, denominator))
-    whole, places = divmod(scaled, _SCALE)
-    return f"{whole}.{places:012d}".rstrip("0") if places else str(whole)
-
-
-def rounded(mode: str, numerator: int, denominator: int) -> int:
-    """A number that is not negative, rounded to whole points by the program's mode."""
     whole, rest = divmod(numerator, denominator)
-    if mode == "floor" or not rest:
-        return whole
+    return _text(whole, rest, denominator)
+
+
+def _text(whole: int, rest: int, denominator: int) -> str:
+    if not rest:
+        return str(whole)
+    places, more = divmod(rest * _SCALE, denominator)
+    if more:
+        return str(Fraction(whole * denominator + rest, denominator))
+    return f"{whole}.{places:012d}".rstrip("0")
+
+
+def rounded(mode: str, numerator: int, denominator: int) -> tuple[int, str]:
+    """A number that is not negative, rounded to whole points by the program's mode; and its exact text."""
+    whole, rest = divmod(numerator, denominator)
+    return whole + (mode != "floor" and _is_up(mode, whole, rest, denominator)), _text(whole, rest, denominator)
+
+
+def _is_up(mode: str, whole: int, rest: int, denominator: int) -> bool:
     if mode == "ceiling":
-        return whole + 1
+        return rest > 0
     twice = 2 * rest
     if mode == "half_up":
-        return whole + (twice >= denominator)
-    return whole + (twice > denominator or (twice == denominator and whole % 2 == 1))
+        return twice >= denominator
+    return twice > denominator or (twice == denominator and whole % 2 == 1)
 
 
 def split(points: int, weights: Sequence[int | Fraction], total: int | Fraction) -> list[int]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from fractions import Fraction
+from operator import attrgetter
 from typing import NamedTuple
 
 from services.earning.books import SoldLine
@@ -65,18 +67,20 @@ BASE_TIER = TierPlan(Fraction(1), 1, 1, "1")
 class Plan:
     """A version: every rule (by rate, in the order in which one of them gets a line; and fixed), campaign and tier.
 
-    `conditional` and `with_minimums` say whether any of them has a condition, or a minimum.
+    `conditional` says whether any of them has a condition, `minimums` are the amounts that any of them asks for.
     """
 
     __slots__ = (
+        "_look",
         "_masks",
+        "_reached",
         "_selections",
-        "_skus",
+        "_shipping",
         "conditional",
         "every",
+        "minimums",
         "program",
         "tiers",
-        "with_minimums",
     )
 
     def __init__(self, program: Program) -> None:
@@ -95,8 +99,11 @@ class Plan:
         )
         parts: list[RulePlan | CampaignPlan] = [*self.every.rated, *self.every.fixed, *self.every.campaigns]
         self.conditional = any(part.conditions is not None for part in parts)
-        self.with_minimums = any(part.minimum for part in parts)
-        self._skus = any(selection.skus or selection.except_skus for selection in self._selections)
+        self.minimums = sorted({part.minimum for part in parts if part.minimum})
+        self._reached = [_reached(self.every, reached) for reached in (0, *self.minimums)]
+        by_sku = any(selection.skus or selection.except_skus for selection in self._selections)
+        self._look = attrgetter("categories", "sku") if by_sku else attrgetter("categories")
+        self._shipping = sum(selection.everything << place for place, selection in enumerate(self._selections))
         levels = program.tiers.levels if program.tiers else ()
         self.tiers = {level.id: _tier(level.multiplier) for level in levels}
 
@@ -123,22 +130,26 @@ class Plan:
         self._selections.append(selection)
         return 1 << (len(self._selections) - 1)
 
+    def reached(self, among: Applying, total: int) -> Applying:
+        """Those whose minimum an order's basis (micros of program currency) reaches."""
+        if among is self.every:
+            return self._reached[bisect_right(self.minimums, total)]
+        return _reached(among, total)
+
     def masks(self, lines: tuple[SoldLine, ...]) -> list[int]:
-        """For each line the bits of the rules and campaigns that select it."""
-        known = self._masks
-        masks = []
-        for line in lines:
-            look = (line.categories, line.sku) if self._skus or not line.line_id else line.categories
-            mask = known.get(look)
-            masks.append(self._remember(look, line) if mask is None else mask)
-        return masks
+        """For each line the bits of the rules and campaigns that select it; shipping, the last, has no line_id."""
+        known, look = self._masks, self._look
+        if lines and not lines[-1].line_id:
+            return [*self.masks(lines[:-1]), self._shipping]
+        try:
+            return [known[look(line)] for line in lines]
+        except KeyError:
+            return [self._remember(look(line), line) for line in lines]
 
     def _remember(self, look: object, line: SoldLine) -> int:
         if len(self._masks) >= _MASKS_MAX:
             self._masks.clear()
-        mask = 0
-        for place, selection in enumerate(self._selections):
-            mask |= _selects(selection, line) << place
+        mask = sum(_selects(selection, line) << place for place, selection in enumerate(self._selections))
         self._masks[look] = mask
         return mask
 
@@ -153,10 +164,19 @@ def _asked(conditions: Conditions) -> Conditions | None:
     return None if conditions == _ANYBODY else conditions
 
 
+def _reached(among: Applying, total: int) -> Applying:
+    """Those whose minimum a total reaches."""
+    return Applying(
+        tuple([rule for rule in among.rated if rule.minimum <= total]),
+        tuple([rule for rule in among.fixed if rule.minimum <= total]),
+        tuple([campaign for campaign in among.campaigns if campaign.minimum <= total]),
+    )
+
+
 def _selects(selection: Selection, line: SoldLine) -> bool:
-    """Whether a selection has a line. Shipping (no line_id) is seen only where no lines are selected."""
-    if selection.everything or not line.line_id:
-        return selection.everything
+    """Whether a selection has a line. Shipping is seen only where no lines are selected: by those of everything."""
+    if selection.everything:
+        return True
     if line.sku in selection.except_skus or not selection.except_categories.isdisjoint(line.categories):
         return False
     if not (selection.categories or selection.skus):

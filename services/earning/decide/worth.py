@@ -48,7 +48,7 @@ def worth_of(program: Program | None, basis: Basis, book: OrderBook, status: str
         return _worthless(Reason.NOTHING_CHANGED if status == "cancelled" else Reason.WAITS_FOR_PAYMENT)
     lines = lines_of(sold, basis)
     left = _left(book, basis, lines)
-    counts = any(line.line_id and (left is None or left[i]) for i, line in enumerate(lines.sold))
+    counts = bool(sold.lines) if left is None else any(left[: len(sold.lines)])
     if program is None:
         return _worthless(Reason.NOT_IN_FORCE, counts=counts)
     if program.gate == "fulfilled" and status != "fulfilled":
@@ -69,6 +69,8 @@ def _rate_text(exchange: Exchange) -> str:
 
 def _left(book: OrderBook, basis: Basis, lines: Lines) -> list[Share] | None:
     """The share of each line that is left; None where nothing came back."""
+    if not book.refunds:
+        return None
     refunds: list[RefundKnown] = list(book.refunds.values())
     if not basis.store_credit_refunds:
         refunds = [refund for refund in refunds if refund.tender != "store_credit"]
