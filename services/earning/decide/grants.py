@@ -81,9 +81,9 @@ def multiplied(program: Program, pin: Pin, rule: str, kind: str, points: int) ->
     if total == 1:
         return Deserved([RuleShare(rule, points)] if points else [])
     raw = points * total
-    given = rounded(program.rounding, raw.numerator, raw.denominator)
+    given, raw_text = rounded(program.rounding, raw.numerator, raw.denominator)
     text = number_text(total.numerator, total.denominator)
-    return Deserved([RuleShare(rule, given, "", str(points), text, number_text(raw.numerator, raw.denominator))])
+    return Deserved([RuleShare(rule, given, "", str(points), text, raw_text)])
 
 
 class Granting:
