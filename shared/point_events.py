@@ -282,6 +282,28 @@ class TierRetained(EventData, kw_only=True, omit_defaults=True):
     valid_until: Instant | None = None
 
 
+class StampCollected(EventData, kw_only=True, omit_defaults=True):
+    """A card has more stamps, or (negative) fewer: `total` now, `missing` to the next time that it is complete."""
+
+    TYPE = "loyalty.stamp.collected.v1"
+
+    card: str
+    stamps: int
+    total: int
+    missing: int
+
+
+class StampCardCompleted(EventData, kw_only=True, omit_defaults=True):
+    """A card was completed for the `number`th time, more often than ever: `cards` more rewards, or points, are due."""
+
+    TYPE = "loyalty.stamp_card.completed.v1"
+
+    card: str
+    number: int
+    cards: int
+    reward: str = ""
+
+
 class MemberEnrolled(EventData, kw_only=True, omit_defaults=True):
     """The member joined, or their segments or attributes changed."""
 
@@ -323,6 +345,8 @@ EVENT_CLASSES: tuple[type[EventData], ...] = (
     PointsReinstated,
     TierChanged,
     TierRetained,
+    StampCollected,
+    StampCardCompleted,
     MemberEnrolled,
     MemberClosed,
     FactRecorded,

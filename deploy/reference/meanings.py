@@ -86,7 +86,8 @@ MEANINGS: dict[str, str] = {
     "reason": "Why, as a code.",
     "PointsReversed.reason": (
         "What happened to the order: `refunded`, `cancelled` or `updated`; to a review: `edited` or `removed`; to an "
-        "activity: `edited` or `withdrawn`; of an entry bonus: `tier_lost`."
+        "activity: `edited` or `withdrawn`; of a card: `stamps_lost`, or as of its activity; of an entry bonus: "
+        "`tier_lost`."
     ),
     "PointsExpired.reason": "`expired`: their time was over; `closed`: the membership was.",
     "TierChanged.reason": (
@@ -108,6 +109,13 @@ MEANINGS: dict[str, str] = {
     "lifetime_points": "Points earned in a lifetime elsewhere; they count for tiers only.",
     "award": "The award whose points had expired.",
     "FactRecorded.reason": "Why no points moved; see the table of reason codes.",
+    "card": "The stamp card.",
+    "stamps": "Change of the card's stamps; negative: some were lost.",
+    "total": "All stamps that the card has now.",
+    "missing": "Stamps to go until the card is complete next.",
+    "number": "How many times the card is complete now.",
+    "cards": "How many of these times are new.",
+    "StampCardCompleted.reward": "What there is for it, in words; left out where it is points.",
     "to_deficit": "How many of the points were not there any more and are owed now.",
     "from_expired": "How many of the points had expired before; they were taken from nobody.",
     "before": "The tier before.",

@@ -135,6 +135,19 @@ def _until(instant: datetime | None) -> str:
     return f", until {instant:%Y-%m-%d %H:%M}Z" if instant else ""
 
 
+def _stamped(event: point_events.StampCollected) -> str:
+    did = "collected" if event.stamps > 0 else "lost"
+    number = abs(event.stamps)
+    stamps = f"{number:,} stamp" if number == 1 else f"{number:,} stamps"
+    return f"{did} {stamps} of card {event.card}: {event.total:,} now, {event.missing:,} to go"
+
+
+def _completed(event: point_events.StampCardCompleted) -> str:
+    reward = f": {event.reward}" if event.reward else ""
+    times = f", {event.cards} at once" if event.cards > 1 else ""
+    return f"completed card {event.card} for time {event.number}{times}{reward}"
+
+
 def _enrolled(event: point_events.MemberEnrolled) -> str:
     segments = f", segments {', '.join(event.segments)}" if event.segments else ""
     return f"joined on {event.joined_at:%Y-%m-%d}{segments}"
@@ -170,6 +183,8 @@ _SENTENCES: dict[type[EventData], Callable[[Any], str]] = {
     point_events.MemberClosed: _closed,
     point_events.TierChanged: _tier_changed,
     point_events.TierRetained: _tier_retained,
+    point_events.StampCollected: _stamped,
+    point_events.StampCardCompleted: _completed,
     point_events.MemberEnrolled: _enrolled,
     point_events.FactRecorded: _recorded,
 }

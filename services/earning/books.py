@@ -121,6 +121,7 @@ class OrderBook(msgspec.Struct, tag="order", array_like=True):
     adds to the tier window that begins on `window` (points, micros of money, or orders, by the tier measure), what its
     pending lots will add among it. `uncapped` is the award before caps, `caps` the cap windows it counts in. `counts`
     says whether it is one of the member's orders with anything left. `refund_facts` are hashes of refund facts seen.
+    `stamps` are those it holds, by card.
     """
 
     changes: list[Change] = []
@@ -139,6 +140,7 @@ class OrderBook(msgspec.Struct, tag="order", array_like=True):
     counts: bool = False
     uncapped: int = 0
     caps: tuple[str, ...] = ()
+    stamps: dict[str, int] = {}
 
     @property
     def points(self) -> int:
@@ -270,6 +272,14 @@ class ClaimBook(msgspec.Struct, tag="claim", array_like=True, frozen=True):
     holder: str = ""
 
 
+class CardBook(msgspec.Struct, tag="card", array_like=True, frozen=True):
+    """Points of `cards` completed at once, from a number on; `before` is where those before them begin."""
+
+    grant: Grant = Grant()
+    cards: int = 0
+    before: int = 0
+
+
 class LimitBook(msgspec.Struct, tag="limit", array_like=True, frozen=True):
     """Places taken in a window of a limit."""
 
@@ -289,5 +299,6 @@ Book = (
     | ActivityBook
     | ClaimBook
     | LimitBook
+    | CardBook
 )
 """Every kind of book, told apart by its tag."""

@@ -27,6 +27,15 @@ class TierHeld(msgspec.Struct, array_like=True):
     tier: str
 
 
+class CardHeld(msgspec.Struct, array_like=True, frozen=True):
+    """A member's card: its stamps, how often it is paid as completed, at most ever, and where the last ones begin."""
+
+    stamps: int = 0
+    cards: int = 0
+    best: int = 0
+    last: int = 0
+
+
 class Standing(msgspec.Struct, omit_defaults=True):
     """All that a decision may know of a member besides rows: small (≤ 4 KB) however long their history.
 
@@ -40,7 +49,7 @@ class Standing(msgspec.Struct, omit_defaults=True):
     `next_due` is when time alone may change something: the soonest of `lots_due` (the earliest due of a lot, never too
     late), `tier_check` (the tier may fall) and `inactive_at`, when lots without a later date of their own end unless
     the member is active before. `caps` has the points of orders in recent cap windows. `made_up` are spans of the
-    forgiven counter that cancelled redemptions made up for.
+    forgiven counter that cancelled redemptions made up for. `cards` are stamp cards, by their id.
     """
 
     program: str
@@ -70,6 +79,7 @@ class Standing(msgspec.Struct, omit_defaults=True):
     caps: dict[str, int] = {}
     made_up: list[tuple[int, int]] = []
     closed: bool = False
+    cards: dict[str, CardHeld] = {}
 
 
 class Lot(msgspec.Struct, array_like=True):

@@ -67,6 +67,7 @@ class Data(msgspec.Struct, gc=False):
     program_version: int = 0
     postings: Postings = Postings()
     reason: str | None = None
+    card: str | None = None
     rules: tuple[RuleShare, ...] = ()
     after: str | None = None
     tier: str | None = None

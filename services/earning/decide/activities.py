@@ -14,6 +14,7 @@ from services.earning.decide.grants import Deserved, Granting, multiplied, nothi
 from services.earning.decide.lifecycle import first_told, joined, stands
 from services.earning.decide.limits import leave_place, take_place
 from services.earning.decide.plans import plan_of
+from services.earning.decide.stamps import collect, stamps_of_activity
 from services.earning.program.terms import Activity, Program, Versions
 from services.earning.source_events.activities import ActivityRecorded, ActivityWithdrawn
 from services.earning.source_events.facts import Fact
@@ -54,8 +55,13 @@ def prepare_activity(case: Case, data: ActivityRecorded | ActivityWithdrawn) -> 
         if activity is not None and done is not None and not refused:
             deserved = _deserved(case.versions, grant, activity, done)
         granting = Granting(draft, case.versions, "withdrawn" if done is None else "edited")
-        grant = granting.bring(row, grant, deserved)
-        row.book = ActivityBook(changes, content, grant, place, refused)
+        counts = done if activity is not None and not refused else None
+        stamps = stamps_of_activity(program_of(case.versions, grant), counts.kind, counts.quantity) if counts else {}
+        if draft.standing.closed:
+            stamps = {card: min(number, book.stamps.get(card, 0)) for card, number in stamps.items()}
+        grant = granting.bring(row, grant, deserved, quiet=stamps != book.stamps)
+        collect(granting, row, program_of(case.versions, grant), book.stamps, stamps)
+        row.book = ActivityBook(changes, content, grant, place, refused, stamps)
         granting.settle(row)
         return Outcome.APPLIED
 

@@ -14,12 +14,14 @@ from services.earning.decide.case import Case, Prepared
 from services.earning.decide.decision import Outcome
 from services.earning.decide.draft import Draft, public
 from services.earning.decide.dues import release_lot
+from services.earning.decide.grants import Granting
 from services.earning.decide.ladder import Ladder, ladder_of
 from services.earning.decide.lifetimes import begin_life, mark_active
 from services.earning.decide.lots import fill_available, fill_pending, new_lot
 from services.earning.decide.order_state import Known, OrderFact, known_of, merged
 from services.earning.decide.reversal import forgive, take_back
-from services.earning.decide.tiers import move_tier, qualify, tier_at, together
+from services.earning.decide.stamps import collect, stamps_of_order
+from services.earning.decide.tiers import Qualified, move_tier, qualify, tier_at, together
 from services.earning.decide.waiting import release_of, wait_anew, wait_as_one, wait_with_points, waiting_sum
 from services.earning.decide.worth import Worth, exchange_of, worth_of
 from services.earning.program.terms import Program, Versions
@@ -150,8 +152,21 @@ class _Settlement:
         if releases:
             released = [release_lot(draft, self.versions, number, instant) for number, instant in releases]
             qualified = together([qualified, *released])
+        if program is not None and program.cards:
+            qualified = together([qualified, *self._collect(program, worth)])
         if present is not None and qualified.changes:
             move_tier(draft, present, qualified, public(self.row.key))
+
+    def _collect(self, program: Program, worth: Worth) -> list[Qualified]:
+        """Stamps of the order's units, and what the cards then have more or less of."""
+        book = self.book
+        stamps = stamps_of_order(program, book) if worth.is_due else {}
+        if self.draft.standing.closed:
+            stamps = {card: min(number, book.stamps.get(card, 0)) for card, number in stamps.items()}
+        granting = Granting(self.draft, self.versions, "stamps_lost")
+        collect(granting, self.row, program, book.stamps, stamps)
+        book.stamps = stamps
+        return granting.moved
 
     def _earn(self, points: int, worth: Worth, own: dict[str, Any]) -> None:
         """Put points into a further lot, to wait where the program says so."""

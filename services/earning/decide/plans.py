@@ -149,7 +149,7 @@ class Plan:
     def _remember(self, look: object, line: SoldLine) -> int:
         if len(self._masks) >= _MASKS_MAX:
             self._masks.clear()
-        mask = sum(_selects(selection, line) << place for place, selection in enumerate(self._selections))
+        mask = sum(selects(selection, line) << place for place, selection in enumerate(self._selections))
         self._masks[look] = mask
         return mask
 
@@ -173,7 +173,7 @@ def _reached(among: Applying, total: int) -> Applying:
     )
 
 
-def _selects(selection: Selection, line: SoldLine) -> bool:
+def selects(selection: Selection, line: SoldLine) -> bool:
     """Whether a selection has a line. Shipping is seen only where no lines are selected: by those of everything."""
     if selection.everything:
         return True

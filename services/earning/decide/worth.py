@@ -47,7 +47,7 @@ def worth_of(program: Program | None, basis: Basis, book: OrderBook, status: str
     if status not in {"paid", "fulfilled"}:
         return _worthless(Reason.NOTHING_CHANGED if status == "cancelled" else Reason.WAITS_FOR_PAYMENT)
     lines = lines_of(sold, basis)
-    left = _left(book, basis, lines)
+    left = left_of(book, basis, lines)
     counts = bool(sold.lines) if left is None else any(left[: len(sold.lines)])
     if program is None:
         return _worthless(Reason.NOT_IN_FORCE, counts=counts)
@@ -67,7 +67,7 @@ def _rate_text(exchange: Exchange) -> str:
     return "" if exchange is SAME_CURRENCY else number_text(exchange.numerator, exchange.denominator)
 
 
-def _left(book: OrderBook, basis: Basis, lines: Lines) -> list[Share] | None:
+def left_of(book: OrderBook, basis: Basis, lines: Lines) -> list[Share] | None:
     """The share of each line that is left; None where nothing came back."""
     if not book.refunds:
         return None

@@ -41,6 +41,7 @@ def compile_program(document: written.Document, version: int, in_force_from: dat
         caps=terms.Caps(**document.orders.caps.model_dump()),
         reviews=None if document.reviews is None else _reviews(document.reviews),
         activities=tuple(_activity(activity) for activity in document.activities),
+        cards=tuple(_card(card) for card in document.cards),
         rewards=tuple(terms.Reward(reward.id, reward.points, frozenset(reward.tiers)) for reward in document.rewards),
     )
 
@@ -106,7 +107,18 @@ def _limit(limit: written.Limit | None) -> terms.Limit | None:
     return None if limit is None else terms.Limit(limit.times, limit.per)
 
 
-def _selection(entry: written.Entry) -> terms.Selection:
+def _card(card: written.Card) -> terms.Card:
+    return terms.Card(
+        id=card.id,
+        every=card.every,
+        activity=card.activity or "",
+        selection=None if card.orders is None else _selection(card.orders),
+        points=card.points or 0,
+        reward=card.reward or "",
+    )
+
+
+def _selection(entry: written.Entry | written.Units) -> terms.Selection:
     return terms.Selection(
         categories=frozenset(entry.only.categories),
         skus=frozenset(entry.only.skus),

@@ -49,6 +49,7 @@ class _Finder:
         for path, rule in _groups(self._document, "rules"):
             self._rate_or_points(path, rule)
         self._activities()
+        self._cards()
         self._priorities()
         self._ladder()
         self._windows()
@@ -128,6 +129,23 @@ class _Finder:
         for path, level in self._levels():
             for name in _group(level, "activities"):
                 self._grant_known((*path, "activities", name), name)
+
+    def _cards(self) -> None:
+        cards = list(_groups(self._document, "cards"))
+        self._unique(cards)
+        kinds = [str(entry.get("id")) for _, entry in _groups(self._document, "activities")]
+        for path, card in cards:
+            if ("activity" in card) == ("orders" in card):
+                cure = "Name an `activity`, or `orders: {}` for units of orders; write two cards for both."
+                self._say(path, "it doesn't say what its stamps are, or says two things", cure)
+            if ("points" in card) == ("reward" in card):
+                self._say(path, "it is worth nothing, or two things", "Write `points:` or `reward:`.")
+            kind = card.get("activity")
+            if isinstance(kind, str) and kind not in kinds:
+                cure = near(kind, kinds) or f"Add it: `activities: [{{id: {kind}}}]`."
+                self._say((*path, "activity"), f"no activity is called `{kind}`", cure)
+            units = _group(card, "orders")
+            self._lines((*path, "orders"), units)
 
     def _grant_known(self, path: Path, name: str) -> None:
         """Whether something whose points are multiplied is given points anywhere in the document."""

@@ -11,11 +11,13 @@ from services.earning.program.document import (
     Basis,
     Campaign,
     Caps,
+    Card,
     Circumstances,
     Document,
     Entry,
     Expiry,
     Limit,
+    Lines,
     Orders,
     Pending,
     Reviews,
@@ -92,6 +94,7 @@ def sentences(document: Document) -> dict[str, Sentences]:
         BEYOND: {
             **({} if document.reviews is None else {"reviews": _reviews(document.reviews)}),
             **{activity.id: _activity(activity) for activity in document.activities},
+            **{f"card {card.id}": _card(card) for card in document.cards},
         },
         CAMPAIGNS: {campaign.id: _campaign(campaign, money) for campaign in document.campaigns},
         TIERS: {} if document.tiers is None else dict(_tiers(document.tiers, money)),
@@ -151,6 +154,23 @@ def _activity(activity: Activity) -> str:
     return f"**{activity.id}**: {given}{unit}{''.join(f', {limit}' for limit in limits)}."
 
 
+def _card(card: Card) -> str:
+    each = f"{card.every:,} of {card.activity}" if card.orders is None else f"{card.every:,} units of orders"
+    lines = (
+        "" if card.orders is None else "".join(f", {limit}" for limit in _lines(card.orders.only, card.orders.except_))
+    )
+    given = card.reward or _points(Fraction(card.points or 0))
+    return f"**{card.id}**: {given} for every {each}{lines}."
+
+
+def _lines(only: Lines, exclusion: Lines) -> Iterator[str]:
+    for words, lines in (("on", only), ("not on", exclusion)):
+        if lines.categories:
+            yield f"{words} {_listed(lines.categories)}"
+        if lines.skus:
+            yield f"{words} SKU {_listed(lines.skus)}"
+
+
 def _limit(limit: Limit) -> str:
     often = {1: "once", 2: "twice"}.get(limit.times, f"{limit.times:,} times")
     return f"{often} in a lifetime" if limit.per == "lifetime" else f"{often} a {limit.per}"
@@ -162,12 +182,7 @@ def _points(number: Fraction) -> str:
 
 def _limits(entry: Entry, currency: str) -> str:
     """Everything that narrows a rule or campaign, each after a comma."""
-    limits: list[str] = []
-    for words, lines in (("on", entry.only), ("not on", entry.except_)):
-        if lines.categories:
-            limits.append(f"{words} {_listed(lines.categories)}")
-        if lines.skus:
-            limits.append(f"{words} SKU {_listed(lines.skus)}")
+    limits = [*_lines(entry.only, entry.except_)]
     if entry.minimum:
         limits.append(f"for orders of at least {decimal(entry.minimum)} {currency}")
     limits += _when(entry.when)

@@ -276,6 +276,26 @@ class Activity(_Part):
     until: Instant | None = Field(None, description="Up to, not including, this instant.")
 
 
+class Units(_Part):
+    """Lines of orders whose units are stamps."""
+
+    only: Lines = Field(Lines(), description="Only these lines.")
+    except_: Lines = Field(Lines(), alias="except", description="Never these lines, whatever `only` says.")
+
+
+class Card(_Part):
+    """A stamp card: every so many units of an activity, or of lines of orders, complete it."""
+
+    id: Name = Field(description="Its name in every event and report; unique among cards.")
+    every: Annotated[int, Field(ge=1, le=POINTS_MAX)] = Field(description="Stamps that complete it, again and again.")
+    activity: Text | None = Field(None, description="The activity whose units are stamps.")
+    orders: Units | None = Field(None, description="Units of lines of orders are stamps; `{}`: of all lines.")
+    points: Points | None = Field(None, description="Points for each time it is complete; lost again with its stamps.")
+    reward: Text | None = Field(
+        None, description="What else there is for it, in words; a reward given stays, whatever becomes of the stamps."
+    )
+
+
 class Document(_Part):
     """One version of a program."""
 
@@ -294,6 +314,7 @@ class Document(_Part):
     activities: Annotated[list[Activity], Field(max_length=ENTRIES_MAX)] = Field(
         [], description="What else earns: newsletter, survey, birthday, workout, pots returned, anything."
     )
+    cards: Annotated[list[Card], Field(max_length=ENTRIES_MAX)] = Field([], description="Stamp cards.")
     tiers: Tiers | None = Field(None, description="The levels members rise through; none: no tiers.")
     expiry: Expiry = Field(Expiry(), description="How points end; left out: never.")
     rewards: Annotated[list[Reward], Field(max_length=REWARDS_MAX)] = Field(

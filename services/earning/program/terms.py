@@ -170,6 +170,20 @@ class Activity(msgspec.Struct, frozen=True):
     conditions: Conditions = Conditions()
 
 
+class Card(msgspec.Struct, frozen=True):
+    """A stamp card: completed with every so many stamps, each time for `points` or a `reward` in words.
+
+    Units of an `activity` are its stamps, or of the lines of orders that the `selection` selects.
+    """
+
+    id: str
+    every: int
+    activity: str = ""
+    selection: Selection | None = None
+    points: int = 0
+    reward: str = ""
+
+
 class Program(msgspec.Struct, frozen=True):
     """One version of a program, in force from `in_force_from` on (inclusive) until the next version's instant."""
 
@@ -193,6 +207,7 @@ class Program(msgspec.Struct, frozen=True):
     rewards: tuple[Reward, ...] = ()
     reviews: Reviews | None = None
     activities: tuple[Activity, ...] = ()
+    cards: tuple[Card, ...] = ()
 
     def activity(self, kind: str) -> Activity | None:
         """What an activity of a kind is worth; None: the program doesn't know the kind."""

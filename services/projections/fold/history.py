@@ -63,7 +63,7 @@ def history_row(event: Event, digest: bytes) -> HistoryRow:
         None if key is None else key.kind,
         None if key is None else key.id,
         data.reason,
-        _words(data.rules) if data.rules else None,
+        _words(data.rules) if data.rules else data.card,
         data.after,
         data.program_version,
         digest,

@@ -37,6 +37,16 @@ SAID: list[tuple[type[EventData], dict[str, object], str]] = [
         "earned 15 points: run 5 × 3 = 15 → 15",
     ),
     (
+        point_events.StampCollected,
+        {"card": "masks", "stamps": -1, "total": 1200, "missing": 3},
+        "lost 1 stamp of card masks: 1,200 now, 3 to go",
+    ),
+    (
+        point_events.StampCardCompleted,
+        {"card": "masks", "number": 7, "cards": 2, "reward": "a mask"},
+        "completed card masks for time 7, 2 at once: a mask",
+    ),
+    (
         point_events.PointsReversed,
         {"points": 1200, "reason": "refunded", "to_deficit": 30},
         "took back 1,200 points (refunded, 30 were spent and are owed)",

@@ -10,6 +10,7 @@ from services.earning.program.terms import (
     Activity,
     Basis,
     Caps,
+    Card,
     Conditions,
     Expiry,
     Limit,
@@ -157,6 +158,9 @@ reviews: {points: 10, photo: 15, verified_only: true, minimum_length: 20, once_p
 activities:
   - {id: run, points: 2, per_unit: true, limit: {times: 3, per: week}, attributes: [shoe], when: {weekdays: [sunday]}}
   - {id: visit}
+cards:
+  - {id: five, every: 5, activity: run, points: 50}
+  - {id: ten, every: 10, orders: {only: {skus: [s]}, except: {categories: [c]}}, reward: A mug}
 campaigns: [{id: c, multiplier: 2, activities: [run, review]}]
 tiers: {levels: [{id: basic, activities: {run: 1.5}}]}
 """)
@@ -164,6 +168,8 @@ tiers: {levels: [{id: basic, activities: {run: 1.5}}]}
     sundays = Conditions(weekdays=frozenset({7}))
     run = Activity("run", 2, per_unit=True, limit=Limit(3, "week"), attributes=frozenset({"shoe"}), conditions=sundays)
     assert program.activities == (run, Activity("visit"))
+    lines = Selection(skus=frozenset("s"), except_categories=frozenset("c"))
+    assert program.cards == (Card("five", 5, "run", points=50), Card("ten", 10, selection=lines, reward="A mug"))
     assert program.campaigns[0].activities == {"run", "review"}
     assert program.tiers is not None
     assert program.tiers.levels[0].activities == (("run", Fraction(3, 2)),)
