@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import CorruptRecordException, KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
@@ -43,6 +44,24 @@ KAFKA_TRANSIENT: tuple[type[BaseException], ...] = (KafkaError, OSError, Timeout
 
 UNREADABLE: tuple[type[BaseException], ...] = (UnicodeDecodeError, CorruptRecordException)
 """What a consumer says of a record whose headers' names are no text, or whose bytes are not those that were sent."""
+
+
+@asynccontextmanager
+async def reading(bootstrap_servers: str) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer without a group: it looks, and moves nobody's position.
+
+    Raises:
+        KafkaError, OSError, TimeoutError: Kafka can't be reached.
+    """
+    settings = {name: value for name, value in CONSUMER_SETTINGS.items() if name != "partition_assignment_strategy"}
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap_servers, group_id=None, enable_auto_commit=False, **settings
+    )
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
 
 
 class Outgoing(NamedTuple):

@@ -11,7 +11,8 @@ import asyncpg
 
 from services.cli.servers import postgres
 from services.earning import holds
-from services.earning.watermark import asking, ends_of
+from services.earning.watermark import ends_of
+from shared.broker import reading
 
 
 @asynccontextmanager
@@ -36,7 +37,7 @@ async def sweeps_held(
             renewing.cancel()
             with suppress(asyncio.CancelledError):
                 await renewing
-        async with asking(bootstrap_servers) as consumer:
+        async with reading(bootstrap_servers) as consumer:
             ends = await ends_of(consumer, sizes)
         await holds.hold_to_the_end(session, programs, holder, ends)
 

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
+from deploy.topics import partitions_of
 from services.cli.console import Exit, err, out, print_json, print_table
 from services.cli.progress import Bar, Board, board
-from services.cli.servers import Bootstrap, Dsn, Json, bootstrap_or_local, dsn_or_local, kafka, reaching_postgres
+from services.cli.servers import (
+    Bootstrap,
+    Dsn,
+    Json,
+    bootstrap_or_local,
+    dsn_or_local,
+    kafka,
+    postgres,
+    reaching_postgres,
+)
+from services.earning.installation import open_for_work
+from services.earning.recover import recover
 from services.earning.rederive import rederive
 from services.projections.rebuild import Difference, Progress, Report, TableReport
 from services.projections.rebuild import rebuild as fold_again
 from services.projections.rebuild.report import OnProgress
+from shared.settings import Connections
 from shared.topics import Topics
 
 DIFFERENCES_SHOWN = 20
@@ -31,10 +44,20 @@ Standings = Annotated[
 ]
 
 
+Journal = Annotated[
+    bool,
+    typer.Option(
+        "--journal",
+        help="Instead: earning's journal and all that follows from it, into a new database, out of loyalty.points.",
+    ),
+]
+
+
 def rebuild(
     *,
     check: Check = False,
     standings: Standings = False,
+    journal: Journal = False,
     dsn: Dsn = "",
     bootstrap_servers: Bootstrap = "",
     as_json: Json = False,
@@ -46,6 +69,9 @@ def rebuild(
 
     Example: `tallystick rebuild --check`, `tallystick rebuild --standings --check`
     """
+    if journal:
+        _journal(bootstrap_or_local(bootstrap_servers), dsn_or_local(dsn), as_json=as_json)
+        return
     if standings:
         _standings(dsn_or_local(dsn), check=check, as_json=as_json)
         return
@@ -122,3 +148,22 @@ def _standings(dsn: str, *, check: bool, as_json: bool) -> None:
         out().print(("DIFFERENT" if report.different else "identical") + f"; {outcome}")
     if report.different:
         raise typer.Exit(Exit.FINDING)
+
+
+def _journal(bootstrap_servers: str, dsn: str, *, as_json: bool) -> None:
+    with board(err()) as shown, kafka(bootstrap_servers), reaching_postgres(dsn):
+        bar = shown.bar("learnt")
+        learnt = asyncio.run(_adopt(bootstrap_servers, dsn, lambda done, total: bar.to(done, total=total)))
+    if as_json:
+        print_json({"learnt": learnt})
+    else:
+        out().print(f"{learnt:,} point events learnt from the log; earning and projections can start now")
+
+
+async def _adopt(bootstrap_servers: str, dsn: str, progress: Callable[[int, int], None]) -> int:
+    topics = Topics()
+    sizes = await partitions_of(bootstrap_servers, (*topics.inputs, topics.points))
+    async with postgres(dsn, role="earning") as session:
+        await open_for_work(session, sizes)
+    connections = Connections(kafka_bootstrap_servers=bootstrap_servers, postgres_dsn=dsn)
+    return (await recover(connections, topics, adopt=True, progress=progress)).events

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from services.earning.app import Process
 from services.earning.consume import leaves
 from services.earning.settings import EarningSettings
-from shared.errors import ConfigurationError
+from shared.errors import TallystickError
 from shared.settings import Connections, Http
 from shared.telemetry import configure_logging
 from shared.topics import Topics
@@ -37,7 +37,7 @@ def main() -> int:
     refusals: list[str] = []
     try:
         uvloop.run(process.run())
-    except* ConfigurationError as errors:
+    except* TallystickError as errors:
         refusals = [str(error) for error in leaves(errors)]
     for refusal in refusals:
         structlog.get_logger(__name__).error("can't work", error=refusal)

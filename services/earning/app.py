@@ -22,6 +22,7 @@ from services.earning.emit_dead_letters import DeadLetterRelay
 from services.earning.journal import Entry
 from services.earning.metrics import Metrics
 from services.earning.persevere import Works, persevere
+from services.earning.recover import Recovery
 from services.earning.settings import EarningSettings
 from services.earning.sweep import Sweeper
 from shared import migrations, service
@@ -55,6 +56,7 @@ class Process:
         self.batch = self.settings.batch
         self.ranks = {topic: rank for rank, topic in enumerate(self.topics.inputs)}
         self.shards = 0
+        self.recovery = Recovery(self.connections, self.topics)
         self.relay: Relay | None = None
 
     def on_earned(self, earned: Earned, entries: Sequence[Entry]) -> None:
@@ -117,17 +119,21 @@ class Process:
             tasks.create_task(persevere("journal's months", daily, self.readiness, stopping))
 
     def _start_relays(self, tasks: asyncio.TaskGroup, stopping: asyncio.Event) -> None:
-        self.relay = Relay(self.connections, self.topics.points, self.shards, self.settings, self.metrics, stopping)
+        self.relay = Relay(
+            self.connections, self.topics.points, self.shards, self.settings, self.metrics, self.recovery, stopping
+        )
         letters = DeadLetterRelay(self.connections, self.topics.dead_letters, self.settings, stopping)
         tasks.create_task(persevere("relay", self.relay.attempt, self.readiness, stopping))
         tasks.create_task(persevere("dead letters", letters.attempt, self.readiness, stopping))
 
     def _start_sweeper(self, tasks: asyncio.TaskGroup, stopping: asyncio.Event) -> None:
-        sweeper = Sweeper(self.connections, self.topics.inputs, self.shards, self.settings, self.on_swept, stopping)
+        sweeper = Sweeper(
+            self.connections, self.topics.inputs, self.shards, self.settings, self.on_swept, self.recovery, stopping
+        )
         tasks.create_task(persevere("sweeper", sweeper.attempt, self.readiness, stopping))
 
     async def _open(self, works: Works) -> None:
-        """See that schema and topics are what this code needs, and make the rows and months that it works on."""
+        """See that schema, topics and journal are what this code needs, and make the rows and months it works on."""
         await migrations.check(self.dsn, MIGRATIONS)
         partitions = await _partitions(
             self.connections.kafka_bootstrap_servers, (*self.topics.inputs, self.topics.points)
@@ -135,6 +141,7 @@ class Process:
         session = await connect(self.dsn, role="earning", application="tallystick-earning")
         try:
             self.shards = await installation.open_for_work(session, partitions)
+            await self.recovery.see_to(session)
         finally:
             await session.close()
         works()

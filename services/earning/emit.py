@@ -25,6 +25,7 @@ from services.earning.leases import QUERIES, Leases
 from services.earning.log_end import log_ends
 from services.earning.metrics import Metrics
 from services.earning.persevere import Works
+from services.earning.recover import Recovery, compare
 from services.earning.settings import EarningSettings
 from shared.broker import KAFKA_TRANSIENT, Outgoing, Written, producer, publish
 from shared.codec import headers_of
@@ -52,6 +53,7 @@ class Relay:
         shards: int,
         settings: EarningSettings,
         metrics: Metrics,
+        recovery: Recovery,
         stopping: asyncio.Event,
     ) -> None:
         self._connections = connections
@@ -59,6 +61,7 @@ class Relay:
         self._shards = shards
         self._settings = settings
         self._metrics = metrics
+        self._recovery = recovery
         self._stopping = stopping
         self._news = asyncio.Event()
         self._emitted: dict[int, int] = {}
@@ -80,6 +83,7 @@ class Relay:
         """
         leases = Leases("emit", range(self._shards), self._settings.owner, self._settings.lease_s)
         async with publishing(self._connections, "tallystick-relay") as (session, publisher):
+            await self._recovery.see_to(session)
             while not self._stopping.is_set():
                 if leases.due:
                     await self._take(session, leases)
@@ -112,7 +116,11 @@ class Relay:
         rows = await session.fetch(QUERIES["emitted"], sorted(shards))
         recorded = {row["shard"]: row["emitted"] for row in rows}
         ends = await log_ends(self._connections.kafka_bootstrap_servers, self._topic, shards)
-        self._emitted.update({shard: end.position for shard, end in ends.items()})
+        await compare(session, ends)
+        told = {shard: end.position for shard, end in ends.items()}
+        if told:
+            await session.execute(QUERIES["record_emitted"], list(told), list(told.values()))
+        self._emitted.update(told)
         self._log_ends.update({shard: end.offset for shard, end in ends.items()})
         lost = {shard: end.position for shard, end in ends.items() if end.position < recorded.get(shard, 0)}
         await self._go_back(session, lost)
@@ -159,6 +167,7 @@ class Relay:
         if moved:
             before = {shard: first for shard, first in moved.items() if first >= 0}
             ends = await log_ends(self._connections.kafka_bootstrap_servers, self._topic, moved, before)
+            await compare(session, ends)
             lost = {shard: end.position for shard, end in ends.items() if end.position < begun[shard] - 1}
             await self._go_back(session, lost)
 

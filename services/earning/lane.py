@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -21,6 +22,7 @@ from services.earning.journal import Entry
 from services.earning.load import QUERIES
 from services.earning.metrics import Metrics
 from services.earning.program.registry import ProgramCache
+from services.earning.recover import Recovery
 from services.earning.source_events.codec import decode
 from shared.broker import UNREADABLE, Backoff
 from shared.errors import PermanentError
@@ -71,6 +73,7 @@ class Shared(Protocol):
     batch: int
     metrics: Metrics
     readiness: Readiness
+    recovery: Recovery
 
     def on_earned(self, earned: Earned, entries: Sequence[Entry]) -> None:
         """Hear of a committed batch: what became of it, and the journal rows it gave."""
@@ -151,7 +154,12 @@ class Lane:
     async def _connected(self) -> asyncpg.Connection:
         if self._session is None or self._session.is_closed():
             name = f"tallystick-earning-{self._number}"
-            self._session = await connect(self._shared.dsn, role="earning", application=name, settings=LANE_SETTINGS)
+            session = await connect(self._shared.dsn, role="earning", application=name, settings=LANE_SETTINGS)
+            with ExitStack() as otherwise:
+                otherwise.callback(session.terminate)
+                await self._shared.recovery.see_to(session)
+                otherwise.pop_all()
+            self._session = session
         return self._session
 
     async def _fetch(self) -> list[Span]:

@@ -7,25 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
-from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import asyncpg
 import msgspec
 
-from services.earning.decide import Decision, advance, decide, needs
+from services.earning.again import Again, Written, again, decisions, written
+from services.earning.decide import Decision
 from services.earning.journal import Head, Journal
 from services.earning.load import Holdings, Wallet, read_key, read_standing
 from services.earning.program.registry import NONE
 from services.earning.program.registry import load as load_programs
 from services.earning.program.terms import Versions
 from services.earning.save import KEY_COLUMNS, LOT_COLUMNS, STANDING_COLUMNS, insert, key_row, lot_row, standing_row
-from services.earning.source_events.facts import fact_of
-from services.earning.standing import BusinessKey, KeyRow, Rows, RowsMissingError
-from shared.codec import CHAIN_START, decoder_of
+from services.earning.standing import BusinessKey, KeyRow, RowsMissingError
+from shared.codec import CHAIN_START
 from shared.errors import UnreadableEventError
-from shared.point_events import EventData
 from shared.postgres import LONG_WORK_SETTINGS, Queries, connect
 
 QUERIES = Queries(Path(__file__).parent / "sql" / "rederive.sql")
@@ -86,27 +84,20 @@ async def rederive(dsn: str, *, check: bool, progress: Progress | None = None) -
                 progress(report.events, max(total, report.events))
 
         for shard in heads:
-            again = _Again(session, shard, len(heads), report, told)
-            await again.read_on()
+            derived = _Derived(session, shard, len(heads), report, told)
+            await derived.read_on()
             async with session.transaction():
                 await session.fetchval(QUERIES["lock_shard"], shard)
-                await again.read_on()
-                await again.compare()
+                await derived.read_on()
+                await derived.compare()
                 if not check:
-                    await again.put()
+                    await derived.put()
         return report
     finally:
         await session.close()
 
 
-class Written(NamedTuple):
-    """An event of the journal, and its bytes."""
-
-    data: EventData
-    bytes: bytes
-
-
-class _Again:
+class _Derived:
     """One shard, decided again in memory."""
 
     def __init__(
@@ -126,10 +117,10 @@ class _Again:
         waiting: list[Written] = []
         while rows := await self._session.fetch(QUERIES["journal"], self._shard, self._position, AT_A_TIME):
             events = waiting + [self._read(*row) for row in rows]
-            decisions = [list(group) for _, group in groupby(events, _decision_of)]
+            whole = list(decisions(events))
             # A decision is committed as a whole, but what was read may end in the middle of one.
-            waiting = decisions.pop() if len(rows) == AT_A_TIME else []
-            for decision in decisions:
+            waiting = whole.pop() if len(rows) == AT_A_TIME else []
+            for decision in whole:
                 await self._decide(decision)
             self._report.events += len(rows)
             self._told()
@@ -140,44 +131,26 @@ class _Again:
         if position != self._position + 1:
             raise UnreadableEventError(self._shard, self._position + 1, "the journal has a gap")
         self._position = position
-        try:
-            event: EventData = decoder_of(event_type).decode(value).data
-        except (KeyError, msgspec.MsgspecError) as error:
-            raise UnreadableEventError(self._shard, position, str(error)) from error
-        return Written(event, value)
+        return written(self._shard, position, event_type, value)
 
     async def _decide(self, events: list[Written]) -> None:
         wallet = self._holdings.wallet(events[0].data.program, events[0].data.member)
-        decision = self._decision(await self._versions_of(wallet.program), wallet, events)
+        decision = self._with_rows(wallet, again(await self._versions_of(wallet.program), wallet, events))
         first = len(self._journal.entries)
         self._journal.append(self._shard, decision.events)
-        again = [entry.bytes for entry in self._journal.entries[first:]]
+        come_out = [entry.bytes for entry in self._journal.entries[first:]]
         self._journal.entries.clear()
-        if again != [event.bytes for event in events]:
+        if come_out != [event.bytes for event in events]:
             what = f"event {self._shard}/{events[0].data.position} comes out otherwise"
             self._report.add([Difference(wallet.program, wallet.member, what)])
         self._holdings.apply(wallet, decision)
 
-    def _decision(self, versions: Versions, wallet: Wallet, events: list[Written]) -> Decision:
-        """The decision that gave these events, made again."""
-        standing = wallet.standing
-        told = next((event.data for event in events if event.data.fact is not None), None)
-        if told is None:
-            if standing is None:
-                raise UnreadableEventError(self._shard, events[0].data.position, "a member's first event tells no fact")
-            until = events[-1].data.occurred_at
-            return self._with_rows(wallet, (), lambda rows: advance(versions, standing, rows, until))
-        fact = fact_of(told)
-        decided_at = fact.received_at if standing is None else max(standing.decided_at, fact.received_at)
-        keys = needs(fact).keys
-        return self._with_rows(wallet, keys, lambda rows: decide(versions, standing, rows, fact, decided_at))
-
-    def _with_rows(self, wallet: Wallet, keys: tuple[BusinessKey, ...], work: Callable[[Rows], Decision]) -> Decision:
-        """Do pure work with the rows of keys, and of those that it asks for besides; all lots are always there."""
+    def _with_rows(self, wallet: Wallet, made: Again) -> Decision:
+        """Decide with the rows that are needed, and those that are asked for besides; all lots are always there."""
         asked: frozenset[BusinessKey] = frozenset()
         while True:
             try:
-                return work(self._holdings.rows_for(wallet, keys, asked))
+                return made.decide(self._holdings.rows_for(wallet, made.keys, asked))
             except RowsMissingError as missing:
                 if asked.issuperset(missing.keys):
                     raise
@@ -221,10 +194,6 @@ class _Again:
         await insert(session, "keys", KEY_COLUMNS, [key_row(row, self._shard) for row in holdings.keys.values()])
         lots = [lot_row(wallet, lot) for wallet in wallets for lot in wallet.lots.values()]
         await insert(session, "lots", LOT_COLUMNS, lots)
-
-
-def _decision_of(event: Written) -> tuple[str, str, int]:
-    return event.data.program, event.data.member, event.data.decision
 
 
 def _named_key(key: BusinessKey, row: KeyRow) -> Difference:

@@ -26,10 +26,12 @@ from services.earning.load import QUERIES as EARN
 from services.earning.persevere import Works
 from services.earning.program.registry import ProgramCache
 from services.earning.program.terms import Versions
+from services.earning.recover import Recovery
 from services.earning.save import save
 from services.earning.settings import EarningSettings
 from services.earning.standing import RowsMissingError, Standing
-from services.earning.watermark import QUERIES, asking, watermark
+from services.earning.watermark import QUERIES, watermark
+from shared.broker import reading
 from shared.errors import PermanentError
 from shared.postgres import DATA_ERRORS, connect
 from shared.settings import Connections
@@ -63,6 +65,7 @@ class Sweeper:
         shards: int,
         settings: EarningSettings,
         on_swept: OnSwept,
+        recovery: Recovery,
         stopping: asyncio.Event,
     ) -> None:
         self._connections = connections
@@ -70,6 +73,7 @@ class Sweeper:
         self._shards = shards
         self._settings = settings
         self._on_swept = on_swept
+        self._recovery = recovery
         self._stopping = stopping
         self._programs = ProgramCache()
 
@@ -83,7 +87,8 @@ class Sweeper:
         idle = timedelta(seconds=self._settings.idle_s)
         session = await connect(self._connections.postgres_dsn, role="earning", application="tallystick-earning-sweep")
         try:
-            async with asking(self._connections.kafka_bootstrap_servers) as consumer:
+            await self._recovery.see_to(session)
+            async with reading(self._connections.kafka_bootstrap_servers) as consumer:
                 while not self._stopping.is_set():
                     reached = await watermark(session, consumer, self._topics, self._shards, idle)
                     if reached is not None:

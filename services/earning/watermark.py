@@ -3,38 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from shared.broker import CONSUMER_SETTINGS
 from shared.postgres import Queries
 
 QUERIES = Queries(Path(__file__).parent / "sql" / "sweep.sql")
 
 ANSWER_TIMEOUT_S = 10.0
-
-
-@asynccontextmanager
-async def asking(bootstrap_servers: str) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer without a group, to ask where logs end.
-
-    Raises:
-        KafkaError, OSError, TimeoutError: Kafka can't be reached.
-    """
-    settings = {name: value for name, value in CONSUMER_SETTINGS.items() if name != "partition_assignment_strategy"}
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap_servers, group_id=None, enable_auto_commit=False, **settings
-    )
-    await consumer.start()
-    try:
-        yield consumer
-    finally:
-        await consumer.stop()
 
 
 async def watermark(

@@ -7,13 +7,10 @@ import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import asyncpg
 import psutil
 import pytest
 
 from deploy.local_stack import LocalStack
-from services.earning.program import registry
-from services.earning.program.check import check
 from services.verify.checker import verify
 from shared.errors import ConfigurationError
 from shared.postgres import TRANSIENT_ERRORS, connect
@@ -25,8 +22,6 @@ from tests.e2e.pipeline import Pipeline
 from tests.e2e.runs import SMALL_BATCHES
 from tests.integration.earning.counter import DOCUMENT
 from tests.integration.earning.worker import Town
-from tests.integration.projections.desk import Desk
-from tests.unit.projections.points_log import PointsLog
 from tests.waiting import eventually
 
 
@@ -70,28 +65,43 @@ async def test_a_worker_of_earning_paused_inside_its_transaction_frees_its_locks
         pipeline.stop()
 
 
-async def test_two_installations_on_one_points_topic_are_noticed(town: Town, other_dsn: str) -> None:
-    """Both think that they are its only writer; readers stop where the two histories part, with an alarm."""
+async def test_an_installation_that_comes_to_the_log_of_another_is_refused(town: Town, other_dsn: str) -> None:
+    """Its journal is empty and the log is not: it can't be the one that wrote it."""
     async with town.worker():
         await town.decided(await town.publish(orders(0, 24)))
         await town.emitted()
     intruder = Town(town.bootstrap_servers, other_dsn, town.topics)
-    session = await asyncpg.connect(other_dsn)
-    await registry.publish(session, check(DOCUMENT.replace("rate: 1", "rate: 2").encode(), "other.yaml"))
-    await session.close()
-    async with town.worker(), intruder.worker(group=f"{town.topics.points}.intruder"):
-        await town.publish(orders(24, 60))
-        await town.decided(60)
-        await intruder.decided(60)
-        await town.emitted()
-    desk = Desk(town.bootstrap_servers, town.dsn, town.topics, PointsLog())
-    async with desk.worker() as reader:
-        await eventually(
-            lambda: any(name.startswith("partition ") for name in reader.telemetry.readiness.waiting),
-            what="an alarm is up",
-        )
-        said = " ".join(reader.telemetry.readiness.waiting.values())
-        assert "history" in said or "other content" in said
+    with pytest.raises(ConfigurationError, match="has decided none of them") as refused:
+        async with intruder.worker() as worker:
+            await eventually(lambda: worker.relay is not None, what="the worker refuses", seconds=10)
+    assert "name another topic" in refused.value.cure
+    assert await intruder.fetch("SELECT count(*) FROM earning.journal") == [(0,)]
+
+
+async def test_of_two_installations_that_begin_together_on_one_points_topic_one_sees_the_other_and_ends(
+    tmp_path: Path, bootstrap_servers: str, dsn: str, other_dsn: str, topics: Topics
+) -> None:
+    """Both think that they are its only writer, until one sees an event of the other where it has its own."""
+    town = Pipeline(tmp_path / "town", bootstrap_servers, dsn, topics)
+    intruder = Pipeline(tmp_path / "intruder", bootstrap_servers, other_dsn, topics)
+    try:
+        await town.prepare(DOCUMENT)
+        await intruder.prepare(DOCUMENT.replace("rate: 1", "rate: 2"))
+        mine = town.start("earning", SMALL_BATCHES)
+        theirs = intruder.start("earning", SMALL_BATCHES | {"EARNING_GROUP": f"{topics.points}.intruder"})
+        mine.await_ready()
+        theirs.await_ready()
+        await town.publish(orders(0, 60))
+
+        async def one_has_ended() -> bool:
+            return mine.pid is None or theirs.pid is None
+
+        await town.until(one_has_ended, "one of the two to end")
+        ended = mine if mine.pid is None else theirs
+        assert "another event than the journal" in ended.log_file.read_text("utf-8")
+    finally:
+        town.stop()
+        intruder.stop()
 
 
 OLDER = """

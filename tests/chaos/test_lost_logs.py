@@ -116,7 +116,6 @@ async def test_what_a_broker_has_lost_is_published_again_although_nothing_new_ha
         await eventually(lambda: whole(town), what="the log is whole again")
 
 
-@pytest.mark.xfail(strict=True, reason="a log that is ahead of the journal is not imported yet")
 async def test_postgres_restored_from_a_backup_learns_from_the_log_what_it_had_decided(town: Town) -> None:
     """The facts since the backup come again in other batches and another order, and are told as they were told."""
     async with town.worker():

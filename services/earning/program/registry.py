@@ -188,6 +188,59 @@ def record(published: Published) -> Record:
     return Record(published.program.encode(), msgspec.json.encode(event), headers)
 
 
+class _Told(msgspec.Struct):
+    """What a record of the programs topic says of a version, its document byte for byte."""
+
+    program: str
+    version: int
+    in_force_from: datetime
+    published_at: datetime
+    checksum: str
+    document: msgspec.Raw
+
+
+class _Event(msgspec.Struct):
+    data: _Told
+
+
+_event = msgspec.json.Decoder(_Event).decode
+
+
+async def restore(connection: asyncpg.Connection, values: Iterable[bytes]) -> list[Published]:
+    """Put back what the programs topic tells and the registry lacks, in the topic's order; gives that.
+
+    Begins and ends its own transaction.
+
+    Raises:
+        ConfigurationError: the two have different documents under one version.
+    """
+    async with connection.transaction():
+        serial = await connection.fetchval(QUERIES["lock"])
+        known = {(one.program, one.version): one.checksum for one in await list_all(connection)}
+        missing = []
+        for told in (_event(value).data for value in values):
+            if (told.program, told.version) not in known:
+                missing.append(_published(told))
+            elif known[told.program, told.version] != told.checksum:
+                raise ConfigurationError(
+                    f"Version {told.version} of program {told.program} is another in its topic than in the registry.",
+                    cure="Delete the registry's row, start earning, then publish its document again, as a further one.",
+                )
+            known[told.program, told.version] = told.checksum
+        for at, published in enumerate(missing, start=serial + 1):
+            await connection.execute(QUERIES["insert"], *published[:-1], at)
+            await connection.execute(QUERIES["mark_relayed"], published.program, published.version)
+        await connection.execute(QUERIES["move_serial"], serial + len(missing))
+    return missing
+
+
+def _published(told: _Told) -> Published:
+    document = bytes(told.document).decode()
+    return Published(
+        told.program, told.version, document, told.checksum, told.published_at, told.in_force_from, relayed_at=None
+    )
+
+
 class ProgramCache:
     """Compiled programs of one worker: read again only when the registry's serial has moved."""
 
