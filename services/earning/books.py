@@ -148,12 +148,21 @@ class OrderBook(msgspec.Struct, tag="order", array_like=True):
         return sum(self.rules.values())
 
 
+class Said(msgspec.Struct, array_like=True, order=True, frozen=True):
+    """When something was said, and in which content: the highest counts."""
+
+    time: datetime
+    content_hash: int
+
+
 class MemberBook(msgspec.Struct, tag="member", array_like=True):
-    """A member's enrolment, or assigned tier: hashes of the newest facts seen, and when what is in force was said."""
+    """What was said of a member: hashes of the newest facts seen, and the newest word on each thing (its name → when).
+
+    Things are membership, segments, attributes, and (a book of its own) the tier that a person gave.
+    """
 
     seen: list[int] = []
-    time: datetime | None = None
-    content_hash: int = 0
+    said: dict[str, Said] = {}
 
 
 class Take(msgspec.Struct, array_like=True):

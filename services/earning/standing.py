@@ -43,7 +43,8 @@ class Standing(msgspec.Struct, omit_defaults=True):
     member's events, decisions and lots, all dense from 1. `since`, the
     time of their first fact (or the day of joining it told), is where their years begin. `qualifying` has a
     sum per tier window that still counts (window's first local date → points, micros of money, or orders, by the
-    measure). `assigned_tier` is held at least until `assigned_until` (none: for ever); `bonuses` are tiers whose entry
+    measure). `assigned_tier` is held at least until `assigned_until` (none: for ever), `assigned_by` a row of an import
+    or (empty) a person; meanwhile `own_tier` is what the member would hold without. `bonuses` are tiers whose entry
     bonus the member has.
 
     `next_due` is when time alone may change something: the soonest of `lots_due` (the earliest due of a lot, never too
@@ -75,6 +76,8 @@ class Standing(msgspec.Struct, omit_defaults=True):
     inactive_at: datetime | None = None
     assigned_tier: str = ""
     assigned_until: datetime | None = None
+    assigned_by: str = ""
+    own_tier: str = ""
     bonuses: tuple[str, ...] = ()
     caps: dict[str, int] = {}
     made_up: list[tuple[int, int]] = []

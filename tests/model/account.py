@@ -33,6 +33,7 @@ class NaiveLot:
 
     `expires_at` is its own date; a lot that `follows` the member's activity lives at least as long as that says.
     `months` is its life by the version it was awarded under; `used_days` says that it had its 30 days (rule 20).
+    `expired` is what of it has expired, and was neither reversed nor given back since.
     """
 
     number: int
@@ -47,6 +48,7 @@ class NaiveLot:
     release_at: datetime | None = None
     months: int = 0
     used_days: bool = False
+    expired: int = 0
 
 
 @dataclass
@@ -66,7 +68,6 @@ class Account:
     lots: list[NaiveLot] = field(default_factory=list)
     deficit: int = 0
     inactive_at: datetime | None = None
-    expired_of: dict[KeyId, int] = field(default_factory=dict)
     forgiven: list[list[int]] = field(default_factory=list)
     counters: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTERS, 0))
 
@@ -117,7 +118,7 @@ class Account:
     def expire(self, lot: NaiveLot) -> None:
         """The lot's time is over."""
         self.counters["expired"] += lot.remaining
-        self.expired_of[lot.key] = self.expired_of.get(lot.key, 0) + lot.remaining
+        lot.expired += lot.remaining
         lot.remaining = 0
 
     def forgive(self, points: int) -> None:
@@ -131,10 +132,18 @@ class Account:
         self.counters[counter] += points
         rest = self.take([lot for lot in self.of(key) if lot.pending], points)
         rest = self.take([lot for lot in self.of(key) if not lot.pending], rest)
-        gone = min(rest, self.expired_of.get(key, 0))
+        gone = self.undo_expiry(key, rest)
         self.counters["expired_reversed"] += gone
-        self.expired_of[key] = self.expired_of.get(key, 0) - gone
         self.owe(self.take(self.spendable(), rest - gone), forgive=forgive)
+
+    def undo_expiry(self, key: KeyId, points: int) -> int:
+        """An award's expired part gets smaller, its newest lots first; returns by how much."""
+        rest = points
+        for lot in self.of(key):
+            part = min(rest, lot.expired)
+            lot.expired -= part
+            rest -= part
+        return points - rest
 
     def owe(self, points: int, *, forgive: bool) -> None:
         """What could not be taken."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
@@ -51,7 +51,7 @@ class Chance:
         """The same elements in another order."""
         return self._random.sample(of, len(of))
 
-    def either(self, *makers: Callable[[], T]) -> T:
+    def either(self, *makers: Callable[[], Any]) -> Any:
         """What one of the makers makes."""
         return self._random.choice(makers)()
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from services.earning.program.terms import Program
+from services.earning.program.terms import Program, Versions
 from services.earning.source_events.commands import (
     BalanceImport,
     ImportRevert,
     PointsAdjust,
+    PointsReinstate,
     RedemptionCancelled,
     RedemptionRequested,
 )
@@ -17,6 +18,7 @@ from tests.model.account import KeyId, NaiveLot, Taken
 from tests.model.days import local_date
 from tests.model.lifetimes import LATE_DAYS, active, end_of, start_own_life
 from tests.model.member import DeadLetterError, NaiveMember, NaiveRedemption, Qualifying
+from tests.model.tiers import end_imported, give, settle, totals
 
 APPLIED, DUPLICATE, REJECTED = "applied", "duplicate", "rejected"
 
@@ -29,6 +31,8 @@ def request(member: NaiveMember, program: Program, redemption: NaiveRedemption, 
     points, redemption.rejected = cost_of(program, fact.data, tier)
     if redemption.cancels:
         redemption.rejected = "cancelled"
+    elif member.closed:
+        redemption.rejected = "member_closed"
     elif not redemption.rejected and points > member.account.available:
         redemption.rejected = "insufficient_points"
     if redemption.rejected:
@@ -72,7 +76,7 @@ def cancel(member: NaiveMember, program: Program, redemption: NaiveRedemption, f
     """Points come back: make up for what was forgiven, pay the deficit, then live on (rules 20, 55, 57)."""
     assert isinstance(fact.data, RedemptionCancelled)
     redemption.cancels[fact.data.cancel_id or ""] = fact
-    if redemption.request is None or redemption.rejected:
+    if redemption.request is None or redemption.rejected or member.closed:
         return APPLIED
     account = member.account
     left = sum(taken.points for taken in redemption.taken)
@@ -103,8 +107,9 @@ def _give_back(member: NaiveMember, program: Program, taken: Taken, points: int)
     if taken.days_left is not None and taken.last is not None:
         days = taken.days_left if lot.used_days else max(taken.days_left, LATE_DAYS)
         used = lot.used_days or taken.days_left < LATE_DAYS
-        today = local_date(member.now, program.zone)
-        ends = max(taken.last, end_of(today + timedelta(days=days), program))
+        again = local_date(member.now, program.zone) + timedelta(days=days)
+        stays = again <= local_date(_last_day_start(taken.last), program.zone)
+        ends = taken.last if stays else end_of(again, program)
     part = NaiveLot(
         len(account.lots) + 1,
         lot.key,
@@ -124,6 +129,8 @@ def adjust(member: NaiveMember, program: Program, key: KeyId, fact: Fact) -> str
     data = fact.data
     assert isinstance(data, PointsAdjust)
     account = member.account
+    if member.closed:
+        return APPLIED
     account.counters["adjusted"] += data.points
     if data.points > 0:
         add_lot(member, program, key, fact, data.points, data.expires_at)
@@ -155,28 +162,63 @@ def refuse(fact: Fact, decided_at: datetime) -> None:
         raise DeadLetterError("expires_in_past")
 
 
-def bring_in(member: NaiveMember, program: Program, key: KeyId, fact: Fact) -> str:
-    """A row of an import (rules 54, 59)."""
+def bring_in(member: NaiveMember, versions: Versions, program: Program, key: KeyId, fact: Fact) -> str:
+    """A row of an import: points, lifetime points, a tier (rules 54, 59, 64)."""
     data = fact.data
     assert isinstance(data, BalanceImport)
-    if (key[0], "revert", data.batch_id) in member.commands:
+    if (key[0], "revert", data.batch_id) in member.commands or member.closed:
         return APPLIED
+    member.imported[key] = data
     member.account.counters["imported"] += data.points
     if data.points:
         add_lot(member, program, key, fact, data.points, data.expires_at)
     if data.lifetime_points:
         member.extra[key] = Qualifying(fact.occurred_at, data.lifetime_points)
+    if data.tier is not None:
+        give(member, versions, data.tier, None, key)
     return APPLIED
 
 
-def revert(member: NaiveMember, program: Program, fact: Fact) -> str:
+def revert(member: NaiveMember, versions: Versions, program: Program, fact: Fact) -> str:
     """All rows of a batch are taken out again (rule 32)."""
     data = fact.data
     assert isinstance(data, ImportRevert)
     forgive = data.keep_spent or program.deficit == "forgive"
-    for key, facts in member.commands.items():
-        for row in facts:
-            if isinstance(row.data, BalanceImport) and row.data.batch_id == data.batch_id and key[0] == fact.source:
-                member.account.reverse(key, row.data.points, forgive=forgive, counter="reverted")
-                member.extra.pop(key, None)
+    rows = {key for key, row in member.imported.items() if (key[0], row.batch_id) == (fact.source, data.batch_id)}
+    before = totals(member, versions.at(member.now))
+    for key in [key for key in member.imported if key in rows]:
+        member.account.reverse(key, member.imported.pop(key).points, forgive=forgive, counter="reverted")
+        member.extra.pop(key, None)
+    settle(member, versions, before)
+    if member.given is not None and member.given.by in rows:
+        end_imported(member, versions)
     return APPLIED
+
+
+def reinstate(member: NaiveMember, program: Program, fact: Fact) -> str:
+    """Expired points of an award are given back, for 30 days unless said otherwise (rule 71)."""
+    data = fact.data
+    assert isinstance(data, PointsReinstate)
+    assert member.decided_at is not None
+    key: KeyId = (fact.source, "order", data.award)
+    if key not in member.orders or data.points > sum(lot.expired for lot in member.account.of(key)):
+        raise DeadLetterError("unknown_award")
+    if member.closed:
+        return APPLIED
+    member.account.undo_expiry(key, data.points)
+    member.account.counters["reinstated"] += data.points
+    at, number = fact.occurred_at, len(member.account.lots) + 1
+    days = end_of(local_date(member.decided_at, program.zone) + timedelta(days=LATE_DAYS), program)
+    member.account.add(NaiveLot(number, key, data.points, data.points, at, at, data.expires_at or days))
+    return APPLIED
+
+
+def close(member: NaiveMember) -> None:
+    """Membership ends: all points expire, those that wait too; what is owed is forgiven (rule 71)."""
+    account = member.account
+    for lot in account.lots:
+        account.expire(lot)
+        lot.release_at = None
+    account.forgive(account.deficit)
+    account.deficit = 0
+    member.closed = True

@@ -7,7 +7,7 @@ from fractions import Fraction
 from math import floor
 
 from services.earning.program.terms import Program, Versions
-from services.earning.source_events.facts import Fact, MemberEnrolled, Order
+from services.earning.source_events.facts import Fact, Order
 from tests.model.account import KeyId, NaiveLot
 from tests.model.awards import Award, Who
 from tests.model.awards import award as award_of
@@ -32,9 +32,13 @@ def decide_order(member: NaiveMember, versions: Versions, key: KeyId, order: Nai
         order.pinned = pin(member, versions, order, now.when)
     program = versions.at(now.when) if now.when else None
     over = order.counts and order.over_at is not None and order.over_at <= member.now
-    uncapped = worth(order, now, program, versions)
-    fresh = uncapped if program is None else capped(member, program, order, uncapped, sold_anew=_sold_anew(before, now))
-    change, order.uncapped = fresh.points - order.award.points, uncapped.points
+    fresh = uncapped = worth(order, now, program, versions)
+    if member.closed and uncapped.points > order.award.points:
+        fresh = order.award
+    elif program is not None:
+        fresh = capped(member, program, order, uncapped, sold_anew=_sold_anew(before, now))
+        order.uncapped = uncapped.points
+    change = fresh.points - order.award.points
     order.award, order.when = fresh, now.when
     if program is not None and not (over and order.counts):
         waits, release_at = release_of(now, program, None)
@@ -81,8 +85,9 @@ def capped(member: NaiveMember, program: Program, order: NaiveOrder, award: Awar
 def pin(member: NaiveMember, versions: Versions, order: NaiveOrder, when: datetime) -> Pinned:
     """Who the member is when an order is first decided."""
     others = any(other.left for other in member.orders.values() if other is not order)
-    newest = max(member.enrolments, key=lambda fact: fact.occurred_at, default=None)
-    segments = newest.data.segments if newest and isinstance(newest.data, MemberEnrolled) else ()
+    said = [fact for fact in member.words if getattr(fact.data, "segments", None) is not None]
+    newest = max(said, key=lambda fact: fact.occurred_at, default=None)
+    segments = getattr(newest.data, "segments", ()) if newest is not None else ()
     return Pinned(tier_at(member, versions, when), segments, not others, when)
 
 

@@ -69,6 +69,13 @@ class Ladder:
         day = plus_months(date.fromisoformat(bucket), self.tiers.months) + timedelta(days=1)
         return self._day_start(day)
 
+    def end_of_next(self, now: datetime) -> datetime | None:
+        """The end of the window after the present one, with its grace (rolling: as if earned now); None: never."""
+        window = self.window_of(now)
+        if window == LIFETIME:
+            return None
+        return self.check_at(window if self.rolling else self.after(window))
+
     def rises(self, buckets: Iterable[str], after: datetime) -> list[datetime]:
         """When time alone can raise the member after an instant: a bucket below zero may leave (rule 61)."""
         return sorted({at for bucket in buckets if (at := self.leaves_at(bucket)) > after}) if self.rolling else []

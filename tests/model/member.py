@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from services.earning.source_events.commands import BalanceImport
 from services.earning.source_events.facts import Fact
 from tests.model.account import Account, KeyId, Taken
 from tests.model.awards import Award
@@ -26,6 +27,15 @@ class Pinned:
     segments: tuple[str, ...]
     first_order: bool
     cap_when: datetime
+
+
+@dataclass(frozen=True)
+class Given:
+    """A tier that a person or an import gave, until when (none: for ever), and by which row of an import."""
+
+    tier: str
+    until: datetime | None
+    by: KeyId | None = None
 
 
 @dataclass
@@ -79,9 +89,13 @@ class NaiveMember:
     redemptions: dict[KeyId, NaiveRedemption] = field(default_factory=dict)
     commands: dict[KeyId, list[Fact]] = field(default_factory=dict)
     extra: dict[KeyId, Qualifying] = field(default_factory=dict)
+    imported: dict[KeyId, BalanceImport] = field(default_factory=dict)
     tier: str = ""
+    natural: str = ""
+    given: Given | None = None
     history: list[tuple[datetime, str]] = field(default_factory=list)
-    enrolments: list[Fact] = field(default_factory=list)
+    words: list[Fact] = field(default_factory=list)
+    tier_words: list[Fact] = field(default_factory=list)
     since: datetime | None = None
     cause_at: datetime | None = None
     closed: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -9,9 +10,13 @@ from services.earning.program.terms import Program, Versions
 from services.earning.source_events.commands import (
     BalanceImport,
     ImportRevert,
+    MemberClosed,
+    MemberUpdated,
     PointsAdjust,
+    PointsReinstate,
     RedemptionCancelled,
     RedemptionRequested,
+    TierAssigned,
 )
 from services.earning.source_events.facts import Fact, MemberEnrolled
 from tests.model import commands, tiers
@@ -23,6 +28,15 @@ from tests.model.order_facts import content, view
 
 SETTLE = timedelta(hours=1)
 FUTURE = timedelta(minutes=5)
+NAMES = {
+    RedemptionRequested: ("redemption", "redemption_id"),
+    RedemptionCancelled: ("redemption", "redemption_id"),
+    PointsAdjust: ("adjustment", "adjustment_id"),
+    PointsReinstate: ("reinstatement", "reinstate_id"),
+    BalanceImport: ("import", "batch_id", "row"),
+    ImportRevert: ("revert", "batch_id"),
+}
+"""Commands: what they are about, and the fields that name it."""
 
 
 class Naive:
@@ -56,19 +70,14 @@ class Naive:
             raise DeadLetterError("occurred_in_future")
         if not self.versions.all:
             raise DeadLetterError("unknown_program")
-        if isinstance(fact.data, MemberEnrolled):
-            return self._enrol(fact)
         match fact.data:
-            case RedemptionRequested() | RedemptionCancelled():
-                return self._command(fact, "redemption", fact.data.redemption_id)
-            case PointsAdjust():
-                return self._command(fact, "adjustment", fact.data.adjustment_id)
-            case BalanceImport():
-                return self._command(fact, "import", f"{fact.data.batch_id}/{fact.data.row}")
-            case ImportRevert():
-                return self._command(fact, "revert", fact.data.batch_id)
-            case _:
-                return self._order_fact(fact)
+            case MemberEnrolled() | MemberUpdated() | MemberClosed():
+                return self._say_who(fact)
+            case TierAssigned():
+                return self._assign(fact)
+            case PointsReinstate():
+                return self._whole(fact)
+        return self._command(fact) if type(fact.data) in NAMES else self._order_fact(fact)
 
     def _member(self, fact: Fact) -> NaiveMember:
         """The member, with time brought as far as this fact says."""
@@ -113,20 +122,53 @@ class Naive:
         tiers.judge(member, self.versions)
         tiers.settle(member, self.versions, before)
 
-    def _enrol(self, fact: Fact) -> str:
-        assert isinstance(fact.data, MemberEnrolled)
+    def _say_who(self, fact: Fact) -> str:
+        """Enrolled, updated or closed: of each thing the newest word counts (rules 36, 71)."""
         known = self.members.get(fact.member)
-        if known and any((seen.occurred_at, seen.data) == (fact.occurred_at, fact.data) for seen in known.enrolments):
+        if known and any((seen.occurred_at, seen.data) == (fact.occurred_at, fact.data) for seen in known.words):
             return "duplicate"
         member = self._member(fact)
         before = self.totals(fact.member)
-        member.enrolments.append(fact)
+        member.words.append(fact)
+        memberships = [word for word in member.words if not isinstance(word.data, MemberUpdated)]
+        if memberships and max(memberships, key=lambda word: word.occurred_at) is fact:
+            if isinstance(fact.data, MemberClosed) and not member.closed:
+                commands.close(member)
+            member.closed = isinstance(fact.data, MemberClosed)
         tiers.settle(member, self.versions, before)
         return "applied"
 
-    def _command(self, fact: Fact, kind: str, name: str) -> str:
-        """A redemption, adjustment, import or revert: one effect per key, other content is a conflict."""
-        key: KeyId = (fact.source, kind, name)
+    def _assign(self, fact: Fact) -> str:
+        """A person gives a tier; of several the newest counts (rule 64)."""
+        assert isinstance(fact.data, TierAssigned)
+        known = self.members.get(fact.member)
+        if known and any((seen.occurred_at, seen.data) == (fact.occurred_at, fact.data) for seen in known.tier_words):
+            return "duplicate"
+        refuse_tier(self.versions, fact, fact.data.tier)
+        member = self._member(fact)
+        before = self.totals(fact.member)
+        member.tier_words.append(fact)
+        if max(member.tier_words, key=lambda word: word.occurred_at) is fact and not member.closed:
+            tiers.give(member, self.versions, fact.data.tier, fact.data.until)
+        tiers.settle(member, self.versions, before)
+        return "applied"
+
+    def _whole(self, fact: Fact) -> str:
+        """A command that may turn out to be undecidable when time has come to it: then nothing has happened."""
+        saved = copy.deepcopy(self.members.get(fact.member)), dict(self.owners)
+        try:
+            return self._command(fact)
+        except DeadLetterError:
+            self.members.pop(fact.member, None)
+            if saved[0] is not None:
+                self.members[fact.member] = saved[0]
+            self.owners = saved[1]
+            raise
+
+    def _command(self, fact: Fact) -> str:
+        """A redemption, adjustment, import, revert or reinstatement: one effect per key."""
+        kind, *names = NAMES[type(fact.data)]
+        key: KeyId = (fact.source, kind, "/".join(str(getattr(fact.data, name)) for name in names))
         if self.owners.get(key, fact.member) != fact.member:
             raise DeadLetterError("owned_by_another_member")
         known = self.members.get(fact.member)
@@ -135,6 +177,8 @@ class Naive:
         decided_at = max(fact.received_at, known.decided_at if known and known.decided_at else fact.received_at)
         program = self.versions.at(fact.occurred_at) or self.versions.all[0]
         commands.refuse(fact, decided_at)
+        if isinstance(fact.data, BalanceImport) and fact.data.tier is not None:
+            refuse_tier(self.versions, fact, fact.data.tier)
         member = self._member(fact)
         self.owners[key] = fact.member
         before = self.totals(fact.member)
@@ -175,10 +219,11 @@ class Naive:
             case PointsAdjust():
                 return commands.adjust(member, program, key, fact)
             case BalanceImport():
-                return commands.bring_in(member, program, key, fact)
+                return commands.bring_in(member, self.versions, program, key, fact)
+            case PointsReinstate():
+                return commands.reinstate(member, program, fact)
             case _:
-                again = len(member.commands[key]) > 1
-                return "applied" if again else commands.revert(member, program, fact)
+                return commands.revert(member, self.versions, program, fact)
 
     def _order_fact(self, fact: Fact) -> str:
         key: KeyId = (fact.source, "order", fact.data.order_id)  # type: ignore[union-attr,assignment]
@@ -197,6 +242,13 @@ class Naive:
         decide_order(member, self.versions, key, order, fact)
         tiers.settle(member, self.versions, before)
         return "applied"
+
+
+def refuse_tier(versions: Versions, fact: Fact, tier: str) -> None:
+    """A tier that the program doesn't have can't be given."""
+    known = (versions.at(fact.occurred_at) or versions.all[0]).tiers
+    if known is None or tier not in [level.id for level in known.levels]:
+        raise DeadLetterError("unknown_tier")
 
 
 def run(versions: Versions, facts: Iterable[Fact], until: datetime | None = None) -> tuple[Naive, list[str]]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from services.earning.program.terms import Program, Versions
+from services.earning.program.terms import Program, TierLevel, Versions
 from tests.model.account import KeyId, NaiveLot
 from tests.model.days import local_date, plus_months
 from tests.model.ladder import LIFETIME, Ladder
 from tests.model.lifetimes import active, start_life
-from tests.model.member import NaiveMember, NaiveOrder
+from tests.model.member import Given, NaiveMember, NaiveOrder
 
 HISTORY_MONTHS = 24
 BONUS = ("", "bonus")
@@ -25,7 +25,8 @@ def ladder_of(member: NaiveMember, program: Program | None) -> Ladder | None:
 def order_qualifies(member: NaiveMember, key: KeyId, order: NaiveOrder, measure: str) -> int:
     """What an order counts for tiers now."""
     if measure == "points_earned":
-        return order.award.points - sum(lot.remaining for lot in member.account.of(key) if lot.pending)
+        waits = [lot.remaining + lot.expired for lot in member.account.of(key) if lot.pending]
+        return order.award.points - sum(waits)
     if not order.counts or order.over_at is None or order.over_at > member.now:
         return 0
     return order.spend if measure == "spend" else int(order.left)
@@ -60,14 +61,35 @@ def tier_at(member: NaiveMember, versions: Versions, when: datetime) -> str:
     return next((tier for since, tier in reversed(member.history) if since <= when), base)
 
 
-def hold(member: NaiveMember, ladder: Ladder, level: int) -> None:
-    """The member holds another tier from now on; entering a higher one gives its bonus, once (rules 24, 63)."""
-    rises = level > ladder.index_of(member.tier)
+def given_level(member: NaiveMember, ladder: Ladder) -> int:
+    """The place of the tier that somebody gave, as long as it is to be held (rule 64)."""
+    given = member.given
+    if given is None or (given.until is not None and given.until <= member.now):
+        return 0
+    return ladder.index_of(given.tier)
+
+
+def hold(member: NaiveMember, ladder: Ladder, *, refund: bool = False) -> None:
+    """The member holds what they hold by themselves, or the tier that was given to them where that is higher.
+
+    Entering a higher one gives its bonus, once (rules 24, 63); a fall by a refund takes back what is above.
+    """
+    level, before = max(ladder.index_of(member.natural), given_level(member, ladder)), ladder.index_of(member.tier)
+    if level == before:
+        return
     entered = ladder.tiers.levels[level]
     member.tier = entered.id
     member.history.append((member.now, entered.id))
+    if level > before:
+        give_bonus(member, ladder, entered)
+    elif refund:
+        take_bonuses(member, ladder)
+
+
+def give_bonus(member: NaiveMember, ladder: Ladder, entered: TierLevel) -> None:
+    """Points for entering a tier, unless the member has them, or is one no more."""
     key: KeyId = (*BONUS, f"{member.name}/{entered.id}")
-    if rises and entered.entry_bonus and not member.bonuses.get(key):
+    if entered.entry_bonus and not member.bonuses.get(key) and not member.closed:
         account = member.account
         member.bonuses[key] = entered.entry_bonus
         account.counters["earned"] += entered.entry_bonus
@@ -76,6 +98,25 @@ def hold(member: NaiveMember, ladder: Ladder, level: int) -> None:
         start_life(member, lot, ladder.program, at, member.decided_at or at)
         account.add(lot)
         active(member, ladder.program, at)
+
+
+def give(member: NaiveMember, versions: Versions, tier: str, until: datetime | None, by: KeyId | None = None) -> None:
+    """A tier is given, until an instant or to the end of the next window, in place of one given before (rule 64)."""
+    ladder = ladder_of(member, versions.at(member.now))
+    if ladder is not None:
+        member.given = Given(tier, until or ladder.end_of_next(member.now), by)
+
+
+def end_imported(member: NaiveMember, versions: Versions) -> None:
+    """The import that gave a tier is reverted: down to what the member qualifies for, unless grace lasts (rule 32)."""
+    member.given = None
+    ladder = ladder_of(member, versions.at(member.now))
+    if ladder is None:
+        return
+    fit = ladder.level_for(ladder.best(totals(member, ladder.program), member.now))
+    if fit < ladder.index_of(member.natural) and not ladder.in_grace(member.now):
+        member.natural = ladder.tiers.levels[fit].id
+    hold(member, ladder, refund=True)
 
 
 def take_bonuses(member: NaiveMember, ladder: Ladder) -> None:
@@ -94,6 +135,8 @@ def next_check(member: NaiveMember, versions: Versions) -> datetime | None:
     if ladder is None:
         return None
     checks = ladder.checks(member.buckets, member.now)[:1] + ladder.rises(member.buckets, member.now)[:1]
+    if member.given is not None and member.given.until is not None and member.given.until > member.now:
+        checks.append(member.given.until)
     return min(checks, default=None)
 
 
@@ -104,10 +147,10 @@ def judge(member: NaiveMember, versions: Versions) -> None:
         return
     if member.now not in ladder.checks(member.buckets, member.now - timedelta(microseconds=1)):
         return
-    held = ladder.index_of(member.tier)
+    own = ladder.index_of(member.natural)
     fit = ladder.level_for(ladder.judged(totals(member, ladder.program), member.now))
-    if fit < held:
-        hold(member, ladder, held - 1 if ladder.tiers.fall == "one_level" else fit)
+    if fit < own:
+        member.natural = ladder.tiers.levels[own - 1 if ladder.tiers.fall == "one_level" else fit].id
 
 
 def settle(member: NaiveMember, versions: Versions, before: dict[str, int]) -> None:
@@ -116,12 +159,12 @@ def settle(member: NaiveMember, versions: Versions, before: dict[str, int]) -> N
     if ladder is None:
         return
     sums = totals(member, ladder.program)
-    held, fit = ladder.index_of(member.tier), ladder.level_for(ladder.best(sums, member.now))
-    if fit > held:
-        hold(member, ladder, fit)
-    elif fit < held and _falls_at_once(ladder, before, sums, member.now, ladder.tiers.levels[held].threshold):
-        hold(member, ladder, fit)
-        take_bonuses(member, ladder)
+    own, fit = ladder.index_of(member.natural), ladder.level_for(ladder.best(sums, member.now))
+    threshold = ladder.tiers.levels[own].threshold
+    falls = fit < own and _falls_at_once(ladder, before, sums, member.now, threshold)
+    if fit > own or falls:
+        member.natural = ladder.tiers.levels[fit].id
+    hold(member, ladder, refund=falls)
 
 
 def _falls_at_once(ladder: Ladder, before: dict[str, int], sums: dict[str, int], now: datetime, threshold: int) -> bool:
@@ -144,9 +187,13 @@ def shown(member: NaiveMember, versions: Versions) -> tuple[str, datetime | None
     ladder = ladder_of(member, versions.at(member.now))
     if ladder is None:
         return member.tier, None
-    level = ladder.index_of(member.tier)
-    sums = totals(member, ladder.program)
-    return ladder.tiers.levels[level].id, ladder.valid_until(sums, member.buckets, level, member.now)
+    level, untils = ladder.index_of(member.tier), []
+    if ladder.index_of(member.natural) == level:
+        untils.append(ladder.valid_until(totals(member, ladder.program), member.buckets, level, member.now))
+    if level and member.given is not None and given_level(member, ladder) == level:
+        untils.append(member.given.until)
+    ends = [until for until in untils if until is not None]
+    return ladder.tiers.levels[level].id, max(ends) if len(ends) == len(untils) else None
 
 
 def counting(member: NaiveMember, versions: Versions) -> set[str]:

@@ -136,12 +136,7 @@ def prepare_reinstatement(case: Case, data: PointsReinstate) -> Prepared | None:
         if draft.standing.closed:
             draft.say(FactRecorded, key=public(case.key), reason=Reason.MEMBER_CLOSED)
             return Outcome.APPLIED
-        rest = data.points
-        for number in reversed(award.lots):
-            part = min(rest, draft.lot(number).expired)
-            if part:
-                draft.own_lot(number).expired -= part
-                rest -= part
+        qualified = _revive(case, draft, award, data.points)
         row = KeyRow(award.key, award.member, award.book, award.lots)
         draft.keys[award.key] = row
         version = case.program.version
@@ -159,7 +154,30 @@ def prepare_reinstatement(case: Case, data: PointsReinstate) -> Prepared | None:
             reason=data.reason,
             award=public(award.key),
             lots=[change],
+            **qualified.told,
         )
+        settle_tier(case, draft, qualified)
         return Outcome.APPLIED
 
     return reinstate
+
+
+def _revive(case: Case, draft: Draft, award: KeyRow, points: int) -> Qualified:
+    """Lower an award's expired part, its newest lots first; what ended while it waited qualifies from now on."""
+    changes: dict[str, int] = {}
+    for number in reversed(award.lots):
+        lot = draft.lot(number)
+        part = min(points, lot.expired)
+        if not part:
+            continue
+        points -= part
+        lot = draft.own_lot(number)
+        lot.expired -= part
+        ladder = ladder_of(case.versions.numbered(lot.version)) if lot.available_at is None else None
+        if ladder is not None and ladder.tiers.measure == "points_earned":
+            lot.qualifies -= part
+            window = ladder.key(draft.standing, lot.when or lot.earned_at)
+            changes[window] = changes.get(window, 0) + part
+    return qualify(
+        draft.standing, ladder_of(case.versions.at(draft.standing.clock)) or ladder_of(case.program), changes
+    )

@@ -13,14 +13,14 @@ from shared.point_events import SOURCE, PointsEarned, PointsReversed, RuleShare
 
 
 def grant_bonus(draft: Draft, ladder: Ladder, tier: str) -> None:
-    """Give the entry bonus of a tier that the member has entered and doesn't have it of.
+    """Give the entry bonus of a tier that the member has entered and doesn't have it of; none once membership ended.
 
     Raises:
         RowsMissingError: the bonus's row was not looked for yet.
     """
     standing, program = draft.standing, ladder.program
     points = ladder.tiers.levels[ladder.rank(tier)].entry_bonus
-    if not points or tier in standing.bonuses:
+    if not points or tier in standing.bonuses or standing.closed:
         return
     row = _row(draft, tier, points)
     standing.bonuses = (*standing.bonuses, tier)

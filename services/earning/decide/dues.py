@@ -210,4 +210,4 @@ def _take_force(draft: Draft, versions: Versions, program: Program) -> None:
         standing.inactive_at = max(end, standing.inactive_at or end)
     ladder = ladder_of(program)
     if ladder is not None:
-        lift(draft, ladder, "program_changed", None)
+        lift(draft, ladder, "program_changed")

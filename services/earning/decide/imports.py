@@ -11,9 +11,8 @@ from services.earning.decide.draft import Draft, public
 from services.earning.decide.ladder import ladder_of
 from services.earning.decide.lifetimes import begin_life
 from services.earning.decide.lots import fill_available, new_lot
-from services.earning.decide.members import assign_tier
 from services.earning.decide.reversal import forgive, take_back
-from services.earning.decide.tiers import hold, lift, lower_to_qualified, move_tier, qualify
+from services.earning.decide.tiers import TierGiven, give_tier, move_tier, qualify, take_imported_tier
 from services.earning.source_events.commands import BalanceImport, ImportRevert
 from services.earning.source_events.facts import Fact
 from services.earning.standing import BusinessKey, KeyRow, RowsMissingError
@@ -114,12 +113,17 @@ def _bring_in(case: Case, draft: Draft, row: KeyRow, data: BalanceImport, asked:
         lots=lots,
         **qualified.told,
     )
-    settle_tier(case, draft, qualified)
     present = ladder_of(case.versions.at(draft.standing.clock)) or ladder_of(program)
-    if data.tier is not None and present is not None:
-        assign_tier(draft, present, data.tier, None)
-        lift(draft, present, "imported", public(case.key))
-        hold(draft, present, public(case.key))
+    if data.tier is None or present is None:
+        settle_tier(case, draft, qualified)
+    else:
+        given = TierGiven(data.tier, by=_giver(case.key))
+        give_tier(draft, present, given, "imported", public(case.key))
+
+
+def _giver(key: BusinessKey) -> str:
+    """A row of an import as the standing remembers it."""
+    return f"{key.source}/{key.id}"
 
 
 def prepare_revert(case: Case, data: ImportRevert) -> Prepared | None:
@@ -134,7 +138,7 @@ def prepare_revert(case: Case, data: ImportRevert) -> Prepared | None:
         if missing:
             raise RowsMissingError(keys=missing)
         draft.keys[case.key] = KeyRow(case.key, draft.standing.member, BatchBook(known.rows, [*known.reverts, asked]))
-        found = False
+        given_by, found = draft.standing.assigned_by, False
         for key in keys:
             row = draft.row(key)
             book = row.book if row is not None else None
@@ -143,6 +147,10 @@ def prepare_revert(case: Case, data: ImportRevert) -> Prepared | None:
                 _take_out(case, draft, row, book, data)
         if not found:
             draft.say(FactRecorded, key=public(case.key), reason=Reason.NOTHING_CHANGED)
+        present = ladder_of(case.versions.at(draft.standing.clock)) or ladder_of(case.program)
+        ended = next((key for key in keys if given_by == _giver(key)), None)
+        if ended is not None and present is not None:
+            take_imported_tier(draft, present, public(ended))
         return Outcome.APPLIED
 
     return revert
@@ -174,10 +182,5 @@ def _take_out(case: Case, draft: Draft, row: KeyRow, book: ImportBook, data: Imp
     forgiving = data.keep_spent or program.deficit == "forgive"
     if taken.to_deficit and forgiving:
         forgive(draft, public(row.key), version, taken.to_deficit, "reverted")
-    if present is None:
-        return
-    if qualified.changes:
+    if present is not None and qualified.changes:
         move_tier(draft, present, qualified, public(row.key))
-    if book.tier and standing.assigned_tier == book.tier:
-        standing.assigned_tier, standing.assigned_until = "", None
-        lower_to_qualified(draft, present, public(row.key))

@@ -86,6 +86,10 @@ class Ladder:
         """The higher of two tiers; the first where neither is."""
         return other if self.rank(other) > self.rank(tier) else tier
 
+    def lower(self, tier: str, other: str) -> str:
+        """The lower of two tiers; the first where neither is."""
+        return other if self.rank(other) < self.rank(tier) else tier
+
     def reached(self, qualifying: int) -> str:
         """The highest tier whose threshold a sum reaches; the base where it reaches none."""
         best = self.tiers.base
@@ -129,6 +133,14 @@ class Ladder:
         if self.rolling:
             return self.checked(local_date(self.zone, standing.clock).isoformat())
         return self.window(standing, standing.clock).following
+
+    def is_checked(self, standing: Standing) -> bool:
+        """Whether the clock stands at a check: the end of a window and its grace, or of a day's time in it."""
+        if self.lifetime:
+            return False
+        if self.rolling:
+            return any(self.checked(day) == standing.clock for day in standing.qualifying)
+        return self.window(standing, standing.clock).closing == standing.clock
 
     def total(self, standing: Standing) -> int:
         """The sum of the present window."""
@@ -204,3 +216,8 @@ def ladder_of(program: Program | None) -> Ladder | None:
             _ladders.clear()
         ladder = _ladders[id(program)] = Ladder(program, program.tiers)
     return ladder
+
+
+def qualifies_by_points(program: Program) -> bool:
+    """Whether what waits qualifies with its points, and so never without them."""
+    return program.tiers is None or program.tiers.measure == "points_earned"

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.earning.books import MemberBook
+from services.earning.books import MemberBook, Said
 from services.earning.decide.case import Case, Prepared
 from services.earning.decide.content import content_hash
 from services.earning.decide.decision import Outcome
 from services.earning.decide.draft import Draft, public
 from services.earning.decide.dues import expire_lot, say_expired
-from services.earning.decide.ladder import Ladder, ladder_of
+from services.earning.decide.ladder import ladder_of, qualifies_by_points
 from services.earning.decide.reversal import forgive
-from services.earning.decide.tiers import base_of, hold, lift
+from services.earning.decide.tiers import TierGiven, base_of, give_tier
 from services.earning.program.terms import Versions
 from services.earning.source_events.commands import MemberClosed, MemberUpdated, TierAssigned
 from services.earning.source_events.facts import Fact, MemberEnrolled
@@ -38,35 +38,38 @@ def _book_of(row: KeyRow | None) -> MemberBook:
     return row.book if row is not None and isinstance(row.book, MemberBook) else MemberBook()
 
 
-def _kept(case: Case, draft: Draft, new_hash: int) -> bool:
-    """Keep a fact about the member in its book; whether it is the newest and so counts."""
-    known, fact = _book_of(case.row), case.fact
-    newest = known.time is None or (fact.occurred_at, new_hash) > (known.time, known.content_hash)
-    book = MemberBook(
-        [*known.seen[-_SEEN_MAX + 1 :], new_hash],
-        fact.occurred_at if newest else known.time,
-        new_hash if newest else known.content_hash,
-    )
+def _kept(case: Case, draft: Draft, new_hash: int, *things: str) -> set[str]:
+    """Keep a fact about the member in its book; on which of the things it speaks of it is the newest, and so counts."""
+    known, said = _book_of(case.row), Said(case.fact.occurred_at, new_hash)
+    newest = {thing for thing in things if thing not in known.said or known.said[thing] < said}
+    book = MemberBook([*known.seen[-_SEEN_MAX + 1 :], new_hash], known.said | dict.fromkeys(sorted(newest), said))
     lots = case.row.lots if case.row is not None else []
-    draft.keys[case.key] = KeyRow(case.key, fact.member, book, lots)
+    draft.keys[case.key] = KeyRow(case.key, case.fact.member, book, lots)
     return newest
 
 
 def prepare_member(case: Case, data: MemberEnrolled | MemberUpdated) -> Prepared | None:
-    """Take in who the member is: the newest fact counts; the day of joining never moves. None: it is known already."""
+    """Take in who the member is: of each thing the newest word counts; the day of joining never moves.
+
+    None: it is known already.
+    """
     new_hash = content_hash(case.fact)
     if new_hash in _book_of(case.row).seen:
         return None
+    enrols = isinstance(data, MemberEnrolled)
+    told = {"membership": enrols, "segments": data.segments is not None, "attributes": data.attributes is not None}
 
     def enrol(draft: Draft) -> Outcome:
-        newest = _kept(case, draft, new_hash)
+        newest = _kept(case, draft, new_hash, *(thing for thing, is_told in told.items() if is_told))
         standing = draft.standing
         if isinstance(data, MemberEnrolled):
             standing.joined_at = standing.joined_at or data.joined_at or case.fact.occurred_at
-            standing.closed = standing.closed and not newest
-        if newest:
-            standing.segments = standing.segments if data.segments is None else data.segments
-            standing.attributes = standing.attributes if data.attributes is None else data.attributes
+        if "membership" in newest:
+            standing.closed = False
+        if "segments" in newest:
+            standing.segments = data.segments or ()
+        if "attributes" in newest:
+            standing.attributes = data.attributes or {}
         draft.say(
             MemberEnrolledEvent,
             key=public(case.key),
@@ -86,7 +89,7 @@ def prepare_close(case: Case, _: MemberClosed) -> Prepared | None:
         return None
 
     def close(draft: Draft) -> Outcome:
-        newest = _kept(case, draft, new_hash)
+        newest = _kept(case, draft, new_hash, "membership")
         standing = draft.standing
         if not newest or standing.closed:
             draft.say(FactRecorded, key=public(case.key), reason=Reason.NOTHING_CHANGED)
@@ -96,7 +99,7 @@ def prepare_close(case: Case, _: MemberClosed) -> Prepared | None:
         lots = sorted(draft.visible_lots(), key=lambda lot: lot.lot)
         say_expired(draft, [expire_lot(draft, lot.lot) for lot in lots if lot.remaining], "closed")
         for lot in lots:
-            if lot.available_at is None:
+            if lot.available_at is None and qualifies_by_points(case.versions.numbered(lot.version)):
                 draft.own_lot(lot.lot).release_at = None
         standing.closed = True
         if standing.balances.deficit:
@@ -122,21 +125,14 @@ def prepare_tier(case: Case, data: TierAssigned) -> Prepared | None:
         raise PermanentError(Reason.UNKNOWN_TIER, message, field="data.tier")
 
     def assign(draft: Draft) -> Outcome:
-        if not _kept(case, draft, new_hash):
-            draft.say(FactRecorded, key=public(case.key), reason=Reason.NOTHING_CHANGED)
+        newest = _kept(case, draft, new_hash, "tier")
+        if draft.standing.closed or not newest:
+            reason = Reason.MEMBER_CLOSED if draft.standing.closed else Reason.NOTHING_CHANGED
+            draft.say(FactRecorded, key=public(case.key), reason=reason)
             return Outcome.APPLIED
         present = ladder_of(case.versions.at(draft.standing.clock)) or ladder
         draft.say(FactRecorded, key=public(case.key), version=present.program.version, reason=Reason.TIER_ASSIGNED)
-        assign_tier(draft, present, data.tier, data.until)
-        lift(draft, present, "assigned", public(case.key))
-        hold(draft, present, public(case.key))
+        give_tier(draft, present, TierGiven(data.tier, data.until), "assigned", public(case.key))
         return Outcome.APPLIED
 
     return assign
-
-
-def assign_tier(draft: Draft, ladder: Ladder, tier: str, until: datetime | None) -> None:
-    """Let a tier be held up; without a date to the end of the window after the present one."""
-    standing = draft.standing
-    standing.assigned_tier = tier
-    standing.assigned_until = until or ladder.end_of_next(standing)

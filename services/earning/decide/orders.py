@@ -22,7 +22,14 @@ from services.earning.decide.order_state import Known, OrderFact, known_of, merg
 from services.earning.decide.reversal import forgive, take_back
 from services.earning.decide.stamps import collect, stamps_of_order
 from services.earning.decide.tiers import Qualified, move_tier, qualify, tier_at, together
-from services.earning.decide.waiting import release_of, wait_anew, wait_as_one, wait_with_points, waiting_sum
+from services.earning.decide.waiting import (
+    first_with_points,
+    release_of,
+    wait_anew,
+    wait_as_one,
+    wait_with_points,
+    waiting_sum,
+)
 from services.earning.decide.worth import Worth, exchange_of, worth_of
 from services.earning.program.terms import Program, Versions
 from services.earning.source_events.facts import Order, OrderCancelled, OrderRefunded
@@ -171,7 +178,7 @@ class _Settlement:
     def _earn(self, points: int, worth: Worth, own: dict[str, Any]) -> None:
         """Put points into a further lot, to wait where the program says so."""
         draft, program = self.draft, self.program
-        first = not self.row.lots
+        first = first_with_points(draft, self.row) is None
         lot = new_lot(draft, self.row, points, self._version)
         lot.when = self.book.pin.when if self.book.pin is not None else None
         release = release_of(program, self.known, None if first else draft.occurred_at)

@@ -135,8 +135,10 @@ def prepare_return(case: Case, data: RedemptionCancelled) -> Prepared | None:
         draft.keys[case.key] = row
         left = sum(take.points for take in kept.takes)
         points = left if data.points is None else min(left, data.points)
-        if not points:
+        closed = draft.standing.closed
+        if closed or not points:
             reason = Reason.NOTHING_CHANGED if kept.content_hash else Reason.WAITS_FOR_REQUEST
+            reason = Reason.MEMBER_CLOSED if closed and points else reason
             draft.say(FactRecorded, key=public(case.key), reason=reason)
             return Outcome.APPLIED
         _Return(draft, case, kept, points).say(data.redemption_id, cancel)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -17,6 +17,14 @@ from shared.point_events import Key, TierChanged, TierRetained
 
 HISTORY_MONTHS = 24
 """How far back a late fact finds the tier that was held then."""
+
+
+class TierGiven(NamedTuple):
+    """A tier that a person gave, or an import: until when (none: not said), and by which row of an import."""
+
+    tier: str
+    until: datetime | None = None
+    by: str = ""
 
 
 class Qualified(msgspec.Struct, frozen=True):
@@ -66,8 +74,8 @@ def qualify(standing: Standing, ladder: Ladder | None, changes: dict[str, int]) 
 def _summed(ladder: Ladder, standing: Standing, changes: dict[str, int]) -> dict[str, int]:
     """Sums after changes; windows that count no more are left out."""
     if ladder.rolling:
-        after = {day: amount for day, amount in standing.qualifying.items() if ladder.checked(day) > standing.clock}
-        added = {day: change for day, change in changes.items() if ladder.checked(day) > standing.clock}
+        after = {day: amount for day, amount in standing.qualifying.items() if ladder.checked(day) >= standing.clock}
+        added = {day: change for day, change in changes.items() if ladder.checked(day) >= standing.clock}
     else:
         oldest = ladder.window(standing, standing.clock).oldest
         after = {window: amount for window, amount in standing.qualifying.items() if window >= oldest}
@@ -97,32 +105,33 @@ def move_tier(draft: Draft, ladder: Ladder, qualified: Qualified, key: Key | Non
     lifetime never ends, so it lowers at once.
     """
     standing = draft.standing
-    step = ladder.step(standing.tier)
+    own = standing.own_tier or standing.tier
+    step = ladder.step(own)
     best = ladder.best(standing)
     if best >= step.threshold and (step.next_threshold is None or best < step.next_threshold):
         if step.above_base:
             hold(draft, ladder, key)
         return
-    reached = _held_up(standing, ladder)
+    reached = ladder.reached(best)
     if ladder.rank(reached) > step.rank:
         move_to(draft, ladder, reached, "qualified", key)
-    elif ladder.rank(reached) < ladder.rank(standing.tier) and _is_lost(standing, ladder, qualified):
+    elif ladder.rank(reached) < step.rank and _is_lost(standing, ladder, qualified, step.threshold):
         move_to(draft, ladder, reached, "reversed", key)
     hold(draft, ladder, key)
 
 
-def _is_lost(standing: Standing, ladder: Ladder, qualified: Qualified) -> bool:
-    """Whether sums that changed take the tier held at once: a window that counts went below its threshold."""
+def _is_lost(standing: Standing, ladder: Ladder, qualified: Qualified, held: int) -> bool:
+    """Whether sums that changed take a tier at once: a window that counts went below its threshold, `held`."""
     at_once = ladder.tiers.open_refund == "at_once"
-    held = ladder.threshold(standing.tier)
     if ladder.rolling:
         return at_once and ladder.rolled(standing, qualified.before) >= held > ladder.total(standing)
     window = ladder.window(standing, standing.clock)
+    if standing.clock < window.closing:
+        return False  # grace holds it
     before, after = qualified.before, standing.qualifying
     if at_once and before.get(window.key, 0) >= held > after.get(window.key, 0):
         return True
-    lost = before.get(window.before, 0) >= held > after.get(window.before, 0)
-    return lost and (ladder.lifetime or standing.clock >= window.closing)
+    return before.get(window.before, 0) >= held > after.get(window.before, 0)
 
 
 def _assigned(standing: Standing, ladder: Ladder) -> str:
@@ -133,15 +142,49 @@ def _assigned(standing: Standing, ladder: Ladder) -> str:
     return ladder.tiers.base
 
 
-def _held_up(standing: Standing, ladder: Ladder) -> str:
-    """The tier the member should have: qualified for, or given."""
-    return ladder.higher(ladder.qualified(standing), _assigned(standing, ladder))
+def _own(standing: Standing, ladder: Ladder) -> str:
+    """The tier a member would hold if nobody had given them one."""
+    return standing.own_tier or standing.tier or ladder.tiers.base
 
 
-def move_to(draft: Draft, ladder: Ladder, tier: str, reason: str, key: Key | None) -> None:
-    """Change the tier held, from the standing's clock on; its entry bonus comes or goes with it."""
+def give_tier(draft: Draft, ladder: Ladder, given: TierGiven, reason: str, key: Key | None) -> None:
+    """Let a tier be held at least until a date; without one to the end of the window after the present one.
+
+    It takes the place of one given before. What the same fact qualifies for by itself comes in one step with it.
+    """
+    standing = draft.standing
+    own = ladder.higher(_own(standing, ladder), ladder.qualified(standing))
+    standing.assigned_tier, standing.assigned_by = given.tier, given.by
+    standing.assigned_until = given.until or ladder.end_of_next(standing)
+    move_to(draft, ladder, own, reason, key)
+
+
+def take_imported_tier(draft: Draft, ladder: Ladder, key: Key | None) -> None:
+    """Let go the tier of an import that is reverted: hold what is qualified for, but never less while grace lasts."""
+    standing = draft.standing
+    own = _own(standing, ladder)
+    if ladder.rolling or standing.clock >= ladder.window(standing, standing.clock).closing:
+        own = ladder.lower(own, ladder.qualified(standing))
+    _forget_given(standing)
+    move_to(draft, ladder, own, "reversed", key)
+
+
+def _forget_given(standing: Standing) -> None:
+    standing.assigned_tier, standing.assigned_until, standing.assigned_by = "", None, ""
+
+
+def move_to(draft: Draft, ladder: Ladder, own: str, reason: str, key: Key | None) -> None:
+    """Hold a tier by oneself from the standing's clock on, or the one given where that is higher.
+
+    Its entry bonus comes or goes with it.
+    """
     standing = draft.standing
     before = standing.tier or ladder.tiers.base
+    tier = ladder.higher(own, _assigned(standing, ladder)) if standing.assigned_tier else own
+    standing.own_tier = own if standing.assigned_tier else ""
+    if tier == before:
+        hold(draft, ladder, key)
+        return
     standing.tier = tier
     standing.tier_history = _remembered(standing, TierHeld(standing.clock, tier))
     standing.tier_until = _until(standing, ladder)
@@ -205,21 +248,21 @@ def _until(standing: Standing, ladder: Ladder) -> datetime | None:
     step = ladder.step(standing.tier)
     if not step.above_base:
         return None
-    qualified = _qualified_until(standing, ladder, step.threshold)
-    if not standing.assigned_tier or ladder.rank(_assigned(standing, ladder)) < ladder.rank(standing.tier):
-        return qualified
-    if ladder.lifetime and ladder.rank(ladder.qualified(standing)) >= ladder.rank(standing.tier):
-        return None
-    if standing.assigned_until is None or qualified is None:
-        return standing.assigned_until
-    return max(standing.assigned_until, qualified)
+    if not standing.assigned_tier:
+        return _qualified_until(standing, ladder, step.threshold)
+    untils = []
+    if ladder.rank(_own(standing, ladder)) == step.rank:
+        untils.append(_qualified_until(standing, ladder, step.threshold))
+    if ladder.rank(_assigned(standing, ladder)) == step.rank:
+        untils.append(standing.assigned_until)
+    return max((until for until in untils if until is not None), default=None) if None not in untils else None
 
 
 def _qualified_until(standing: Standing, ladder: Ladder, held: int) -> datetime | None:
     if ladder.lifetime:
         return None
     if ladder.rolling:
-        return _rolling_until(standing, ladder)
+        return _rolling_until(standing, ladder, held)
     window = ladder.window(standing, standing.clock)
     if standing.qualifying.get(window.key, 0) >= held:
         return window.following
@@ -228,9 +271,8 @@ def _qualified_until(standing: Standing, ladder: Ladder, held: int) -> datetime 
     return window.evaluation
 
 
-def _rolling_until(standing: Standing, ladder: Ladder) -> datetime | None:
-    """The first check, as days leave the window, at which too little is left."""
-    held = ladder.threshold(standing.tier)
+def _rolling_until(standing: Standing, ladder: Ladder, held: int) -> datetime | None:
+    """The first check, as days leave the window, at which less than `held` is left."""
     days = sorted(standing.qualifying.items())
     for day, _ in days:
         checked = ladder.checked(day)
@@ -243,27 +285,30 @@ def tier_due(standing: Standing, ladder: Ladder | None) -> datetime | None:
     """The next instant at which time alone may change the tier."""
     if ladder is None or not (ladder.rolling or ladder.above_base(standing.tier)):
         return None
-    dues = [_rolling_rise(standing, ladder) if ladder.rolling else None]
-    if ladder.above_base(standing.tier):
-        until = standing.assigned_until if standing.assigned_tier else None
-        dues += [_next_check(standing, ladder), until if until is not None and until > standing.clock else None]
+    own = ladder.step(standing.own_tier or standing.tier)
+    dues = [_next_check(standing, ladder, own.threshold) if own.above_base else None]
+    if ladder.rolling:
+        dues.append(_rolling_rise(standing, ladder, own.next_threshold))
+    until = standing.assigned_until
+    if standing.assigned_tier and until is not None and until > standing.clock:
+        dues.append(until)
     return min((due for due in dues if due is not None), default=None)
 
 
-def _rolling_rise(standing: Standing, ladder: Ladder) -> datetime | None:
+def _rolling_rise(standing: Standing, ladder: Ladder, above: int | None) -> datetime | None:
     """The first instant at which a day below zero leaves the window and what is left reaches the next tier."""
-    sums, above = standing.qualifying, ladder.step(standing.tier).next_threshold
+    sums = standing.qualifying
     if above is None or all(amount >= 0 for amount in sums.values()):
         return None
     leaving = sorted(at for day in sums if (at := ladder.leaves(day)) > standing.clock)
     return next((at for at in leaving if sum(a for d, a in sums.items() if ladder.leaves(d) > at) >= above), None)
 
 
-def _next_check(standing: Standing, ladder: Ladder) -> datetime | None:
+def _next_check(standing: Standing, ladder: Ladder, held: int) -> datetime | None:
     if ladder.lifetime:
         return None
     if ladder.rolling:
-        return _rolling_until(standing, ladder)
+        return _rolling_until(standing, ladder, held)
     window = ladder.window(standing, standing.clock)
     return window.closing if standing.clock < window.closing else window.evaluation
 
@@ -274,41 +319,20 @@ def evaluate(draft: Draft, ladder: Ladder) -> None:
     A day below zero that leaves a rolling window can raise as well.
     """
     standing = draft.standing
-    ended = bool(standing.assigned_tier) and standing.assigned_until == standing.clock
-    if ended:
-        standing.assigned_tier, standing.assigned_until = "", None
-    reached = _held_up(standing, ladder)
-    place = ladder.rank(standing.tier)
+    own, reached, reason = _own(standing, ladder), ladder.qualified(standing), "window_ended"
+    if standing.assigned_tier and standing.assigned_until == standing.clock:
+        _forget_given(standing)
+        reason = "assignment_ended"
+    place = ladder.rank(own)
     if ladder.rank(reached) > max(0, place):
-        move_to(draft, ladder, reached, "qualified", None)
-    elif ladder.rank(reached) >= place or (ended and _is_kept_otherwise(standing, ladder)):
-        hold(draft, ladder, None)
-    else:
-        one_below = ladder.tiers.levels[place - 1].id if ladder.tiers.fall == "one_level" and place else reached
-        move_to(draft, ladder, one_below, "assignment_ended" if ended else "window_ended", None)
+        own, reason = reached, "qualified"
+    elif ladder.rank(reached) < place and ladder.is_checked(standing):
+        own = ladder.tiers.levels[place - 1].id if ladder.tiers.fall == "one_level" else reached
+    move_to(draft, ladder, own, reason, None)
 
 
-def _is_kept_otherwise(standing: Standing, ladder: Ladder) -> bool:
-    """Whether the end of an assignment falls into a time in which grace still holds the tier."""
-    if ladder.lifetime or ladder.rolling:
-        return False
-    window = ladder.window(standing, standing.clock)
-    oldest = standing.qualifying.get(window.oldest, 0)
-    return standing.clock < window.closing and oldest >= ladder.threshold(standing.tier)
-
-
-def lift(draft: Draft, ladder: Ladder, reason: str, key: Key | None) -> None:
-    """Rise to what should be held where that is higher: when a version takes force, when a tier is given."""
-    standing = draft.standing
-    reached = _held_up(standing, ladder)
-    if ladder.rank(reached) > max(0, ladder.rank(standing.tier or ladder.tiers.base)):
-        move_to(draft, ladder, reached, reason, key)
-
-
-def lower_to_qualified(draft: Draft, ladder: Ladder, key: Key | None) -> None:
-    """Fall to what is qualified for, as after a refund: what held the tier up was taken back."""
-    standing = draft.standing
-    reached = _held_up(standing, ladder)
-    if ladder.rank(reached) < ladder.rank(standing.tier):
-        move_to(draft, ladder, reached, "reversed", key)
-    hold(draft, ladder, key)
+def lift(draft: Draft, ladder: Ladder, reason: str) -> None:
+    """Rise to what is qualified for where that is higher, as when a version takes force."""
+    reached = ladder.qualified(draft.standing)
+    if ladder.rank(reached) > max(0, ladder.rank(_own(draft.standing, ladder))):
+        move_to(draft, ladder, reached, reason, None)

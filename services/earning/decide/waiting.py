@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 
 from services.earning.decide.draft import Draft
+from services.earning.decide.ladder import qualifies_by_points
 from services.earning.decide.lifetimes import release_after
 from services.earning.decide.lots import note_due
 from services.earning.decide.order_state import Known
@@ -44,14 +45,14 @@ def release_of(program: Program | None, known: Known, raised_at: datetime | None
 
 def wait_anew(draft: Draft, row: KeyRow, program: Program | None, known: Known) -> list[tuple[int, datetime]]:
     """Give lots that wait for a fulfilment their date, now that it is known; those whose date has come, with it."""
-    if program is None or program.pending is None or program.pending.after != "fulfilled" or draft.standing.closed:
+    if program is None or program.pending is None or program.pending.after != "fulfilled":
         return []
-    come = []
+    come, first = [], first_with_points(draft, row)
     for number in row.lots:
         lot = draft.lot(number)
-        if lot.available_at is not None or lot.expired:
+        if lot.available_at is not None or (lot.expired and qualifies_by_points(program)):
             continue
-        raised_at = None if number == row.lots[0] else lot.earned_at
+        raised_at = lot.earned_at if lot.points and number != first else None
         at = release_of(program, known, raised_at).at
         if at != lot.release_at:
             lot = draft.own_lot(number)
@@ -60,6 +61,11 @@ def wait_anew(draft: Draft, row: KeyRow, program: Program | None, known: Known) 
         if at is not None and at <= draft.standing.clock and (lot.remaining or lot.qualifies):
             come.append((number, at))
     return come
+
+
+def first_with_points(draft: Draft, row: KeyRow) -> int | None:
+    """The number of a key's first lot that was made for points; None: there is none yet."""
+    return next((number for number in row.lots if draft.lot(number).points), None)
 
 
 def waiting_sum(draft: Draft, row: KeyRow) -> int:

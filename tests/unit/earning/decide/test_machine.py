@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, get_args
 
@@ -14,9 +15,13 @@ from services.earning.program.terms import Versions
 from services.earning.source_events.commands import (
     BalanceImport,
     ImportRevert,
+    MemberClosed,
+    MemberUpdated,
     PointsAdjust,
+    PointsReinstate,
     RedemptionCancelled,
     RedemptionRequested,
+    TierAssigned,
 )
 from services.earning.source_events.facts import (
     Fact,
@@ -35,10 +40,10 @@ from tests.model.core import Core
 from tests.model.facts import START, earlier, fact, later, line, order, refund
 from tests.model.naive import SETTLE, Naive
 from tests.model.order_facts import RANKS
-from tests.model.programs import SEGMENTS, program_versions
+from tests.model.programs import SEGMENTS, TIERS, program_versions
 from tests.model.shorten import Step, apply, report
 
-EXAMPLES = int(os.environ.get("TALLYSTICK_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("TALLYSTICK_EXAMPLES", "60"))
 pytestmark = pytest.mark.timeout(0 if "TALLYSTICK_EXAMPLES" in os.environ else 180)
 ORDERS_MAX = 5
 MEMBERS = ("ann", "bob")
@@ -140,17 +145,11 @@ class CoreAgainstModel(RuleBasedStateMachine):
 
     @precondition(lambda self: self.sold)
     @rule()
-    def cancels(self) -> None:
+    def cancels_or_fulfils(self) -> None:
         self._wait()
         member, _, order_id = self._pick()
-        self._send(member, OrderCancelled(order_id=order_id))
-
-    @precondition(lambda self: self.sold)
-    @rule()
-    def fulfils(self) -> None:
-        self._wait()
-        member, _, order_id = self._pick()
-        self._send(member, OrderFulfilled(order_id=order_id))
+        cancels = self.chance.once_in(3)
+        self._send(member, OrderCancelled(order_id=order_id) if cancels else OrderFulfilled(order_id=order_id))
 
     @precondition(lambda self: self.held)
     @rule()
@@ -164,11 +163,6 @@ class CoreAgainstModel(RuleBasedStateMachine):
         self._wait()
         again = self.chance.among(self.sent)
         self._deliver(Fact(**{name: getattr(again, name) for name in Fact.__struct_fields__}))
-
-    @rule()
-    def enrols(self) -> None:
-        self._wait()
-        self._send(self.chance.among(MEMBERS), MemberEnrolled(segments=tuple(self.chance.subset(SEGMENTS))))
 
     @rule()
     def requests(self) -> None:
@@ -194,7 +188,7 @@ class CoreAgainstModel(RuleBasedStateMachine):
     @rule()
     def adjusts(self) -> None:
         self._wait()
-        points = self.chance.number(1, 60) * self.chance.one(1, -1)
+        points = self.chance.number(1, 60) * self.chance.one(1, 1, -1)
         content = PointsAdjust(
             adjustment_id=f"a{len(self.spots)}",
             points=points,
@@ -209,15 +203,56 @@ class CoreAgainstModel(RuleBasedStateMachine):
     def imports(self) -> None:
         self._wait()
         batch, member = self.chance.among(BATCHES)
-        points, lifetime = self.chance.number(0, 60), self.chance.one(None, 50)
-        content = BalanceImport(batch_id=batch, row=len(self.spots), points=points, lifetime_points=lifetime)
+        content = BalanceImport(
+            batch_id=batch,
+            row=len(self.spots),
+            points=self.chance.number(0, 60),
+            lifetime_points=self.chance.one(None, 50),
+            tier=self.chance.one(None, None, *TIERS),
+            expires_at=self.chance.one(None, None, self.now + timedelta(days=40)),
+        )
+        back = ImportRevert(batch_id=batch, keep_spent=self.chance.once_in(2))
+        self._send(member, back if self.chance.once_in(4) else content)
+
+    @precondition(lambda self: any(self._expired()))
+    @rule()
+    def reinstates(self) -> None:
+        self._wait()
+        member, order_id, expired = self.chance.among([*self._expired()])
+        content = PointsReinstate(
+            reinstate_id=f"i{len(self.spots) // 2}",
+            award=order_id,
+            points=self.chance.one(expired, expired, 1, expired // 2 + 1, expired + 1),
+            reason="goodwill",
+            expires_at=self.chance.one(None, None, self.now + timedelta(days=60), self.now),
+        )
         self._send(member, content)
 
+    def _expired(self) -> Iterator[tuple[str, str, int]]:
+        """Awards with an expired part."""
+        for name, member in self.model.members.items():
+            for key in member.orders:
+                if expired := sum(lot.expired for lot in member.account.of(key)):
+                    yield name, key[2], expired
+
     @rule()
-    def reverts(self) -> None:
+    def says_who_members_are(self) -> None:
         self._wait()
-        batch, member = self.chance.among(BATCHES)
-        self._send(member, ImportRevert(batch_id=batch, keep_spent=self.chance.once_in(2)))
+        some = tuple(self.chance.subset(SEGMENTS))
+        content = self.chance.either(
+            lambda: MemberEnrolled(segments=some),
+            lambda: MemberUpdated(segments=self.chance.one(None, some), attributes={"city": "Ulm"}),
+            self._tier_given,
+            self._tier_given,
+            lambda: MemberClosed() if self.chance.once_in(3) else MemberEnrolled(segments=some),
+        )
+        self._send(self.chance.among(MEMBERS), content)
+
+    def _tier_given(self) -> TierAssigned:
+        until = self.chance.one(None, *(self.now + timedelta(days=days) for days in (-1, 3, 40, 500)))
+        if until is not None and self.chance.once_in(2):
+            until = later(self.chance, until, self.zone)
+        return TierAssigned(tier=self.chance.among(TIERS), until=until)
 
     @rule()
     def time_passes(self) -> None:
@@ -229,7 +264,7 @@ CoreAgainstModel.TestCase.settings = settings(
     max_examples=EXAMPLES,
     derandomize="TALLYSTICK_EXAMPLES" not in os.environ,  # the same every time, but for campaigns
     database=None,
-    stateful_step_count=25,
+    stateful_step_count=40,
     deadline=None,
     phases=(Phase.generate,),  # our own shortening tells more, sooner
     print_blob=False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.earning.program.terms import Rule, Versions
-from services.earning.source_events.commands import PointsAdjust
+from services.earning.source_events.commands import BalanceImport, ImportRevert, PointsAdjust, TierAssigned
 from shared.point_events import TierChanged, TierRetained
 from tests.unit.earning.decide.story import Story, Told, cancelled, instant, ladder, paid, program, refunded
 
@@ -151,3 +151,62 @@ def test_rule_34_an_order_that_was_placed_before_there_was_a_program_leaves_its_
     assert told.said[-2:] == ["reversed 100 updated", "tier.retained gold"]
     assert told.ann.qualifying["2024-01-01"] == 0
     assert told.until("2025-01-01").said[-1] == "tier gold → bronze, window_ended"
+
+
+@pytest.mark.rule(23)
+def test_rule_23_what_an_open_year_loses_waits_for_grace_too() -> None:
+    told = story(grace_days=30, open_refund="at_once").tell(Told("2025-03-01", paid("a", "1000")))
+    told.tell(Told("2027-01-05", paid("b", "1000")), Told("2027-01-06", cancelled("b")))
+    assert told.ann.tier == "gold"
+    assert told.until("2027-01-31").said[-1] == "tier gold → bronze, window_ended"
+
+
+def given(tier: str, until: str | None = None) -> TierAssigned:
+    return TierAssigned(tier=tier, until=instant(until) if until else None)
+
+
+@pytest.mark.rule(64)
+def test_rule_64_an_assigned_tier_takes_nothing_from_what_was_earned() -> None:
+    told = story().tell(Told("2025-03-01", paid("a", "1000")), Told("2025-04-01", cancelled("a")))
+    told.tell(Told("2025-05-01", given("silver", "2025-06-01")))
+    assert told.until("2025-06-01").ann.tier == "gold"
+    assert told.until("2026-01-01").said[-1] == "tier gold → bronze, window_ended"
+
+
+@pytest.mark.rule(64)
+def test_rule_64_at_its_end_the_member_holds_what_they_have_earned_meanwhile() -> None:
+    told = story().tell(Told("2025-03-01", given("gold", "2025-06-01")), Told("2025-04-01", paid("a", "500")))
+    assert told.ann.tier == "gold"
+    assert told.until("2025-06-01").said[-1] == "tier gold → silver, assignment_ended"
+    assert told.ann.tier_until == instant("2027-01-01")
+
+
+@pytest.mark.rule(64)
+def test_rule_64_the_newest_assignment_counts_whenever_it_arrives() -> None:
+    told = story().tell(Told("2025-03-02", given("silver")), Told("2025-03-01", given("gold"), received="2025-03-03"))
+    assert told.said == [
+        "fact.recorded tier_assigned",
+        "tier bronze → silver, assigned",
+        "fact.recorded nothing_changed",
+    ]
+    told.tell(Told("2025-03-04", given("gold")), Told("2025-03-05", given("silver")))
+    assert told.said[-1] == "tier gold → silver, assigned"
+
+
+@pytest.mark.rule(32, 63)
+def test_rule_32_an_imported_tier_comes_in_one_step_and_goes_with_its_import() -> None:
+    row = BalanceImport(batch_id="b", row=1, points=0, lifetime_points=500, tier="gold")
+    told = story().tell(Told("2025-03-01", row))
+    assert told.said[1:] == ["tier bronze → gold, imported"]
+    told.tell(Told("2025-03-02", given("gold", "2025-06-01")), Told("2025-03-03", ImportRevert(batch_id="b")))
+    assert told.ann.tier == "gold"
+    assert told.until("2025-06-01").ann.tier == "silver"
+
+
+@pytest.mark.rule(23, 32)
+def test_rule_32_grace_holds_what_an_import_held() -> None:
+    told = story(grace_days=30).tell(Told("2025-03-01", paid("a", "1000")))
+    told.tell(Told("2027-01-05", BalanceImport(batch_id="b", row=1, points=0, tier="silver")))
+    told.tell(Told("2027-01-06", ImportRevert(batch_id="b")))
+    assert told.ann.tier == "gold"
+    assert told.until("2027-01-31").ann.tier == "bronze"
