@@ -51,9 +51,11 @@ SEEDED := $(if $(SEED),--seed $(SEED))
 chaos: setup ## Kill, pause, cut and fill whatever runs, for 4 minutes, and check every promise (SEED=n: again)
 	$(PYTHON_IN_VENV) -m tests.chaos --minutes 4 $(SEEDED)
 
-chaos-long: setup ## The same for an hour (MINUTES=n), then 4 workers of each service come and go for 3 minutes
-	$(PYTHON_IN_VENV) -m tests.chaos --minutes $(or $(MINUTES),60) $(SEEDED)
-	$(PYTHON_IN_VENV) -m tests.chaos --minutes 6 --rounds 1 --once --workers 4 --only "long rebalance storm" $(SEEDED)
+LONG := --together --rounds-a-world 6 --derive-each 3
+
+chaos-long: setup ## Many faults at once for an hour (MINUTES=n), then 4 workers of each service come and go for 3 minutes
+	$(PYTHON_IN_VENV) -m tests.chaos --minutes $(or $(MINUTES),65) $(LONG) $(SEEDED)
+	$(PYTHON_IN_VENV) -m tests.chaos --minutes 6 --rounds 1 --workers 4 --only "long rebalance storm" $(SEEDED)
 
 defects: setup ## Plant each known mistake in a copy of the code, and see that a check catches it (ONLY=word)
 	$(PYTHON_IN_VENV) -m tests.chaos.defects $(if $(ONLY),--only $(ONLY))

@@ -57,10 +57,13 @@ class Log:
         begins: dict[TopicPartition, int] = await self._consumer.beginning_offsets(partitions)
         return begins
 
-    async def records(self, partition: TopicPartition, end: int) -> AsyncIterator[ConsumerRecord]:
-        """Every record of the partition below offset `end`."""
+    async def records(self, partition: TopicPartition, end: int, begin: int = 0) -> AsyncIterator[ConsumerRecord]:
+        """Every record of the partition from offset `begin` (or where its log begins) to below offset `end`."""
         self._consumer.assign([partition])
-        await self._consumer.seek_to_beginning(partition)
+        if begin:
+            self._consumer.seek(partition, begin)
+        else:
+            await self._consumer.seek_to_beginning(partition)
         while await self._consumer.position(partition) < end:
             fetch = await self._consumer.getmany(partition, timeout_ms=1_000, max_records=_FETCH)
             for record in fetch.get(partition, ()):

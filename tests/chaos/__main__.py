@@ -15,8 +15,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tests.chaos.campaign import Plan, campaign
+from tests.chaos.campaign import campaign
 from tests.chaos.faults import KINDS
+from tests.chaos.schedule import Plan
 from tests.chaos.servers import Servers
 from tests.chaos.summary import Summary
 
@@ -33,10 +34,13 @@ def main(  # noqa: PLR0913 (typer's way: an option is an argument)
     rate: Annotated[int, typer.Option(help="Facts a second.")] = 1_000,
     workers: Annotated[int, typer.Option(help="Workers of each service.", min=1, max=4)] = 2,
     only: Annotated[list[str] | None, typer.Option(help=f"Only these kinds of fault: {', '.join(KINDS)}.")] = None,
-    once: Annotated[bool, typer.Option("--once", help="Each kind of fault once a round.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Each kind of fault once before any comes again.")] = False,
+    together: Annotated[bool, typer.Option("--together", help="Many faults a round, side by side.")] = False,
+    rounds_a_world: Annotated[int, typer.Option(help="Rounds until all begins anew in an empty database.")] = 20,
+    derive_each: Annotated[int, typer.Option(help="Derive standings again after each so many-eth world.")] = 1,
     go_on: Annotated[bool, typer.Option("--go-on", help="Go on after something was wrong.")] = False,
 ) -> None:
-    """Harm a running installation for some minutes, check every invariant after each fault, and tell what happened."""
+    """Harm a running installation for some minutes, check every invariant after each round, and tell what happened."""
     plan = Plan(
         seed=secrets.randbelow(1_000_000) if seed is None else seed,
         seconds=minutes * 60,
@@ -44,9 +48,12 @@ def main(  # noqa: PLR0913 (typer's way: an option is an argument)
         rounds_max=rounds,
         rate=rate,
         workers=workers,
-        kinds=tuple(only or (kind for kind, (_, cards) in KINDS.items() if cards)),
+        kinds=tuple(only or (name for name, kind in KINDS.items() if kind.cards)),
         once=once,
         go_on=go_on,
+        together=together,
+        rounds_a_world=rounds_a_world,
+        derive_each=derive_each,
     )
     logging.getLogger("aiokafka").setLevel(
         logging.CRITICAL

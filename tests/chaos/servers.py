@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -17,44 +18,48 @@ from deploy.local_stack import LocalStack, state
 from deploy.local_stack.kafka import KafkaServer
 from tests.chaos.proxy import Proxy
 
-DISK_BYTES = 1_600 << 20
+DISK_BYTES = 8 << 30
+"""The most of memory that Postgres's files can take."""
+
 WAL_MB_MAX = 300
-MNT_DETACH = 2
+MNT_DETACH, MS_REMOUNT = 2, 32
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class SmallDisk:
-    """A file system of memory, small enough to be filled, mounted where Postgres keeps its data; needs root."""
+    """A file system of memory, mounted where Postgres keeps its data, and made too small at will; needs root."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._ballast = directory / "ballast"
         self.why_not = ""
 
     def mount(self) -> None:
         """Mount it; where that isn't allowed, `why_not` says so and everything else works."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        options = f"size={DISK_BYTES},mode=0755".encode()
-        if _LIBC.mount(b"tmpfs", os.fsencode(self.directory), b"tmpfs", 0, options) != 0:
-            self.why_not = f"a small file system can't be mounted here ({os.strerror(ctypes.get_errno())})"
+        if (error := self._mount(0, DISK_BYTES)) != 0:
+            self.why_not = f"a small file system can't be mounted here ({os.strerror(error)})"
 
     def unmount(self) -> None:
         """Give it up, with all that is on it."""
         if not self.why_not:
             _LIBC.umount2(os.fsencode(self.directory), MNT_DETACH)
 
-    def fill(self) -> int:
-        """Leave no byte free; gives how many were."""
-        free = shutil.disk_usage(self.directory).free
-        with self._ballast.open("wb") as ballast, suppress(OSError):
-            os.posix_fallocate(ballast.fileno(), 0, free)
-            # What was set free meanwhile, page by page.
-            os.posix_fallocate(ballast.fileno(), 0, free + (64 << 20))
-        return free
+    def fill(self) -> None:
+        """Leave no byte free: the file system shrinks to what is on it."""
+        # What is written between looking and shrinking makes the size too small to be taken: look again.
+        while self._mount(MS_REMOUNT, shutil.disk_usage(self.directory).used) == errno.EINVAL:
+            pass
 
     def relieve(self) -> None:
         """Make room again."""
-        self._ballast.unlink(missing_ok=True)
+        if not self.why_not:
+            self._mount(MS_REMOUNT, DISK_BYTES)
+
+    def _mount(self, flags: int, size: int) -> int:
+        """Gives 0, or the number of the error."""
+        options = f"size={size},mode=0755".encode()
+        failed = _LIBC.mount(b"tmpfs", os.fsencode(self.directory), b"tmpfs", flags, options)
+        return ctypes.get_errno() if failed else 0
 
 
 class Clock:
@@ -89,13 +94,12 @@ class Clock:
     @contextmanager
     def ruling(self) -> Iterator[None]:
         """Whatever is started meanwhile lives by this clock."""
-        before = dict(os.environ)
         os.environ.update(self.environment)
         try:
             yield
         finally:
-            os.environ.clear()
-            os.environ.update(before)
+            for name in self.environment:
+                del os.environ[name]
 
 
 class Servers:

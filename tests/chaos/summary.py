@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -12,11 +13,9 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Outcome:
-    """One fault: its kind, what was done, how long until everything was level again, and what was wrong."""
+    """One round: its faults (kind, single harms), how long until everything was level again, what was wrong."""
 
-    kind: str
-    what: str
-    harms: int
+    faults: tuple[tuple[str, int], ...]
     recovery_s: float
     wrong: tuple[str, ...]
 
@@ -28,6 +27,7 @@ class Summary:
     outcomes: list[Outcome] = field(default_factory=list)
     not_possible: dict[str, str] = field(default_factory=dict)
     counted: Counter[str] = field(default_factory=Counter)
+    harms: Counter[str] = field(default_factory=Counter)
 
     @property
     def wrong(self) -> list[str]:
@@ -36,28 +36,29 @@ class Summary:
 
     def show(self, console: Console) -> None:
         """Print the table, the counts, and what could not be tried."""
-        kinds: dict[str, list[Outcome]] = defaultdict(list)
-        for outcome in self.outcomes:
-            kinds[outcome.kind].append(outcome)
-        table = Table("fault", "times", "harms", "violations", "level again after: median", "longest")
+        table = Table("fault", "times", "harms", "violations", "level again after rounds with it: median", "longest")
         for column in table.columns[1:]:
             column.justify = "right"
-        for kind, outcomes in sorted(kinds.items()):
-            times = [one.recovery_s for one in outcomes]
-            table.add_row(
-                kind,
-                str(len(outcomes)),
-                str(sum(one.harms for one in outcomes)),
-                str(sum(len(one.wrong) for one in outcomes)),
-                f"{statistics.median(times):.1f} s",
-                f"{max(times):.1f} s",
-            )
-        times = [one.recovery_s for one in self.outcomes] or [0.0]
-        harms, wrong = sum(one.harms for one in self.outcomes), len(self.wrong)
-        last = (f"{statistics.median(times):.1f} s", f"{max(times):.1f} s")
+        rounds: dict[str, list[Outcome]] = defaultdict(list)
+        faults: dict[str, list[int]] = defaultdict(list)
+        for outcome in self.outcomes:
+            for kind in {kind: None for kind, _ in outcome.faults}:
+                rounds[kind].append(outcome)
+            for kind, harms in outcome.faults:
+                faults[kind].append(harms)
+        for kind in sorted(faults):
+            table.add_row(kind, str(len(faults[kind])), str(sum(faults[kind])), *_of(rounds[kind]))
         table.add_section()
-        table.add_row("all", str(len(self.outcomes)), str(harms), str(wrong), *last)
+        every = [harms for one in faults.values() for harms in one]
+        table.add_row(f"all, in {len(self.outcomes)} rounds", str(len(every)), str(sum(every)), *_of(self.outcomes))
         console.print(table)
-        console.print(", ".join(f"{name}: {number:,}" for name, number in sorted(self.counted.items())))
+        for counts in (self.harms, self.counted):
+            console.print(", ".join(f"{name}: {number:,}" for name, number in sorted(counts.items())))
         for kind, why in self.not_possible.items():
             console.print(f"[bold red]NOT TRIED[/] {kind}: {why}")
+
+
+def _of(outcomes: Sequence[Outcome]) -> tuple[str, str, str]:
+    times = [one.recovery_s for one in outcomes if one.recovery_s] or [0.0]
+    wrong = sum(len(one.wrong) for one in outcomes)
+    return str(wrong), f"{statistics.median(times):.1f} s", f"{max(times):.1f} s"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.campaign import Plan, campaign
+from tests.chaos.campaign import campaign
+from tests.chaos.schedule import Plan
 from tests.chaos.servers import Servers
 
 SEED = 5
@@ -35,9 +36,8 @@ async def test_nothing_is_lost_and_nothing_doubled(
     said: list[str] = []
     try:
         await servers.start()
-        summary = await campaign(servers, Plan(SEED, SECONDS, rounds_max=1, kinds=KINDS, once=True), said.append)
+        summary = await campaign(servers, Plan(SEED, SECONDS, kinds=KINDS, once=True), said.append)
     finally:
         await servers.stop()
     assert summary.wrong == [], "\n".join(said)
-    faults = [outcome for outcome in summary.outcomes if outcome.harms]
-    assert faults, "\n".join(said)  # how many there are depends on how busy the machine is
+    assert summary.harms, "\n".join(said)  # how many there are depends on how busy the machine is

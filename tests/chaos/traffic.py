@@ -1,155 +1,86 @@
-"""Traffic: the shop's facts without end, with duplicates, late ones and poison in between, and who publishes them."""
+"""Traffic: the records of a shop without end, with duplicates, late ones and poison in between."""
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 import random
-from collections import Counter
-from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections import Counter, defaultdict
 from itertools import count
 
-from aiokafka import AIOKafkaProducer
-
-from shared.broker import KAFKA_TRANSIENT, Outgoing, producer, publish
+from shared.broker import Outgoing
 from shared.shards import member_key, shard_of
 from tests.chaos import poison
-from tests.e2e import shop
-from tests.waiting import let_pass
+from tests.chaos.lives import BEGAN, PROGRAM, STEP, Lives, Told
 
-BEGAN = datetime(2025, 3, 1, tzinfo=UTC)
-STEP = timedelta(seconds=20)
-"""Stream time between two orders: a million of them fit into what lies between `BEGAN` and today."""
+DUPLICATES, REORDERED, POISON = 0.055, 0.055, 0.012
+"""Shares of the facts: a little over 5, 5 and 1 %."""
 
-DUPLICATES, REORDERED, POISON = 0.05, 0.05, 0.01
-HELD_BACK_MAX = 200
-PACE_S = 0.05
+HELD_BACK_MAX = 400
+MEMBERS = 5_000
+
+Place = tuple[str, int]
+"""Topic (its field in `Topics`) and partition."""
 
 
 class Facts:
-    """An endless stream of records, the same for the same seed: pairs of partition and record."""
+    """An endless stream of records, the same for the same seed.
 
-    def __init__(self, seed: str, *, shards: int, members: int = 400) -> None:
+    `kinds` counts what was taken; `keys` has, by kind, the number of every order, redemption and adjustment told of.
+    """
+
+    def __init__(self, seed: str, *, shards: int, members: int = MEMBERS) -> None:
         self._draw = random.Random(seed)  # noqa: S311 (the same facts for the same seed is the point)
+        self._lives = Lives(self._draw, members)
         self._shards = shards
-        self._members = members
-        self._numbers = count()
+        self._happened = 0
         self._ties = count()
-        self._coming: list[tuple[float, int, shop.Said]] = []
-        self._held: list[tuple[int, int, int, Outgoing]] = []
+        self._coming: list[tuple[float, int, Told]] = []
+        self._held: list[tuple[int, int, Place, Outgoing, tuple[str, int]]] = []
         self._sent = 0
         self.kinds: Counter[str] = Counter()
+        self.keys: defaultdict[str, set[int]] = defaultdict(set)
 
-    def take(self, number: int) -> dict[int, list[Outgoing]]:
-        """The next records, at least `number`, by partition."""
-        taken: dict[int, list[Outgoing]] = {}
+    def take(self, number: int) -> dict[Place, list[Outgoing]]:
+        """The next records, at least `number`, by topic and partition."""
+        taken: dict[Place, list[Outgoing]] = {}
         target = self._sent + number
         while self._sent < target:
-            for partition, record in self._next():
-                taken.setdefault(partition, []).append(record)
-                self._sent += 1
+            self._take_one(taken)
         return taken
 
-    def _next(self) -> list[tuple[int, Outgoing]]:
-        said = self._next_said()
-        partition = shard_of(shop.PROGRAM, said.member, self._shards)
-        key = member_key(shop.PROGRAM, said.member).encode()
-        record = Outgoing(key, said.value, (), int(said.received_at.timestamp() * 1000))
+    def _take_one(self, taken: dict[Place, list[Outgoing]]) -> None:
+        told = self._next_told()
+        key = member_key(PROGRAM, told.member).encode()
+        place = (told.topic, shard_of(PROGRAM, told.member, self._shards))
+        record = Outgoing(key, told.value, (), int(told.received_at.timestamp() * 1000))
         self.kinds["facts"] += 1
-        due = []
         while self._held and self._held[0][0] <= self._sent:
-            due.append(heapq.heappop(self._held)[2:])
-        if self._draw.random() < REORDERED:
+            self._put(taken, *heapq.heappop(self._held)[2:])
+        chance = self._draw.random()
+        if chance < REORDERED:
             self.kinds["reordered"] += 1
-            self._hold(partition, record)
+            self._hold(place, record, told.about)
         else:
-            due.append((partition, record))
-        if self._draw.random() < DUPLICATES:
+            self._put(taken, place, record, told.about)
+        if REORDERED <= chance < REORDERED + DUPLICATES:
             self.kinds["duplicates"] += 1
-            self._hold(partition, record)
-        if self._draw.random() < POISON:
+            self._hold(place, record, told.about)
+        if chance > 1 - POISON:
             self.kinds["poison"] += 1
-            due.append((partition, poison.record(self._draw, key)))
-        return due
+            self._put(taken, place, poison.record(self._draw, key), ("poison", self.kinds["poison"]))
 
-    def _hold(self, partition: int, record: Outgoing) -> None:
+    def _put(self, taken: dict[Place, list[Outgoing]], place: Place, record: Outgoing, about: tuple[str, int]) -> None:
+        taken.setdefault(place, []).append(record)
+        self.keys[about[0]].add(about[1])
+        self._sent += 1
+
+    def _hold(self, place: Place, record: Outgoing, about: tuple[str, int]) -> None:
         later = self._sent + self._draw.randrange(1, HELD_BACK_MAX)
-        heapq.heappush(self._held, (later, next(self._ties), partition, record))
+        heapq.heappush(self._held, (later, next(self._ties), place, record, about))
 
-    def _next_said(self) -> shop.Said:
-        number = next(self._numbers)
-        at = BEGAN + number * STEP
-        member = f"m-{int(self._members * self._draw.random() ** 2):04d}"
-        for said in shop.life_of_an_order(number, member, at, self._draw):
-            heapq.heappush(self._coming, (said.received_at.timestamp(), next(self._ties), said))
+    def _next_told(self) -> Told:
+        while not self._coming or self._coming[0][2].received_at >= BEGAN + self._happened * STEP:
+            for told in self._lives.happening(self._happened):
+                heapq.heappush(self._coming, (told.received_at.timestamp(), next(self._ties), told))
+            self._happened += 1
         return heapq.heappop(self._coming)[2]
-
-
-@dataclass
-class Publisher:
-    """Publishes at a bounded rate while it is let; what a failing broker may not have taken is sent again."""
-
-    bootstrap_servers: str
-    topic: str
-    facts: Facts
-    rate: int
-    acknowledged: int = 0
-    _on: asyncio.Event = field(default_factory=asyncio.Event)
-    _idle: asyncio.Event = field(default_factory=asyncio.Event)
-    _producer: AIOKafkaProducer | None = None
-
-    def go_on(self) -> None:
-        """Publish."""
-        self._on.set()
-
-    async def hold(self) -> None:
-        """Publish no more; ends when nothing is under way."""
-        self._on.clear()
-        await self._idle.wait()
-
-    async def run(self) -> None:
-        """Publish whenever let, until cancelled."""
-        loop = asyncio.get_running_loop()
-        try:
-            while True:
-                if not self._on.is_set():
-                    self._idle.set()
-                    await self._on.wait()
-                self._idle.clear()
-                began = loop.time()
-                await self._send(self.facts.take(max(1, int(self.rate * PACE_S))))
-                await let_pass(max(0.0, PACE_S - (loop.time() - began)))
-        finally:
-            await self._give_up()
-
-    async def _send(self, records: dict[int, list[Outgoing]]) -> None:
-        while True:
-            try:
-                async with asyncio.timeout(20):
-                    await publish(await self._ready(), self.topic, records)
-            except KAFKA_TRANSIENT:
-                await self._give_up()
-                await let_pass(PACE_S)
-            else:
-                self.acknowledged += sum(map(len, records.values()))
-                return
-
-    async def _ready(self) -> AIOKafkaProducer:
-        if self._producer is None:
-            starting = producer(self.bootstrap_servers, "chaos-shop")
-            try:
-                await starting.start()
-            except KAFKA_TRANSIENT:
-                await starting.stop()
-                raise
-            self._producer = starting
-        return self._producer
-
-    async def _give_up(self) -> None:
-        spent, self._producer = self._producer, None
-        if spent is not None:
-            with suppress(*KAFKA_TRANSIENT):
-                async with asyncio.timeout(1):
-                    await spent.stop()

@@ -62,7 +62,8 @@ class Pipeline:
         """Make the topics and publish the program."""
         await topics_plan.create(self.bootstrap_servers, self.topics, self.shards)
         # The shop's facts are of last year: retention by time would delete them while we read.
-        await topics_plan.change(self.bootstrap_servers, self.topics.orders, {"retention.ms": "-1"})
+        for topic in self.topics.inputs:
+            await topics_plan.change(self.bootstrap_servers, topic, {"retention.ms": "-1"})
         connection = await asyncpg.connect(self.dsn)
         try:
             await registry.publish(connection, check(document.encode(), "program.yaml"))

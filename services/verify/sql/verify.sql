@@ -13,7 +13,7 @@ UNION ALL
 SELECT topic, partition, record_offset FROM projection.dead_letters WHERE relayed_at IS NOT NULL
 
 -- name: journal
-SELECT position, bytes FROM earning.journal WHERE shard = $1 ORDER BY position
+SELECT position, bytes FROM earning.journal WHERE shard = $1 AND position > $2 ORDER BY position
 
 -- name: standings
 SELECT count(*) FROM earning.standings WHERE shard = $1
@@ -23,7 +23,7 @@ SELECT partition, max(position) FROM loyalty.history GROUP BY partition
 
 -- name: history
 SELECT position, program, member, sequence, kind, occurred_at, booked_at, change, balance, pending, deficit
-FROM loyalty.history WHERE partition = $1 ORDER BY position
+FROM loyalty.history WHERE partition = $1 AND position > $2 ORDER BY position
 
 -- name: balances
 SELECT b.* FROM loyalty.balances b
