@@ -20,7 +20,7 @@ FAILPOINTS = {
     "earning": ("before_commit", "after_commit", "after_emit"),
     "projections": ("before_commit", "after_commit"),
 }
-DIE_S, STOP_S_MAX = 5.0, 20.0
+DIE_S, STOP_S_MAX = 5.0, 28.0
 AWAY_S = (0.0, 0.0, 1.0, 3.0)
 """How long a server stays away."""
 
@@ -241,7 +241,7 @@ class Kind(NamedTuple):
 WORKERS, SERVERS, WIRES, ALONE = "workers", "servers", "wires", "alone"
 
 KINDS: dict[str, Kind] = {
-    "worker killed": Kind(kill_worker, WORKERS, 40),
+    "worker killed": Kind(kill_worker, WORKERS, 30),
     "several workers killed": Kind(kill_workers, WORKERS, 3),
     "worker dies at a failpoint": Kind(die_at_failpoint, WORKERS, 6),
     "SIGTERM": Kind(terminate_worker, WORKERS, 5),

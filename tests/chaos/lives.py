@@ -13,8 +13,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from services.earning.source_events.facts import FACT_TYPES
-
 PROGRAM = "shop"
 DOCUMENT = """
 program: shop
@@ -39,6 +37,13 @@ orders:
 expiry:
   mode: after_available
   months: 1
+reviews: {points: 10, photo: 15, verified_only: true, minimum_length: 50}
+activities:
+  - {id: pot, points: 1, per_unit: true}
+  - {id: newsletter, points: 20, limit: {times: 1, per: lifetime}}
+cards:
+  - {id: mask, every: 5, activity: pot, reward: a face mask}
+  - {id: tea, every: 10, orders: {}, points: 15}
 rewards:
   - {id: mug, points: 60}
   - {id: hamper, points: 400, tiers: [gold]}
@@ -54,10 +59,9 @@ BEGAN = datetime(2025, 12, 30, 22, tzinfo=UTC)
 STEP = timedelta(milliseconds=500)
 """Stream time between two happenings."""
 
-ORDERS, COMMANDS, REVIEWS = "orders", "commands", "reviews"
+ORDERS, COMMANDS, REVIEWS, ACTIVITIES = "orders", "commands", "reviews", "activities"
 """Which topic a fact goes to, by its field in `shared.topics.Topics`."""
 
-REVIEWED = "commerce.review.published.v1" in FACT_TYPES
 SKUS = 500
 
 
@@ -90,16 +94,18 @@ class Lives:
                 segments = {"segments": ["regular"]} if draw.random() < 0.5 else {}
                 yield _told("loyalty.member.enrolled.v1", member, number, at, segments, about=("enrolment", number))
         chance = draw.random()
-        if chance < 0.72 or (chance >= 0.95 and not REVIEWED):
+        if chance < 0.68:
             yield from self._order(number, member, at)
-        elif chance < 0.88:
+        elif chance < 0.82:
             yield from self._redemption(number, member, at)
-        elif chance < 0.93:
+        elif chance < 0.86:
             yield from self._adjustment(number, member, at)
-        elif chance < 0.95:
+        elif chance < 0.88:
             yield from self._import(number, member, at)
-        else:
+        elif chance < 0.94:
             yield from self._review(number, member, at)
+        else:
+            yield from self._activity(number, member, at)
 
     def _order(self, number: int, member: str, at: datetime) -> Iterator[Told]:
         draw = self._draw
@@ -206,6 +212,17 @@ class Lives:
             gone = {"review_id": review["review_id"]}
             yield _told("commerce.review.removed.v1", member, number, at + self._after(), gone, about=about)
 
+    def _activity(self, number: int, member: str, at: datetime) -> Iterator[Told]:
+        draw = self._draw
+        activity: dict[str, Any] = {"activity_id": f"ac-{number}", "kind": draw.choice(("pot", "pot", "newsletter"))}
+        about = ("activity", number)
+        units = {"quantity": draw.randrange(1, 6)}
+        yield _told("commerce.activity.recorded.v1", member, number, at, activity | units, about=about)
+        if draw.random() < 0.15:
+            # One in five is withdrawn before it is heard of.
+            later = at + self._after() if draw.random() < 0.8 else at - timedelta(minutes=1)
+            yield _told("commerce.activity.withdrawn.v1", member, number, later, activity, about=about)
+
     def _after(self) -> timedelta:
         """Mostly within the hour, sometimes days later."""
         return timedelta(minutes=1 + 60 * self._draw.paretovariate(1.2) * self._draw.random())
@@ -234,5 +251,6 @@ def _told(  # noqa: PLR0913 (a fact has many parts)
             "data": data,
         }
     )
-    topic = ORDERS if ".order." in kind else REVIEWS if ".review." in kind else COMMANDS
+    topics = {"order": ORDERS, "review": REVIEWS, "activity": ACTIVITIES}
+    topic = topics.get(kind.split(".")[1], COMMANDS) if kind.startswith("commerce.") else COMMANDS
     return Told(topic, member, received_at or at, value, about)

@@ -25,7 +25,7 @@ Place = tuple[str, int]
 class Facts:
     """An endless stream of records, the same for the same seed.
 
-    `kinds` counts what was taken; `keys` has, by kind, the number of every order, redemption and adjustment told of.
+    `kinds` counts what was taken; `keys` has, by kind, the number of every order, redemption, … told of.
     """
 
     def __init__(self, seed: str, *, shards: int, members: int = MEMBERS) -> None:

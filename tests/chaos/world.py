@@ -244,9 +244,9 @@ class World:
         return await self.pipeline.value(_TORN % (members, members))
 
     async def forgotten(self) -> list[str]:
-        """Whether every order, redemption and adjustment that the shop told of is known; anything else is a loss."""
+        """Whether every order, redemption, … that the shop told of is known, and no other; else something is lost."""
         wrong = []
-        for kind in ("order", "redemption", "adjustment"):
+        for kind in ("order", "redemption", "adjustment", "review", "activity"):
             told, known = len(self.facts.keys[kind]), await self.pipeline.value(_KEYS % kind)
             if told != known:
                 wrong.append(f"I3: the shop told of {told} of kind {kind}, and {known} are known")
