@@ -74,6 +74,8 @@ def planned(topics: Topics, shards: int, brokers: int) -> tuple[TopicPlan, ...]:
         ahead_ms=10 * _MINUTE_MS,
     )
     kept = _settings(brokers, retention_ms=FOR_EVER, bytes_max=RECORD_BYTES_MAX, ahead_ms=60 * _MINUTE_MS)
+    # What we say of the present bears the broker's time: a worker whose clock is wrong must not be refused.
+    by_broker = {"message.timestamp.type": "LogAppendTime"}
     # Original bytes may hold personal data: they stay for as long as somebody needs to see to them, no longer.
     dead = _settings(
         brokers,
@@ -84,9 +86,9 @@ def planned(topics: Topics, shards: int, brokers: int) -> tuple[TopicPlan, ...]:
     copies = min(brokers, 3)
     return (
         *(TopicPlan(name, shards, copies, inputs) for name in topics.inputs),
-        TopicPlan(topics.programs, 1, copies, kept),
+        TopicPlan(topics.programs, 1, copies, kept | by_broker),
         TopicPlan(topics.points, shards, copies, kept),
-        TopicPlan(topics.dead_letters, 1, copies, dead),
+        TopicPlan(topics.dead_letters, 1, copies, dead | by_broker),
     )
 
 

@@ -34,6 +34,15 @@ def test_every_topic_has_what_keeps_data_safe(name: str) -> None:
     assert 5 * 60_000 <= int(settings["message.timestamp.after.max.ms"]) <= 60 * 60_000
 
 
+def test_what_is_said_of_the_present_bears_the_brokers_time() -> None:
+    """A worker whose clock is hours ahead may still set records aside and publish programs."""
+    topics = Topics()
+    for name in topics.all:
+        told_by_broker = name in (topics.programs, topics.dead_letters)
+        expected = "LogAppendTime" if told_by_broker else "CreateTime"
+        assert plan()[name].settings["message.timestamp.type"] == expected
+
+
 @pytest.mark.parametrize(("brokers", "replicas", "in_sync"), [(1, 1, "1"), (2, 2, "1"), (3, 3, "2"), (5, 3, "2")])
 def test_three_brokers_keep_two_copies_in_sync(brokers: int, replicas: int, in_sync: str) -> None:
     for topic in plan(brokers).values():
