@@ -121,7 +121,6 @@ class PointsEarned(EventData, kw_only=True, omit_defaults=True):
     """An award came to be, or grew: `points` into the lots named; which rule gave what, and what each line got."""
 
     TYPE = "loyalty.points.earned.v1"
-
     points: int
     rules: list[RuleShare]
     lines: dict[str, int] = {}
@@ -133,7 +132,6 @@ class PointsReversed(EventData, kw_only=True, omit_defaults=True):
     """An award shrank: `points` taken back, out of the lots named; what was not there became deficit."""
 
     TYPE = "loyalty.points.reversed.v1"
-
     points: int
     reason: str
     rules: list[RuleShare] = []
@@ -147,7 +145,6 @@ class DeficitForgiven(EventData, kw_only=True, omit_defaults=True):
     """Points that a member owes are let go."""
 
     TYPE = "loyalty.deficit.forgiven.v1"
-
     points: int
     reason: str
 
@@ -156,7 +153,6 @@ class PointsReleased(EventData, kw_only=True, omit_defaults=True):
     """Pending points became available; what was owed was paid first. 0 points: an order that earned none qualified."""
 
     TYPE = "loyalty.points.released.v1"
-
     points: int
     lots: list[LotChange]
 
@@ -165,7 +161,6 @@ class PointsExpired(EventData, kw_only=True, omit_defaults=True):
     """Points ended: their time was over, or the membership was (then pending ones too)."""
 
     TYPE = "loyalty.points.expired.v1"
-
     points: int
     reason: str
     lots: list[LotChange]
@@ -175,7 +170,6 @@ class PointsRedeemed(EventData, kw_only=True, omit_defaults=True):
     """Points were spent, on a reward of the catalogue or as such: out of which lots, how much of each."""
 
     TYPE = "loyalty.points.redeemed.v1"
-
     redemption: str
     points: int
     lots: list[LotChange]
@@ -187,7 +181,6 @@ class RedemptionRejected(EventData, kw_only=True, omit_defaults=True):
     """A redemption was refused, for good: why (a code of `shared.reasons`)."""
 
     TYPE = "loyalty.redemption.rejected.v1"
-
     redemption: str
     reason: str
     points: int = 0
@@ -202,7 +195,6 @@ class PointsRestored(EventData, kw_only=True, omit_defaults=True):
     """
 
     TYPE = "loyalty.points.restored.v1"
-
     redemption: str
     points: int
     cancel: str = ""
@@ -214,7 +206,6 @@ class PointsAdjusted(EventData, kw_only=True, omit_defaults=True):
     """A person gave points (+) or took them (−)."""
 
     TYPE = "loyalty.points.adjusted.v1"
-
     points: int
     reason: str
     actor: str
@@ -227,7 +218,6 @@ class BalanceImported(EventData, kw_only=True, omit_defaults=True):
     """A row of an import: points from another system, and what was earned there in a lifetime."""
 
     TYPE = "loyalty.balance.imported.v1"
-
     batch: str
     row: str
     points: int
@@ -240,7 +230,6 @@ class ImportReverted(EventData, kw_only=True, omit_defaults=True):
     """A row of an import was taken out again."""
 
     TYPE = "loyalty.import.reverted.v1"
-
     batch: str
     row: str
     points: int
@@ -254,7 +243,6 @@ class PointsReinstated(EventData, kw_only=True, omit_defaults=True):
     """A person gave back points of an award that had expired."""
 
     TYPE = "loyalty.points.reinstated.v1"
-
     points: int
     reason: str
     award: Key
@@ -265,7 +253,6 @@ class TierChanged(EventData, kw_only=True, omit_defaults=True):
     """The member rose or fell: tier before and after, why, and how long it holds (no date: for ever)."""
 
     TYPE = "loyalty.tier.changed.v1"
-
     before: str
     after: str
     reason: str
@@ -277,7 +264,6 @@ class TierRetained(EventData, kw_only=True, omit_defaults=True):
     """The tier stays, but until another date than said before."""
 
     TYPE = "loyalty.tier.retained.v1"
-
     tier: str
     valid_until: Instant | None = None
 
@@ -286,7 +272,6 @@ class StampCollected(EventData, kw_only=True, omit_defaults=True):
     """A card has more stamps, or (negative) fewer: `total` now, `missing` to the next time that it is complete."""
 
     TYPE = "loyalty.stamp.collected.v1"
-
     card: str
     stamps: int
     total: int
@@ -297,18 +282,48 @@ class StampCardCompleted(EventData, kw_only=True, omit_defaults=True):
     """A card was completed for the `number`th time, more often than ever: `cards` more rewards, or points, are due."""
 
     TYPE = "loyalty.stamp_card.completed.v1"
-
     card: str
     number: int
     cards: int
     reward: str = ""
 
 
+class ReferralRewarded(EventData, kw_only=True, omit_defaults=True):
+    """A referral counts: this member is rewarded as its `role` says, for the order of the referee."""
+
+    TYPE = "loyalty.referral.rewarded.v1"
+    referral: str
+    role: str
+    other: str
+    order: str
+    points: int
+
+
+class ReferralBlocked(EventData, kw_only=True, omit_defaults=True):
+    """A referral doesn't count, for either member: why (a code of `shared.reasons`)."""
+
+    TYPE = "loyalty.referral.blocked.v1"
+    referral: str
+    role: str
+    other: str
+    reason: str
+
+
+class ReferralReversed(EventData, kw_only=True, omit_defaults=True):
+    """A referral that counted doesn't any more: what was given for it is taken back."""
+
+    TYPE = "loyalty.referral.reversed.v1"
+    referral: str
+    role: str
+    other: str
+    order: str
+    reason: str
+
+
 class MemberEnrolled(EventData, kw_only=True, omit_defaults=True):
     """The member joined, or their segments or attributes changed."""
 
     TYPE = "loyalty.member.enrolled.v1"
-
     joined_at: Instant
     segments: list[str] = []
     attributes: dict[str, str] = {}
@@ -324,7 +339,6 @@ class FactRecorded(EventData, kw_only=True, omit_defaults=True):
     """A fact was taken in and moved no points: why (a code of `shared.reasons`), and what it changed."""
 
     TYPE = "loyalty.fact.recorded.v1"
-
     reason: str
     rules: list[RuleShare] = []
     lines: dict[str, int] = {}
@@ -347,6 +361,9 @@ EVENT_CLASSES: tuple[type[EventData], ...] = (
     TierRetained,
     StampCollected,
     StampCardCompleted,
+    ReferralRewarded,
+    ReferralBlocked,
+    ReferralReversed,
     MemberEnrolled,
     MemberClosed,
     FactRecorded,

@@ -66,6 +66,17 @@ class Reason(StrEnum):
     PRODUCT_REVIEWED = "product_reviewed"
     UNKNOWN_ACTIVITY = "unknown_activity"
     LIMIT_REACHED = "limit_reached"
+    REFERRAL_CLICKED = "referral_clicked"
+    REFERRAL_JOINED = "referral_joined"
+    WAITS_FOR_REFERRAL = "waits_for_referral"
+    WAITS_FOR_REFERRER = "waits_for_referrer"
+    # A referral is blocked.
+    SELF_REFERRAL = "self_referral"
+    NOT_A_NEW_CUSTOMER = "not_a_new_customer"
+    SAME_IP = "same_ip"
+    SAME_DEVICE = "same_device"
+    SAME_PAYMENT = "same_payment"
+    REFERRER_CAP = "referrer_cap"
 
 
 MEANINGS: dict[Reason, tuple[str, str]] = {
@@ -143,6 +154,19 @@ MEANINGS: dict[Reason, tuple[str, str]] = {
         "Check the kind, or add it to the document under `activities:`.",
     ),
     Reason.LIMIT_REACHED: ("The program rewards no more of these in that time.", ""),
+    Reason.REFERRAL_CLICKED: ("A referrer's link was followed.", ""),
+    Reason.REFERRAL_JOINED: ("Somebody who was referred signed up.", ""),
+    Reason.WAITS_FOR_REFERRAL: ("Noted until the referral is completed.", ""),
+    Reason.WAITS_FOR_REFERRER: ("The referral qualifies; whether its referrer has room for it is being asked.", ""),
+    Reason.SELF_REFERRAL: ("Referrer and referee are the same member.", "Unblock it if that is as it should be."),
+    Reason.NOT_A_NEW_CUSTOMER: (
+        "The referee had ordered before, or was a customer in another system.",
+        "Unblock it if they are new after all.",
+    ),
+    Reason.SAME_IP: ("Both sides used one address of the internet.", "Unblock it if they are two people."),
+    Reason.SAME_DEVICE: ("Both sides used one device.", "Unblock it if they are two people."),
+    Reason.SAME_PAYMENT: ("Both sides used one means of payment.", "Unblock it if they are two people."),
+    Reason.REFERRER_CAP: ("The referrer has as many rewarded referrals as the program allows.", "Unblock it, or wait."),
     Reason.REVERTED: ("The import it belongs to was reverted before.", ""),
     Reason.WAITS_FOR_PAYMENT: ("The order is known and not paid yet.", ""),
     Reason.WAITS_FOR_FULFILMENT: ("The program awards orders once they are fulfilled.", ""),

@@ -109,6 +109,17 @@ MEANINGS: dict[str, str] = {
     "lifetime_points": "Points earned in a lifetime elsewhere; they count for tiers only.",
     "award": "The award whose points had expired.",
     "FactRecorded.reason": "Why no points moved; see the table of reason codes.",
+    "referral": "The referral's id in its shop.",
+    "role": "The side that this member has in it: `referrer` or `referee`.",
+    "other": "The member on the other side.",
+    "ReferralRewarded.order": "The referee's order.",
+    "ReferralReversed.order": "The referee's order.",
+    "ReferralRewarded.points": "Points for this side; the event after it says where they went.",
+    "ReferralBlocked.reason": "Why; see the table of reason codes.",
+    "ReferralReversed.reason": (
+        "`refunded`, `cancelled` or `updated`: the order was; `voided`: the referral was; `reversed`: one of these, as "
+        "told to the referrer; or the reason why it is blocked now."
+    ),
     "card": "The stamp card.",
     "stamps": "Change of the card's stamps; negative: some were lost.",
     "total": "All stamps that the card has now.",

@@ -100,7 +100,7 @@ class TextReport:
         for ruling in rulings:
             _print(_headline(ruling))
             for event in ruling.events:
-                _print(_indented(event))
+                _print(_indented(event, ruling.arrival.fact))
             if ruling.dead_letter is not None:
                 _print(Text(f"     {_why(ruling.dead_letter)}"))
 
@@ -244,11 +244,13 @@ def _named(fact: Fact) -> str:
     return f"{kind} {fact.source}/{key_of(fact).id}  {fact.member}"
 
 
-def _indented(event: EventData) -> Text:
+def _indented(event: EventData, fact: Fact | PermanentError | None = None) -> Text:
+    """An event in words; of another member than the fact's, with their name."""
+    whose = f"{event.member}: " if isinstance(fact, Fact) and fact.member != event.member else ""
     balances = event.balances
     parts = [f"available {balances.available:,}"]
     parts += [f"{name} {value:,}" for name in ("pending", "deficit") if (value := getattr(balances, name))]
-    return Text(f"     {sentence(event)}").append(f"  [{', '.join(parts)}]", style="dim")
+    return Text(f"     {whose}{sentence(event)}").append(f"  [{', '.join(parts)}]", style="dim")
 
 
 def _why(refusal: PermanentError) -> str:

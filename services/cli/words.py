@@ -148,6 +148,23 @@ def _completed(event: point_events.StampCardCompleted) -> str:
     return f"completed card {event.card} for time {event.number}{times}{reward}"
 
 
+def _referred(event: point_events.ReferralRewarded) -> str:
+    whom = f"brought {event.other}" if event.role == "referrer" else f"was brought by {event.other}"
+    return f"referral {event.referral} counts: {whom}, order {event.order}"
+
+
+def _blocked(event: point_events.ReferralBlocked) -> str:
+    return f"referral {event.referral} ({_side(event.role, event.other)}) is blocked: {_meaning(event.reason)}"
+
+
+def _unreferred(event: point_events.ReferralReversed) -> str:
+    return f"referral {event.referral} ({_side(event.role, event.other)}) counts no more ({_plain(event.reason)})"
+
+
+def _side(role: str, other: str) -> str:
+    return f"of {other}" if role == "referrer" else f"by {other}"
+
+
 def _enrolled(event: point_events.MemberEnrolled) -> str:
     segments = f", segments {', '.join(event.segments)}" if event.segments else ""
     return f"joined on {event.joined_at:%Y-%m-%d}{segments}"
@@ -185,6 +202,9 @@ _SENTENCES: dict[type[EventData], Callable[[Any], str]] = {
     point_events.TierRetained: _tier_retained,
     point_events.StampCollected: _stamped,
     point_events.StampCardCompleted: _completed,
+    point_events.ReferralRewarded: _referred,
+    point_events.ReferralBlocked: _blocked,
+    point_events.ReferralReversed: _unreferred,
     point_events.MemberEnrolled: _enrolled,
     point_events.FactRecorded: _recorded,
 }

@@ -196,13 +196,14 @@ class CommandBook(msgspec.Struct, tag="command", array_like=True):
 
 
 class ImportBook(msgspec.Struct, tag="import", array_like=True):
-    """A row of an import: its content, its points still in the books, and what it added to a tier window."""
+    """A row of an import: its content, its points still in the books, what it added to a tier window, what it said."""
 
     content_hash: int = 0
     points: int = 0
     lifetime_points: int = 0
     window: str = ""
     tier: str = ""
+    lifetime: int = 0
 
 
 class BatchBook(msgspec.Struct, tag="batch", array_like=True):
@@ -281,12 +282,73 @@ class ClaimBook(msgspec.Struct, tag="claim", array_like=True, frozen=True):
     holder: str = ""
 
 
+class EnrolmentBook(msgspec.Struct, tag="enrolment", array_like=True, frozen=True):
+    """A member's bonus for enrolling."""
+
+    grant: Grant = Grant()
+
+
 class CardBook(msgspec.Struct, tag="card", array_like=True, frozen=True):
     """Points of `cards` completed at once, from a number on; `before` is where those before them begin."""
 
     grant: Grant = Grant()
     cards: int = 0
     before: int = 0
+
+
+class Referred(msgspec.Struct, array_like=True, frozen=True):
+    """A referral's newest completion: that of the highest (time, content_hash); `signals` are those that are true."""
+
+    time: datetime
+    content_hash: int
+    order_id: str
+    signals: tuple[str, ...]
+
+
+class Asking(msgspec.Struct, array_like=True, frozen=True):
+    """What the referrer was asked last: whether it qualifies, of which order, and how long its points wait."""
+
+    qualifies: bool = False
+    order_id: str = ""
+    when: datetime | None = None
+    waits: bool = False
+    release_at: datetime | None = None
+    unblocked: bool = False
+
+
+class ReferralBook(msgspec.Struct, tag="referral", array_like=True, frozen=True):
+    """A referral at its referee: its changes, newest completion, and what it is worth to them.
+
+    `asked` is what the referrer was asked last, by `version`; `since` is the version since which it qualifies,
+    `answered` that of the newest answer; `granted`: it was yes. `blocked` is why it doesn't count. `is_new`: whether
+    the referee was no customer elsewhere, when that was first looked at.
+    """
+
+    changes: list[Change] = []
+    referrer: str = ""
+    completed: Referred | None = None
+    grant: Grant = Grant()
+    version: int = 0
+    since: int = 0
+    answered: int = 0
+    asked: Asking = Asking()
+    granted: bool = False
+    blocked: str = ""
+    is_new: bool | None = None
+
+
+class ReferrerBook(msgspec.Struct, tag="referrer", array_like=True, frozen=True):
+    """A referral at its referrer: the newest question, what it is worth to them, their place under the limit."""
+
+    version: int = 0
+    qualifies: bool = False
+    grant: Grant = Grant()
+    place: str = ""
+    blocked: str = ""
+
+
+class ClickBook(msgspec.Struct, tag="click", array_like=True, frozen=True):
+    """A click on a referrer's link, counted."""
 
 
 class LimitBook(msgspec.Struct, tag="limit", array_like=True, frozen=True):
@@ -309,5 +371,9 @@ Book = (
     | ClaimBook
     | LimitBook
     | CardBook
+    | ReferralBook
+    | ReferrerBook
+    | ClickBook
+    | EnrolmentBook
 )
 """Every kind of book, told apart by its tag."""

@@ -6,6 +6,7 @@ the same facts give the same awards as in the pipeline.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
@@ -33,7 +34,10 @@ class Arrival(NamedTuple):
 
 
 class Ruling(NamedTuple):
-    """What became of an input: its outcome and point events, or the reason why it is a dead letter."""
+    """What became of an input: its outcome and point events, or the reason why it is a dead letter.
+
+    Among the events are those of other members for whom it means something.
+    """
 
     arrival: Arrival
     outcome: Outcome | None
@@ -80,7 +84,19 @@ def _ruling(programs: Mapping[str, Versions], ledger: Ledger, arrival: Arrival) 
     except PermanentError as refusal:
         return Ruling(arrival, None, [], refusal)
     ledger.keep(decision)
-    return Ruling(arrival, decision.outcome, decision.events, None)
+    return Ruling(arrival, decision.outcome, [*decision.events, *_told(programs, ledger, decision)], None)
+
+
+def _told(programs: Mapping[str, Versions], ledger: Ledger, decision: Decision) -> list[EventData]:
+    """What a decision's messages mean for other members, at once, and what theirs mean in turn."""
+    events: list[EventData] = []
+    waiting = deque(decision.messages)
+    while waiting:
+        following = _decide(programs, ledger, waiting.popleft())
+        ledger.keep(following)
+        events += following.events
+        waiting += following.messages
+    return events
 
 
 def _decide(programs: Mapping[str, Versions], ledger: Ledger, fact: Fact) -> Decision:

@@ -36,6 +36,14 @@ class CardHeld(msgspec.Struct, array_like=True, frozen=True):
     last: int = 0
 
 
+class Referral(NamedTuple):
+    """A referral that follows an order of its referee; both are of one source."""
+
+    source: str
+    order_id: str
+    referral_id: str
+
+
 class Standing(msgspec.Struct, omit_defaults=True):
     """All that a decision may know of a member besides rows: small (≤ 4 KB) however long their history.
 
@@ -49,8 +57,9 @@ class Standing(msgspec.Struct, omit_defaults=True):
 
     `next_due` is when time alone may change something: the soonest of `lots_due` (the earliest due of a lot, never too
     late), `tier_check` (the tier may fall) and `inactive_at`, when lots without a later date of their own end unless
-    the member is active before. `caps` has the points of orders in recent cap windows. `made_up` are spans of the
-    forgiven counter that cancelled redemptions made up for. `cards` are stamp cards, by their id.
+    the member is active before. `caps` has the points of orders in recent cap windows. `made_up` are spans
+    of the forgiven counter that cancelled redemptions made up for. `cards` are stamp cards, by their id. `referred` are
+    referrals that follow an order, `lifetime` points that imports say were earned elsewhere.
     """
 
     program: str
@@ -83,6 +92,8 @@ class Standing(msgspec.Struct, omit_defaults=True):
     made_up: list[tuple[int, int]] = []
     closed: bool = False
     cards: dict[str, CardHeld] = {}
+    referred: tuple[Referral, ...] = ()
+    lifetime: int = 0
 
 
 class Lot(msgspec.Struct, array_like=True):

@@ -17,6 +17,8 @@ from services.earning.decide.imports import batch_id, batch_key, prepare_import,
 from services.earning.decide.members import new_standing, prepare_close, prepare_member, prepare_tier
 from services.earning.decide.orders import prepare_order
 from services.earning.decide.redemptions import prepare_redemption, prepare_return
+from services.earning.decide.referrals import prepare_answer, prepare_click, prepare_referral
+from services.earning.decide.referrers import prepare_question
 from services.earning.decide.reviews import prepare_review
 from services.earning.program.terms import Versions
 from services.earning.source_events.activities import (
@@ -47,6 +49,14 @@ from services.earning.source_events.facts import (
     OrderRefunded,
     OrderUpdated,
 )
+from services.earning.source_events.messages import ReferralAnswered, ReferralAsked
+from services.earning.source_events.referrals import (
+    ReferralClicked,
+    ReferralCompleted,
+    ReferralJoined,
+    ReferralUnblock,
+    ReferralVoided,
+)
 from services.earning.standing import BusinessKey, Rows, Standing
 from shared.errors import PermanentError
 from shared.reasons import Reason
@@ -66,6 +76,7 @@ class _Kind(NamedTuple):
 _ORDER = _Kind("order", attrgetter("data.order_id"), prepare_order)
 _REVIEW = _Kind("review", attrgetter("data.review_id"), prepare_review)
 _ACTIVITY = _Kind("activity", attrgetter("data.activity_id"), prepare_activity)
+_REFERRAL = _Kind("referral", attrgetter("data.referral_id"), prepare_referral)
 _MEMBER = _Kind("member", attrgetter("member"), prepare_member)
 _REDEMPTION_ID = attrgetter("data.redemption_id")
 
@@ -80,6 +91,13 @@ _KINDS: dict[type, _Kind] = {
     ReviewRemoved: _REVIEW,
     ActivityRecorded: _ACTIVITY,
     ActivityWithdrawn: _ACTIVITY,
+    ReferralClicked: _Kind("referral_click", attrgetter("data.referral_id"), prepare_click),
+    ReferralJoined: _REFERRAL,
+    ReferralCompleted: _REFERRAL,
+    ReferralVoided: _REFERRAL,
+    ReferralUnblock: _REFERRAL,
+    ReferralAsked: _Kind("referrer", attrgetter("data.referral_id"), prepare_question),
+    ReferralAnswered: _Kind("referral", attrgetter("data.referral_id"), prepare_answer),
     MemberEnrolled: _MEMBER,
     MemberUpdated: _MEMBER,
     MemberClosed: _MEMBER._replace(prepare=prepare_close),

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from services.earning.source_events.facts import Fact
 from services.earning.standing import BusinessKey, KeyRow, Lot, Standing
 from shared.point_events import EventData
 
@@ -32,6 +33,8 @@ class Needs(NamedTuple):
 class Decision(msgspec.Struct):
     """What changes: the standing afterwards, rows and lots to save, and the point events, in order, without positions.
 
+    `messages` say what it means for other members: each is decided for its member, in a transaction of its own.
+
     Inputs are never changed in place: a decision that fails leaves nothing behind.
     """
 
@@ -40,3 +43,4 @@ class Decision(msgspec.Struct):
     lots: dict[int, Lot]
     events: list[EventData]
     outcome: Outcome
+    messages: list[Fact] = []

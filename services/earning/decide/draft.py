@@ -8,6 +8,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from services.earning.decide.decision import Decision, Outcome
+from services.earning.source_events.facts import Fact
+from services.earning.source_events.messages import MessageData
 from services.earning.standing import BusinessKey, KeyRow, Lot, Rows, RowsMissingError, Standing
 from shared.point_events import SOURCE, Balances, Cause, EventData, Key, LotChange
 
@@ -28,7 +30,7 @@ class Draft:
     fact.
     """
 
-    __slots__ = ("cause", "decided_at", "events", "fact", "keys", "lots", "occurred_at", "rows", "standing")
+    __slots__ = ("cause", "decided_at", "events", "fact", "keys", "lots", "messages", "occurred_at", "rows", "standing")
 
     def __init__(self, standing: Standing, rows: Rows) -> None:
         self.standing: Standing = replace(standing)
@@ -37,6 +39,7 @@ class Draft:
         self.keys: dict[BusinessKey, KeyRow] = {}
         self.lots: dict[int, Lot] = {}
         self.events: list[EventData] = []
+        self.messages: list[Fact] = []
         self.occurred_at = standing.clock
         self.decided_at = standing.decided_at
         self.cause = DUE
@@ -84,6 +87,22 @@ class Draft:
         )
         self.fact = None
 
+    def send(self, member: str, key: BusinessKey, kind: str, version: int, data: MessageData) -> None:
+        """Tell another member's side of a key what this decision means for it."""
+        standing = self.standing
+        self.messages.append(
+            Fact(
+                type=kind,
+                id=f"{standing.member}/{key.id}/{version}",
+                source=key.source,
+                program=standing.program,
+                member=member,
+                occurred_at=self.occurred_at,
+                received_at=self.decided_at,
+                data=data,
+            )
+        )
+
     def lot(self, number: int) -> Lot:
         """A lot as it is now."""
         return self.lots.get(number) or self.rows.lots[number]
@@ -128,7 +147,7 @@ class Draft:
 
     def decision(self, outcome: Outcome) -> Decision:
         """The finished decision."""
-        return Decision(self.standing, self.keys, self.lots, self.events, outcome)
+        return Decision(self.standing, self.keys, self.lots, self.events, outcome, self.messages)
 
 
 def in_parts(lots: list[LotChange]) -> list[list[LotChange]]:

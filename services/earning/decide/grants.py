@@ -12,9 +12,10 @@ import msgspec
 from services.earning.books import Grant, Pin
 from services.earning.decide.conditions import holds
 from services.earning.decide.draft import Draft, public
+from services.earning.decide.dues import release_lot
 from services.earning.decide.ladder import ladder_of
 from services.earning.decide.lifetimes import begin_life, mark_active
-from services.earning.decide.lots import fill_available, fill_pending, new_lot
+from services.earning.decide.lots import fill_available, fill_pending, new_lot, note_due
 from services.earning.decide.numbers import number_text, rounded
 from services.earning.decide.plans import plan_of
 from services.earning.decide.reversal import forgive, take_back
@@ -120,6 +121,20 @@ class Granting:
         own |= qualified.told
         self._say(row, program, change, own, Reason.NOTHING_CHANGED if rules else deserved.reason, quiet=quiet)
         return grant
+
+    def wait_anew(self, row: KeyRow) -> None:
+        """Give lots that wait the date of the release, now that it is another; release those whose date has come."""
+        draft, at = self.draft, self.release.at
+        for number in row.lots:
+            lot = draft.lot(number)
+            if lot.available_at is not None or lot.expired or draft.standing.closed:
+                continue
+            if lot.release_at != at:
+                lot = draft.own_lot(number)
+                lot.release_at = at
+                note_due(draft.standing, lot)
+            if at is not None and at <= draft.standing.clock and (lot.remaining or lot.qualifies):
+                self.moved.append(release_lot(draft, self.versions, number, at))
 
     def settle(self, row: KeyRow) -> None:
         """Rise or fall by all that was brought."""

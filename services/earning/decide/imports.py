@@ -89,7 +89,8 @@ def _bring_in(case: Case, draft: Draft, row: KeyRow, data: BalanceImport, asked:
     lifetime = data.lifetime_points or 0
     qualified = qualify_points(case, draft, lifetime)
     window = next(iter(qualified.changes), "")
-    row.book = ImportBook(asked, data.points, lifetime if window else 0, window, data.tier or "")
+    row.book = ImportBook(asked, data.points, lifetime if window else 0, window, data.tier or "", lifetime)
+    draft.standing.lifetime += lifetime
     postings: dict[str, int] = {}
     lots = []
     if data.points:
@@ -162,6 +163,7 @@ def _take_out(case: Case, draft: Draft, row: KeyRow, book: ImportBook, data: Imp
     standing, program = draft.standing, case.program
     version = program.version
     present = ladder_of(case.versions.at(standing.clock)) or ladder_of(program)
+    standing.lifetime -= book.lifetime
     taken = take_back(draft, row, book.points)
     changes = {book.window: -book.lifetime_points} if book.lifetime_points else {}
     qualified = qualify(standing, present, changes)

@@ -12,15 +12,17 @@ from services.earning.standing import BusinessKey, KeyRow
 from shared.point_events import SOURCE
 
 
-def take_place(draft: Draft, program: Program, limit: Limit, name: str, when: datetime) -> str:
+def take_place(draft: Draft, program: Program, limit: Limit, name: str, when: datetime, *, beyond: bool = False) -> str:
     """Take a place under the limit `name` in the window of an instant; gives the place, empty where none is left.
+
+    `beyond`: one more than there are.
 
     Raises:
         RowsMissingError: the window's row was not looked for yet.
     """
     place = f"{name}/{_window(program, limit.per, when)}"
     used = _used(draft, place)
-    if used >= limit.times:
+    if used >= limit.times and not beyond:
         return ""
     _write(draft, place, used + 1)
     return place

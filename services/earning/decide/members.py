@@ -10,6 +10,7 @@ from services.earning.decide.content import content_hash
 from services.earning.decide.decision import Outcome
 from services.earning.decide.draft import Draft, public
 from services.earning.decide.dues import expire_lot, say_expired
+from services.earning.decide.enrolment import welcome
 from services.earning.decide.ladder import ladder_of, qualifies_by_points
 from services.earning.decide.reversal import forgive
 from services.earning.decide.tiers import TierGiven, base_of, give_tier
@@ -77,6 +78,8 @@ def prepare_member(case: Case, data: MemberEnrolled | MemberUpdated) -> Prepared
             segments=list(standing.segments),
             attributes=standing.attributes,
         )
+        if isinstance(data, MemberEnrolled):
+            welcome(draft, case)
         return Outcome.APPLIED
 
     return enrol

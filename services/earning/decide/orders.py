@@ -19,6 +19,7 @@ from services.earning.decide.ladder import Ladder, ladder_of
 from services.earning.decide.lifetimes import begin_life, mark_active
 from services.earning.decide.lots import fill_available, fill_pending, new_lot
 from services.earning.decide.order_state import Known, OrderFact, known_of, merged
+from services.earning.decide.referrals import follow_order
 from services.earning.decide.reversal import forgive, take_back
 from services.earning.decide.stamps import collect, stamps_of_order
 from services.earning.decide.tiers import Qualified, move_tier, qualify, tier_at, together
@@ -56,6 +57,8 @@ def prepare_order(case: Case, data: OrderFact) -> Prepared | None:
         saved = KeyRow(case.key, draft.standing.member, book, row.lots if row is not None else [])
         draft.keys[case.key] = saved
         _Settlement(draft, case.versions, saved, book, before, data).settle()
+        if draft.standing.referred:
+            follow_order(draft, case.versions, case.key, _why(data))
         return Outcome.APPLIED
 
     return settle

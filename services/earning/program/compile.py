@@ -41,6 +41,8 @@ def compile_program(document: written.Document, version: int, in_force_from: dat
         caps=terms.Caps(**document.orders.caps.model_dump()),
         reviews=None if document.reviews is None else _reviews(document.reviews),
         activities=tuple(_activity(activity) for activity in document.activities),
+        referrals=None if document.referrals is None else _referrals(document.referrals),
+        enrolment_bonus=document.enrolment.bonus or 0,
         cards=tuple(_card(card) for card in document.cards),
         rewards=tuple(terms.Reward(reward.id, reward.points, frozenset(reward.tiers)) for reward in document.rewards),
     )
@@ -105,6 +107,16 @@ def _activity(activity: written.Activity) -> terms.Activity:
 
 def _limit(limit: written.Limit | None) -> terms.Limit | None:
     return None if limit is None else terms.Limit(limit.times, limit.per)
+
+
+def _referrals(referrals: written.Referrals) -> terms.Referrals:
+    return terms.Referrals(
+        referrer=referrals.referrer or 0,
+        referee=referrals.referee or 0,
+        minimum_micros=referrals.minimum,
+        blocks=frozenset(referrals.blocks),
+        limit=_limit(referrals.limit),
+    )
 
 
 def _card(card: written.Card) -> terms.Card:

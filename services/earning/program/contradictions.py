@@ -50,6 +50,9 @@ class _Finder:
             self._rate_or_points(path, rule)
         self._activities()
         self._cards()
+        referrals = self._document.get("referrals")
+        if isinstance(referrals, dict) and not {"referrer", "referee"}.intersection(referrals):
+            self._say(("referrals",), "nobody gets anything", "Add `referrer:` or `referee:` with points.")
         self._priorities()
         self._ladder()
         self._windows()

@@ -14,12 +14,14 @@ from services.earning.program.document import (
     Card,
     Circumstances,
     Document,
+    Enrolment,
     Entry,
     Expiry,
     Limit,
     Lines,
     Orders,
     Pending,
+    Referrals,
     Reviews,
     Reward,
     Rule,
@@ -94,6 +96,8 @@ def sentences(document: Document) -> dict[str, Sentences]:
         BEYOND: {
             **({} if document.reviews is None else {"reviews": _reviews(document.reviews)}),
             **{activity.id: _activity(activity) for activity in document.activities},
+            **({} if document.referrals is None else {"referrals": _referrals(document.referrals, money)}),
+            **({"enrolment": _enrolment(document.enrolment)} if document.enrolment.bonus else {}),
             **{f"card {card.id}": _card(card) for card in document.cards},
         },
         CAMPAIGNS: {campaign.id: _campaign(campaign, money) for campaign in document.campaigns},
@@ -152,6 +156,22 @@ def _activity(activity: Activity) -> str:
         limits.append(f"keeping {_listed(activity.attributes)}")
     given = _points(Fraction(activity.points)) if activity.points is not None else "counted"
     return f"**{activity.id}**: {given}{unit}{''.join(f', {limit}' for limit in limits)}."
+
+
+def _referrals(referrals: Referrals, currency: str) -> str:
+    sides = ((referrals.referrer, "for the referrer"), (referrals.referee, "for the new member"))
+    parts = [f"{_points(Fraction(points))} {whom}" for points, whom in sides if points is not None]
+    order = f" of at least {decimal(referrals.minimum)} {currency}" if referrals.minimum else ""
+    parts.append(f"on the new member's first order{order}")
+    if referrals.limit is not None:
+        parts.append(f"{_limit(referrals.limit)} for each referrer")
+    if referrals.blocks:
+        parts.append(f"blocked by {_listed([signal.replace('_', ' ') for signal in referrals.blocks])}")
+    return f"**referral**: {', '.join(parts)}."
+
+
+def _enrolment(enrolment: Enrolment) -> str:
+    return f"**enrolment**: {_points(Fraction(enrolment.bonus or 0))}, once."
 
 
 def _card(card: Card) -> str:

@@ -276,6 +276,24 @@ class Activity(_Part):
     until: Instant | None = Field(None, description="Up to, not including, this instant.")
 
 
+class Referrals(_Part):
+    """Points for members who bring others, and for those they bring, on the first order of the new one."""
+
+    referrer: Points | None = Field(None, description="For the member who brought another.")
+    referee: Points | None = Field(None, description="For the one who was brought.")
+    minimum: Money = Field(0, description="Only where the basis of the new member's first order reaches this amount.")
+    blocks: list[Literal["same_ip", "same_device", "same_payment"]] = Field(
+        [], description="Signals of the shop that block a referral; a person can unblock it."
+    )
+    limit: Limit | None = Field(None, description="How many referrals a referrer is rewarded for; left out: all.")
+
+
+class Enrolment(_Part):
+    """Joining the program."""
+
+    bonus: Points | None = Field(None, description="Points for enrolling, once for each member.")
+
+
 class Units(_Part):
     """Lines of orders whose units are stamps."""
 
@@ -314,6 +332,8 @@ class Document(_Part):
     activities: Annotated[list[Activity], Field(max_length=ENTRIES_MAX)] = Field(
         [], description="What else earns: newsletter, survey, birthday, workout, pots returned, anything."
     )
+    referrals: Referrals | None = Field(None, description="Points for bringing members; left out: none.")
+    enrolment: Enrolment = Field(Enrolment(), description="Joining the program.")
     cards: Annotated[list[Card], Field(max_length=ENTRIES_MAX)] = Field([], description="Stamp cards.")
     tiers: Tiers | None = Field(None, description="The levels members rise through; none: no tiers.")
     expiry: Expiry = Field(Expiry(), description="How points end; left out: never.")

@@ -184,6 +184,16 @@ class Card(msgspec.Struct, frozen=True):
     reward: str = ""
 
 
+class Referrals(msgspec.Struct, frozen=True):
+    """Points for both sides of a referral whose order reaches the minimum; what blocks it; a referrer's limit."""
+
+    referrer: int = 0
+    referee: int = 0
+    minimum_micros: int = 0
+    blocks: frozenset[str] = frozenset()
+    limit: Limit | None = None
+
+
 class Program(msgspec.Struct, frozen=True):
     """One version of a program, in force from `in_force_from` on (inclusive) until the next version's instant."""
 
@@ -208,6 +218,8 @@ class Program(msgspec.Struct, frozen=True):
     reviews: Reviews | None = None
     activities: tuple[Activity, ...] = ()
     cards: tuple[Card, ...] = ()
+    referrals: Referrals | None = None
+    enrolment_bonus: int = 0
 
     def activity(self, kind: str) -> Activity | None:
         """What an activity of a kind is worth; None: the program doesn't know the kind."""

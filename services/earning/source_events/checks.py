@@ -40,6 +40,13 @@ from services.earning.source_events.facts import (
     OrderUpdated,
     Refund,
 )
+from services.earning.source_events.referrals import (
+    ReferralClicked,
+    ReferralCompleted,
+    ReferralJoined,
+    ReferralUnblock,
+    ReferralVoided,
+)
 from shared.currencies import PLACES
 from shared.errors import PermanentError
 from shared.money import micros
@@ -188,6 +195,10 @@ CHECKS: dict[type, Callable[[Any], None]] = {
     ReviewRemoved: _nothing_to_check,
     ActivityRecorded: _nothing_to_check,
     ActivityWithdrawn: _nothing_to_check,
+    ReferralClicked: _nothing_to_check,
+    ReferralJoined: _nothing_to_check,
+    ReferralCompleted: _nothing_to_check,
+    ReferralVoided: _nothing_to_check,
     MemberEnrolled: _check_enrolled,
     MemberUpdated: _nothing_to_check,
     MemberClosed: _nothing_to_check,
@@ -198,5 +209,6 @@ CHECKS: dict[type, Callable[[Any], None]] = {
     BalanceImport: _expiry_in_utc,
     ImportRevert: _nothing_to_check,
     TierAssigned: _check_tier,
+    ReferralUnblock: _nothing_to_check,
 }
 """Class of data → its check. Each raises PermanentError."""

@@ -42,6 +42,14 @@ from services.earning.source_events.kinds import (
     Status,
     Tender,
 )
+from services.earning.source_events.messages import MESSAGE_TYPES, MessageData
+from services.earning.source_events.referrals import (
+    ReferralClicked,
+    ReferralCompleted,
+    ReferralJoined,
+    ReferralUnblock,
+    ReferralVoided,
+)
 from shared.point_events import Cause, EventData
 
 
@@ -148,6 +156,10 @@ FactData = (
     | ReviewRemoved
     | ActivityRecorded
     | ActivityWithdrawn
+    | ReferralClicked
+    | ReferralJoined
+    | ReferralCompleted
+    | ReferralVoided
     | MemberEnrolled
     | MemberUpdated
     | MemberClosed
@@ -158,6 +170,7 @@ FactData = (
     | BalanceImport
     | ImportRevert
     | TierAssigned
+    | ReferralUnblock
 )
 
 FACT_TYPES: dict[str, type[FactData]] = {
@@ -171,6 +184,10 @@ FACT_TYPES: dict[str, type[FactData]] = {
     "commerce.review.removed.v1": ReviewRemoved,
     "commerce.activity.recorded.v1": ActivityRecorded,
     "commerce.activity.withdrawn.v1": ActivityWithdrawn,
+    "commerce.referral.clicked.v1": ReferralClicked,
+    "commerce.referral.joined.v1": ReferralJoined,
+    "commerce.referral.completed.v1": ReferralCompleted,
+    "commerce.referral.voided.v1": ReferralVoided,
     "loyalty.member.enrolled.v1": MemberEnrolled,
     "loyalty.member.updated.v1": MemberUpdated,
     "loyalty.member.closed.v1": MemberClosed,
@@ -181,8 +198,11 @@ FACT_TYPES: dict[str, type[FactData]] = {
     "loyalty.balance.import.v1": BalanceImport,
     "loyalty.import.revert.v1": ImportRevert,
     "loyalty.tier.assigned.v1": TierAssigned,
+    "loyalty.referral.unblock.v1": ReferralUnblock,
 }
 """CloudEvents type → the class of its data."""
+
+_LOGGED: dict[str, type[FactData | MessageData]] = {**FACT_TYPES, **MESSAGE_TYPES}
 
 
 class Fact(msgspec.Struct, kw_only=True):
@@ -198,7 +218,7 @@ class Fact(msgspec.Struct, kw_only=True):
     member: str
     occurred_at: datetime
     received_at: datetime
-    data: FactData
+    data: FactData | MessageData
     topic: str = ""
     partition: int = -1
     offset: int = -1
@@ -220,7 +240,7 @@ class LoggedFact(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     occurred_at: datetime
     received_at: datetime
-    data: FactData
+    data: FactData | MessageData
 
     @classmethod
     def of(cls, fact: Fact) -> LoggedFact:
@@ -252,7 +272,7 @@ def fact_of(event: EventData) -> Fact:
         member=event.member,
         occurred_at=msgspec.convert(kept["occurred_at"], datetime),
         received_at=msgspec.convert(kept["received_at"], datetime),
-        data=msgspec.convert(kept["data"], FACT_TYPES[kept["type"]]),
+        data=msgspec.convert(kept["data"], _LOGGED[kept["type"]]),
         topic=event.cause.topic,
         partition=event.cause.partition,
         offset=event.cause.offset,

@@ -30,6 +30,9 @@ Revision = Annotated[int, Meta(ge=0, le=REVISION_MAX)]
 Labels = Annotated[dict[Id, Annotated[str, Meta(max_length=ID_LENGTH_MAX)]], Meta(max_length=LIST_LENGTH_MAX)]
 """At most 100 named texts of at most 200 characters."""
 
+Flags = Annotated[dict[Id, bool], Meta(max_length=LIST_LENGTH_MAX)]
+"""At most 100 named answers of yes or no."""
+
 Status = Literal["pending", "paid", "fulfilled", "cancelled"]
 Tender = Literal["cash", "store_credit"]
 

@@ -37,6 +37,21 @@ SAID: list[tuple[type[EventData], dict[str, object], str]] = [
         "earned 15 points: run 5 × 3 = 15 → 15",
     ),
     (
+        point_events.ReferralRewarded,
+        {"referral": "f1", "role": "referrer", "other": "bob", "order": "7", "points": 20},
+        "referral f1 counts: brought bob, order 7",
+    ),
+    (
+        point_events.ReferralBlocked,
+        {"referral": "f1", "role": "referee", "other": "ana", "reason": "same_device"},
+        "referral f1 (by ana) is blocked: same device (Both sides used one device)",
+    ),
+    (
+        point_events.ReferralReversed,
+        {"referral": "f1", "role": "referrer", "other": "bob", "order": "7", "reason": "reversed"},
+        "referral f1 (of bob) counts no more (reversed)",
+    ),
+    (
         point_events.StampCollected,
         {"card": "masks", "stamps": -1, "total": 1200, "missing": 3},
         "lost 1 stamp of card masks: 1,200 now, 3 to go",

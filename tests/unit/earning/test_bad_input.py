@@ -14,7 +14,7 @@ from services.earning.simulate import Arrival, Ruling, run
 from services.earning.source_events.codec import decode
 from services.earning.source_events.facts import Fact
 from shared.errors import PermanentError
-from shared.point_events import FactRecorded, RedemptionRejected
+from shared.point_events import FactRecorded, PointsEarned, RedemptionRejected, ReferralBlocked
 from shared.reasons import MEANINGS, Reason
 
 PROGRAM = b"""
@@ -27,6 +27,7 @@ rules: [{id: base, rate: 1, minimum: 5, except: {categories: [fuel]}}]
 tiers: {levels: [{id: basic}, {id: gold, threshold: 100000}]}
 expiry: {mode: after_available, months: 12}
 rewards: [{id: mug, points: 50}, {id: bag, points: 50, tiers: [gold]}]
+referrals: {referrer: 10, referee: 10, blocks: [same_ip, same_device, same_payment], limit: {times: 1}}
 reviews: {points: 10, verified_only: true, minimum_length: 20}
 activities: [{id: newsletter, points: 5, limit: {times: 1}}]
 """
@@ -98,6 +99,11 @@ def did(**data: Any) -> Body:
     return fact("commerce.activity.recorded", {"activity_id": "a", "kind": "newsletter"} | data)
 
 
+def referral(subject: str = "ann", **data: Any) -> Body:
+    body = {"referral_id": "f", "referrer_id": "bob", "order_id": "o"}
+    return fact("commerce.referral.completed", body | data, subject=subject)
+
+
 CLOSED = fact("loyalty.member.closed", {})
 PAST = "2026-05-01T00:00:00Z"
 
@@ -152,6 +158,8 @@ DEAD: list[tuple[str, list[Body | bytes], str]] = [
     ("conflict", [bring(), bring(points=6)], ""),
     ("conflict", [bring(row=7), bring(row="7", points=6)], ""),
     ("owned_by_another_member", [review(), review(subject="bob", rating=1)], ""),
+    ("conflict", [referral(), referral(referrer_id="eve")], "data.referrer_id"),
+    ("wrong_type", [referral(signals={"same_ip": "yes"})], "data.signals.same_ip"),
     ("expires_in_past", [adjust(expires_at=PAST)], "data.expires_at"),
     ("expires_in_past", [bring(expires_at=PAST)], "data.expires_at"),
     ("unknown_award", [reinstate()], "data.award"),
@@ -190,6 +198,11 @@ RECORDED: list[tuple[str, list[Body]]] = [
     ("cap_reached", [line(subtotal="700"), order(order_id="p")]),
     ("reverted", [revert(), bring()]),
     ("tier_assigned", [tier()]),
+    ("referral_clicked", [fact("commerce.referral.clicked", {"referral_id": "f"}, subject="bob")]),
+    ("referral_joined", [fact("commerce.referral.joined", {"referral_id": "f", "referrer_id": "bob"})]),
+    ("waits_for_referral", [fact("commerce.referral.voided", {"referral_id": "f"})]),
+    ("waits_for_order", [referral()]),
+    ("waits_for_referrer", [order(), referral()]),
     ("not_verified", [review(verified=False)]),
     ("too_short", [review(length=19)]),
     ("product_reviewed", [review(), review(review_id="s")]),
@@ -202,6 +215,24 @@ RECORDED: list[tuple[str, list[Body]]] = [
     ("member_closed", [CLOSED, bring()]),
 ]
 """Reason → facts, of which the last is noted and moves no points."""
+
+BLOCKED: list[tuple[str, list[Body]]] = [
+    ("self_referral", [order(), referral(referrer_id="ann")]),
+    ("not_a_new_customer", [order(), order(order_id="p"), referral(order_id="p")]),
+    ("same_ip", [order(), referral(signals={"same_ip": True})]),
+    ("same_device", [order(), referral(signals={"same_device": True})]),
+    ("same_payment", [order(), referral(signals={"same_payment": True})]),
+    (
+        "referrer_cap",
+        [
+            order(),
+            referral(),
+            order(order_id="p", subject="cat"),
+            referral(subject="cat", order_id="p", referral_id="g"),
+        ],
+    ),
+]
+"""Reason → facts, of which the last completes a referral that is blocked for it."""
 
 OF_THE_RECORD = {"null_value", "null_key", "invalid_headers", "foreign_record", "internal_error"}
 """Reasons that a record's place or headers give, or a fault of ours: their tests stand beside the shells."""
@@ -260,6 +291,13 @@ def test_what_moves_no_points_is_noted_with_its_reason(reason: str, facts: list[
     assert event.reason == reason
 
 
+@pytest.mark.parametrize(("reason", "facts"), BLOCKED, ids=[reason for reason, _ in BLOCKED])
+def test_a_referral_that_may_not_count_is_blocked_with_its_reason(reason: str, facts: list[Body | bytes]) -> None:
+    last = rulings(facts)[-1]
+    assert {event.reason for event in last.events if isinstance(event, ReferralBlocked)} == {reason}
+    assert not any(isinstance(event, PointsEarned) for event in last.events)
+
+
 def test_every_reason_has_its_case_and_its_words() -> None:
-    shown = {reason for reason, *_ in [*DEAD, *REJECTED, *RECORDED]} | OF_THE_RECORD
+    shown = {reason for reason, *_ in [*DEAD, *REJECTED, *RECORDED, *BLOCKED]} | OF_THE_RECORD
     assert shown == {reason.value for reason in Reason} == {reason.value for reason in MEANINGS}

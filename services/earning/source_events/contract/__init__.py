@@ -36,6 +36,13 @@ from services.earning.source_events.contract.orders import (
     OrderRefunded,
     OrderUpdated,
 )
+from services.earning.source_events.contract.referrals import (
+    ReferralClicked,
+    ReferralCompleted,
+    ReferralJoined,
+    ReferralUnblock,
+    ReferralVoided,
+)
 from services.earning.source_events.facts import FACT_TYPES
 
 _MODELS: dict[str, type[Contract]] = {
@@ -49,6 +56,10 @@ _MODELS: dict[str, type[Contract]] = {
     "commerce.review.removed.v1": ReviewRemoved,
     "commerce.activity.recorded.v1": ActivityRecorded,
     "commerce.activity.withdrawn.v1": ActivityWithdrawn,
+    "commerce.referral.clicked.v1": ReferralClicked,
+    "commerce.referral.joined.v1": ReferralJoined,
+    "commerce.referral.completed.v1": ReferralCompleted,
+    "commerce.referral.voided.v1": ReferralVoided,
     "loyalty.member.enrolled.v1": MemberEnrolled,
     "loyalty.member.updated.v1": MemberUpdated,
     "loyalty.member.closed.v1": MemberClosed,
@@ -59,6 +70,7 @@ _MODELS: dict[str, type[Contract]] = {
     "loyalty.balance.import.v1": BalanceImport,
     "loyalty.import.revert.v1": ImportRevert,
     "loyalty.tier.assigned.v1": TierAssigned,
+    "loyalty.referral.unblock.v1": ReferralUnblock,
 }
 
 CONTRACTS: dict[str, type[Contract]] = {fact_type: _MODELS[fact_type] for fact_type in FACT_TYPES}

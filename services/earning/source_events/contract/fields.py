@@ -68,6 +68,7 @@ _AMOUNT_SCHEMA = {
 
 Id = Annotated[str, Field(min_length=1, max_length=kinds.ID_LENGTH_MAX)]
 Ids = Annotated[tuple[Id, ...], Field(max_length=kinds.LIST_LENGTH_MAX)]
+Flags = Annotated[dict[Id, bool], Field(max_length=kinds.LIST_LENGTH_MAX)]
 Labels = Annotated[
     dict[Id, Annotated[str, Field(max_length=kinds.ID_LENGTH_MAX)]], Field(max_length=kinds.LIST_LENGTH_MAX)
 ]

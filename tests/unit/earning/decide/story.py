@@ -124,6 +124,8 @@ class Story:
     lots: dict[str, dict[int, Lot]] = field(default_factory=dict)
     events: list[EventData] = field(default_factory=list)
     told: int = 0
+    inbox: list[Fact] = field(default_factory=list)
+    holding: bool = False
 
     def tell(self, *all_told: Told) -> Story:
         """Decide facts one after the other."""
@@ -134,6 +136,19 @@ class Story:
 
     def take(self, fact: Fact) -> Decision:
         """Decide one fact."""
+        decision = self._decide(fact)
+        self.inbox += decision.messages
+        while self.inbox and not self.holding:
+            self.deliver()
+        return decision
+
+    def deliver(self, place: int = 0) -> Decision:
+        """Decide one of the messages that wait, for its member."""
+        decision = self._decide(self.inbox.pop(place))
+        self.inbox += decision.messages
+        return decision
+
+    def _decide(self, fact: Fact) -> Decision:
         standing = self.standings.get(fact.member)
         decided_at = fact.received_at if standing is None else max(standing.decided_at, fact.received_at)
         rows = self._rows(fact)

@@ -55,6 +55,14 @@ WRONG: dict[str, tuple[str, str, str, str, str]] = {
         "another one on line 5",
         "own",
     ),
+    "referrals for nobody": ("referrals: {minimum: 20}", "5:12", "referrals", "nobody gets anything", "`referrer:`"),
+    "a signal that nobody knows": (
+        "referrals: {referrer: 1, blocks: [same_name]}",
+        "5:35",
+        "referrals.blocks[0]",
+        "none of the choices",
+        "same_ip",
+    ),
     "activity twice": ("activities: [{id: a}, {id: a}]", "5:28", "activities[1].id", "another one on line 5", "own"),
     "limit of none": (
         "activities: [{id: a, limit: {times: 0}}]",

@@ -16,6 +16,7 @@ from services.earning.program.terms import (
     Limit,
     Pending,
     Program,
+    Referrals,
     Reviews,
     Reward,
     Selection,
@@ -158,6 +159,8 @@ reviews: {points: 10, photo: 15, verified_only: true, minimum_length: 20, once_p
 activities:
   - {id: run, points: 2, per_unit: true, limit: {times: 3, per: week}, attributes: [shoe], when: {weekdays: [sunday]}}
   - {id: visit}
+referrals: {referrer: 20, referee: 10, minimum: 50, blocks: [same_ip], limit: {times: 5, per: month}}
+enrolment: {bonus: 100}
 cards:
   - {id: five, every: 5, activity: run, points: 50}
   - {id: ten, every: 10, orders: {only: {skus: [s]}, except: {categories: [c]}}, reward: A mug}
@@ -170,6 +173,8 @@ tiers: {levels: [{id: basic, activities: {run: 1.5}}]}
     assert program.activities == (run, Activity("visit"))
     lines = Selection(skus=frozenset("s"), except_categories=frozenset("c"))
     assert program.cards == (Card("five", 5, "run", points=50), Card("ten", 10, selection=lines, reward="A mug"))
+    assert program.referrals == Referrals(20, 10, 50_000_000, frozenset({"same_ip"}), Limit(5, "month"))
+    assert program.enrolment_bonus == 100
     assert program.campaigns[0].activities == {"run", "review"}
     assert program.tiers is not None
     assert program.tiers.levels[0].activities == (("run", Fraction(3, 2)),)
