@@ -143,7 +143,7 @@ def prepare_revert(case: Case, data: ImportRevert) -> Prepared | None:
         for key in keys:
             row = draft.row(key)
             book = row.book if row is not None else None
-            if row is not None and isinstance(book, ImportBook) and (book.points or book.lifetime_points or book.tier):
+            if row is not None and isinstance(book, ImportBook) and (book.points or book.lifetime or book.tier):
                 found = True
                 _take_out(case, draft, row, book, data)
         if not found:
