@@ -19,6 +19,8 @@ becomes a dead letter instead of failing, unseen, at its publisher."""
 
 REQUEST_TIMEOUT_MS = 15_000
 SEND_TIMEOUT_S = 30.0
+METADATA_MAX_AGE_MS = 10_000
+"""How long a topic that was deleted and made anew may go unseen by those who read it: by default five minutes."""
 
 CONSUMER_SETTINGS: dict[str, Any] = {
     # Positions are kept in Postgres; nothing may be skipped or committed behind our back.
@@ -47,13 +49,14 @@ UNREADABLE: tuple[type[BaseException], ...] = (UnicodeDecodeError, CorruptRecord
 
 
 @asynccontextmanager
-async def reading(bootstrap_servers: str) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer without a group: it looks, and moves nobody's position.
+async def reading(bootstrap_servers: str, **changed: Any) -> AsyncIterator[AIOKafkaConsumer]:  # noqa: ANN401 (the client's own settings)
+    """A consumer without a group: it looks, and moves nobody's position. `changed` are settings unlike everybody's.
 
     Raises:
         KafkaError, OSError, TimeoutError: Kafka can't be reached.
     """
     settings = {name: value for name, value in CONSUMER_SETTINGS.items() if name != "partition_assignment_strategy"}
+    settings |= changed
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap_servers, group_id=None, enable_auto_commit=False, **settings
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 
 import asyncpg
@@ -20,7 +21,10 @@ _QUERIES = Queries(Path(__file__).parent / "sql" / "state.sql")
 
 
 class Input(msgspec.Struct, frozen=True):
-    """One input topic. `decided` is where its fences stand; the four counts are what became of these records."""
+    """One input topic. `decided` is where its fences stand; the four counts are what became of these records.
+
+    Where a log changed, reading began at `begun`, when the counts had come to `counted_before`.
+    """
 
     topic: str
     first: int
@@ -30,6 +34,8 @@ class Input(msgspec.Struct, frozen=True):
     duplicate: int = 0
     rejected: int = 0
     dead_letter: int = 0
+    begun: int = 0
+    counted_before: int = 0
 
     @property
     def lag(self) -> int:
@@ -45,9 +51,10 @@ class Input(msgspec.Struct, frozen=True):
     def adds_up(self) -> bool:
         """Every record below the fences became exactly one of the four.
 
-        Where the log no longer begins at 0, earning may have begun at its present beginning or before.
+        Where retention has cut the log since, some of those that were counted are gone.
         """
-        return self.decided - self.first <= self.counted <= self.decided
+        counted = self.counted - self.counted_before
+        return self.decided - max(self.first, self.begun) <= counted <= self.decided - self.begun
 
 
 class Letters(msgspec.Struct, frozen=True):
@@ -60,6 +67,15 @@ class Letters(msgspec.Struct, frozen=True):
     retried: int
 
 
+class LogChange(msgspec.Struct, frozen=True):
+    """An input log that was found changed: which, when, and how."""
+
+    topic: str
+    partition: int
+    at: datetime
+    why: str
+
+
 class State(msgspec.Struct, frozen=True):
     """An installation at one moment, in records (inputs) and point events (the rest)."""
 
@@ -70,6 +86,7 @@ class State(msgspec.Struct, frozen=True):
     visible: int
     generation: int
     dead_letters: list[Letters]
+    log_changes: list[LogChange] = []
 
     @property
     def published(self) -> int:
@@ -135,6 +152,7 @@ class Observer:
             visible=visible,
             generation=generation,
             dead_letters=letters,
+            log_changes=[LogChange(*row) for row in await self._earning.fetch(_QUERIES["changes"])],
         )
 
     async def _bounds(self, topic: str) -> tuple[int, int]:

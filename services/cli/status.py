@@ -11,6 +11,7 @@ import typer
 from rich.text import Text
 
 from services.cli.console import Exit, out, print_json, print_table
+from services.cli.members import instant
 from services.cli.servers import Bootstrap, Dsn, Json, bootstrap_or_local, dsn_or_local, local_directory
 from services.cli.state import Input, State, observing
 from shared.topics import Topics
@@ -99,6 +100,7 @@ def _plain(state: State, services: Sequence[ServiceState]) -> dict[str, object]:
         "points": points,
         "generation": state.generation,
         "dead_letters": state.dead_letters,
+        "log_changes": state.log_changes,
         "adds_up": state.adds_up,
         "settled": state.settled,
     }
@@ -122,6 +124,12 @@ def show(state: State, services: Sequence[ServiceState]) -> None:
             "Dead letters (`tallystick dead-letters list` has each)",
             ("service", "reason", "count", "not published", "retried"),
             [(each.service, each.reason, each.count, each.not_relayed, each.retried) for each in state.dead_letters],
+        )
+    if state.log_changes:
+        print_table(
+            "Input logs that were found changed, and were read again",
+            ("log", "when", "what"),
+            [(f"{each.topic}/{each.partition}", instant(each.at), each.why) for each in state.log_changes],
         )
     if state.adds_up:
         out().print(f"applied + duplicate + rejected + dead letters = {state.counted:,} = every record decided so far")

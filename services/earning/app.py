@@ -26,6 +26,7 @@ from services.earning.recover import Recovery
 from services.earning.settings import EarningSettings
 from services.earning.sweep import Sweeper
 from shared import migrations, service
+from shared.broker import METADATA_MAX_AGE_MS
 from shared.errors import ConfigurationError
 from shared.postgres import connect
 from shared.settings import Connections, Http
@@ -89,6 +90,7 @@ class Process:
         return KafkaBroker(
             self.connections.kafka_bootstrap_servers,
             client_id="tallystick-earning",
+            metadata_max_age_ms=METADATA_MAX_AGE_MS,
             acks="all",
             enable_idempotence=True,
             allow_auto_create_topics=False,

@@ -36,7 +36,8 @@ class Input(msgspec.Struct):
 class Span(NamedTuple):
     """The records of one partition in a fetch, and the consumer's position before (`start`) and after it (`end`).
 
-    Offsets can have gaps: the records alone don't say where the fetch began and ended.
+    Offsets can have gaps: the records alone don't say where the fetch began and ended. `log` is which of the
+    partition's logs they were read from, by its fence.
     """
 
     topic: str
@@ -44,6 +45,7 @@ class Span(NamedTuple):
     start: int
     end: int
     inputs: list[Input]
+    log: int = 0
 
     @property
     def of(self) -> Partition:
@@ -114,4 +116,4 @@ def _singles(span: Span) -> Iterator[Span]:
     starts = [span.start, *(one.offset + 1 for one in span.inputs[:-1])]
     ends = [*(one.offset + 1 for one in span.inputs[:-1]), span.end]
     for start, end, one in zip(starts, ends, span.inputs, strict=True):
-        yield Span(span.topic, span.partition, start, end, [one])
+        yield span._replace(start=start, end=end, inputs=[one])

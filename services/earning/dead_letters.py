@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from services.earning.batch import Headers, Input
+from services.earning.batch import Headers, Input, Span
 from shared.dead_letters import DeadLetter
 from shared.errors import PermanentError
 from shared.reasons import Reason
@@ -25,11 +25,12 @@ def internal_error(error: BaseException) -> PermanentError:
     return PermanentError(Reason.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
 
 
-async def write(session: asyncpg.Connection, inputs: Iterable[Input]) -> None:
-    """Put those of the inputs that have an error into the table, in the transaction that moves the fence past them."""
-    rows = [_row(one, one.error) for one in inputs if one.error is not None]
+async def write(session: asyncpg.Connection, spans: Iterable[Span]) -> None:
+    """Put those of the inputs that have an error into the table, in the transaction that moves the fences past them."""
+    rows = [(*_row(one, one.error), span.log) for span in spans for one in span.inputs if one.error is not None]
     if rows:
-        await session.copy_records_to_table("dead_letters", schema_name="earning", columns=COLUMNS, records=rows)
+        columns = (*COLUMNS, "log")
+        await session.copy_records_to_table("dead_letters", schema_name="earning", columns=columns, records=rows)
 
 
 def _row(one: Input, error: PermanentError) -> tuple[Any, ...]:
@@ -48,7 +49,7 @@ def _row(one: Input, error: PermanentError) -> tuple[Any, ...]:
     )
 
 
-def read(row: asyncpg.Record) -> DeadLetter:
+def read(row: Iterable[Any]) -> DeadLetter:
     """A row of the table, with the columns of `COLUMNS`, as the dead letter it is."""
     topic, partition, offset, reason, text, field, key, value, headers, received_at = row
     return DeadLetter(

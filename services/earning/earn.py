@@ -17,6 +17,7 @@ import structlog
 
 from services.earning import dead_letters, failpoints, journal
 from services.earning.batch import Behind, Counts, Earned, Input, Partition, Span, one_by_one
+from services.earning.bookmarks import bookmark_of
 from services.earning.decide import decide, needs
 from services.earning.decide.decision import Decision, Needs, Outcome
 from services.earning.guard import guarded
@@ -107,7 +108,7 @@ async def _in_one_transaction(place: Place, spans: Sequence[Span]) -> tuple[Earn
         with clock.measure("save", len(inputs)):
             await journal.write(session, book.entries)
             await save(session, holdings)
-            await dead_letters.write(session, inputs)
+            await dead_letters.write(session, spans)
             await _move(session, book, spans, counts)
             failpoints.reached(failpoints.Place.BEFORE_COMMIT)
     failpoints.reached(failpoints.Place.AFTER_COMMIT)
@@ -139,8 +140,14 @@ async def _new(session: asyncpg.Connection, spans: Sequence[Span]) -> list[Span]
     rows = await session.fetch(
         QUERIES["lock_fences"], [span.topic for span in spans], [span.partition for span in spans]
     )
-    stored = {(topic, partition): offset for topic, partition, offset in rows}
-    behind = {span.of: stored.get(span.of, -1) for span in spans if stored.get(span.of, -1) < span.start}
+    stored = {(topic, partition): offset for topic, partition, offset, _ in rows}
+    logs = {(topic, partition): log_number for topic, partition, _, log_number in rows}
+    behind = {
+        span.of: stored.get(span.of, -1)
+        for span in spans
+        # An offset of another log says nothing of where this one is.
+        if stored.get(span.of, -1) < span.start or logs[span.of] != span.log
+    }
     if behind:
         raise Behind(behind)
     return [
@@ -257,6 +264,7 @@ async def _move(
             span.end,
             *msgspec.structs.astuple(counts[span.of]),
             max((o.received_at for o in span.inputs), default=None),
+            *(bookmark_of(span.inputs) or (None, None, None)),
         )
         for span in spans
     ]

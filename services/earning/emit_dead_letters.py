@@ -53,19 +53,19 @@ class DeadLetterRelay:
                     await leases.renew(session)
                 rows = await session.fetch(QUERIES["dead_letters_to_relay"], AT_A_TIME) if leases.mine else []
                 if rows:
-                    await self._publish(session, publisher, [read(row) for row in rows])
+                    await self._publish(session, publisher, [(read(row[:-1]), row["log"]) for row in rows])
                 works()
                 if len(rows) < AT_A_TIME:
                     await self._wait()
             await leases.release(session)
 
     async def _publish(
-        self, session: asyncpg.Connection, publisher: AIOKafkaProducer, letters: Sequence[DeadLetter]
+        self, session: asyncpg.Connection, publisher: AIOKafkaProducer, letters: Sequence[tuple[DeadLetter, int]]
     ) -> None:
         partitions = len(await publisher.partitions_for(self._topic))
-        for letter in letters:
+        for letter, log_number in letters:
             await self._send(publisher, letter, letter.partition % partitions)
-            await session.execute(QUERIES["record_relayed"], letter.topic, letter.partition, letter.offset)
+            await session.execute(QUERIES["record_relayed"], letter.topic, letter.partition, letter.offset, log_number)
 
     async def _send(self, publisher: AIOKafkaProducer, letter: DeadLetter, partition: int) -> None:
         record = letter.to_record()

@@ -6,7 +6,7 @@ Two lanes keep both sides busy: while one waits for Postgres the other computes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from services.earning.batch import Behind, Earned, Input, Span
+from services.earning.bookmarks import Fence, begin_again, changes, fences, names_and_numbers
 from services.earning.earn import Place, earn
 from services.earning.journal import Entry
 from services.earning.load import QUERIES
@@ -27,6 +28,7 @@ from services.earning.source_events.codec import decode
 from shared.broker import UNREADABLE, Backoff
 from shared.errors import PermanentError
 from shared.postgres import SESSION_SETTINGS, TRANSIENT_ERRORS, connect
+from shared.settings import Connections
 from shared.telemetry import Readiness
 
 log = structlog.get_logger(__name__)
@@ -67,7 +69,7 @@ class Assignment(Protocol):
 class Shared(Protocol):
     """What all lanes of a process have in common."""
 
-    dsn: str
+    connections: Connections
     shards: int
     ranks: dict[str, int]
     batch: int
@@ -93,6 +95,7 @@ class Lane:
         self._session: asyncpg.Connection | None = None
         self._generation = -1
         self._lost: set[TopicPartition] = set()
+        self._logs: dict[TopicPartition, int] = {}
         self._records_max = shared.batch
         self.positions: dict[TopicPartition, int] = {}
 
@@ -124,37 +127,40 @@ class Lane:
         consumer.pause(*partitions)
         self.positions = {}
         try:
-            stored = await self._stored(partitions)
-            missing = [one for one in partitions if one not in stored]
-            if missing:
-                beginnings = await consumer.beginning_offsets(missing)
-                await self._begin(beginnings)
-                stored = await self._stored(partitions)
+            known = await self._fences(partitions)
         except TRANSIENT_ERRORS as error:
             await self._wait(error)
             return
         if generation == self._assignment.generation:
             for partition in partitions:
-                consumer.seek(partition, stored[partition])
+                consumer.seek(partition, known[partition].stored)
             consumer.resume(*partitions)
-            self.positions = stored
+            self.positions = {partition: fence.stored for partition, fence in known.items()}
+            self._logs = {partition: fence.log for partition, fence in known.items()}
             self._generation = generation
             self._works()
 
-    async def _stored(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+    async def _fences(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, Fence]:
+        """The fences; those of logs that changed are put back, and partitions never seen begin where their logs do."""
         session = await self._connected()
-        rows = await session.fetch(QUERIES["fences"], *_names_and_numbers(partitions))
-        return {TopicPartition(topic, partition): stored for topic, partition, stored in rows}
-
-    async def _begin(self, beginnings: dict[TopicPartition, int]) -> None:
-        """Partitions never seen before begin where their logs begin."""
-        session = await self._connected()
-        await session.execute(QUERIES["new_fences"], *_names_and_numbers(beginnings), list(beginnings.values()))
+        known = await fences(session, partitions)
+        missing = [one for one in partitions if one not in known]
+        if missing:
+            beginnings = await self._assignment.consumer.beginning_offsets(missing)
+            await session.execute(QUERIES["new_fences"], *names_and_numbers(beginnings), list(beginnings.values()))
+        changed = await changes(self._shared.connections.kafka_bootstrap_servers, known.values())
+        for change in changed:
+            if await begin_again(session, change):
+                partition = change.fence.partition
+                log.error("input log changed", partition=partition, why=change.why, read_from=change.read_from)
+                self._shared.metrics.log_changed(*partition)
+        return await fences(session, partitions) if missing or changed else known
 
     async def _connected(self) -> asyncpg.Connection:
         if self._session is None or self._session.is_closed():
             name = f"tallystick-earning-{self._number}"
-            session = await connect(self._shared.dsn, role="earning", application=name, settings=LANE_SETTINGS)
+            dsn = self._shared.connections.postgres_dsn
+            session = await connect(dsn, role="earning", application=name, settings=LANE_SETTINGS)
             with ExitStack() as otherwise:
                 otherwise.callback(session.terminate)
                 await self._shared.recovery.see_to(session)
@@ -174,9 +180,9 @@ class Lane:
             # The consumer asked its group before our seek came: seek again.
             self._generation = -1
             return []
-        except OffsetOutOfRangeError as error:
-            for partition, offset in error.args[0].items():
-                self._lose(partition, f"its log has no offset {offset}: truncated, re-created, or past its retention")
+        except OffsetOutOfRangeError:
+            # Cut, made anew, or past its retention: the bookmarks tell.
+            self._generation = -1
             return []
         except UNREADABLE:
             await self._come_nearer()
@@ -189,7 +195,7 @@ class Lane:
             clock.add("consume", loop.time() - began, records)
         with clock.measure("decode", records):
             spans = [
-                Span(one.topic, one.partition, before[one], after[one], [read(record) for record in batch])
+                Span(one.topic, one.partition, before[one], after[one], list(map(read, batch)), self._logs[one])
                 for one, batch in fetched.items()
             ]
         self.positions = before | after
@@ -280,8 +286,3 @@ def read(record: ConsumerRecord) -> Input:
     except PermanentError as error:
         one.error = error
     return one
-
-
-def _names_and_numbers(partitions: Iterable[TopicPartition]) -> tuple[list[str], list[int]]:
-    pairs = list(partitions)
-    return [one.topic for one in pairs], [one.partition for one in pairs]

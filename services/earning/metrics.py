@@ -30,6 +30,12 @@ class Metrics:
         self._events = Counter("tallystick_earning_events", "Point events journaled.", registry=registry)
         self._swept = Counter("tallystick_earning_swept", "Members looked at because they were due.", registry=registry)
         self._emitted = Counter("tallystick_earning_emitted", "Point events published.", registry=registry)
+        self._log_changes = Counter(
+            "tallystick_earning_log_changes",
+            "Input logs found cut, made anew or past their retention, and read again.",
+            ["topic", "partition"],
+            registry=registry,
+        )
         self._lag = Gauge(
             "tallystick_earning_lag_records",
             "Records of an assigned input partition that are not decided yet.",
@@ -58,6 +64,10 @@ class Metrics:
     def emitted(self, events: int) -> None:
         """Count events that the points topic has acknowledged."""
         self._emitted.inc(events)
+
+    def log_changed(self, topic: str, partition: int) -> None:
+        """Count an input log that isn't the one that was read before."""
+        self._log_changes.labels(topic, partition).inc()
 
     def lag(self, topic: str, partition: int, records: int) -> None:
         """Note how far behind a partition is."""

@@ -20,7 +20,7 @@ from services.projections.consume import APPLICATION, ROLE, Lane
 from services.projections.settings import ProjectionsSettings
 from services.projections.telemetry import Telemetry
 from shared import migrations
-from shared.broker import CONSUMER_SETTINGS, KAFKA_TRANSIENT, REQUEST_TIMEOUT_MS, Backoff, producer
+from shared.broker import CONSUMER_SETTINGS, KAFKA_TRANSIENT, METADATA_MAX_AGE_MS, REQUEST_TIMEOUT_MS, Backoff, producer
 from shared.postgres import TRANSIENT_ERRORS, connect
 from shared.settings import Connections
 from shared.topics import Topics
@@ -49,6 +49,7 @@ class App:
             connections.kafka_bootstrap_servers,
             client_id=APPLICATION,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
+            metadata_max_age_ms=METADATA_MAX_AGE_MS,
             allow_auto_create_topics=False,
             apply_types=False,
             acks="all",

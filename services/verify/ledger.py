@@ -69,7 +69,7 @@ class Shard:
     position: int = 0
     hashes: bytearray = field(default_factory=bytearray)
     accounts: dict[tuple[str, str], Account] = field(default_factory=dict)
-    causes: set[tuple[str, int, int]] = field(default_factory=set)
+    causes: set[tuple[str, int, int, str, str]] = field(default_factory=set)
 
     def take(self, value: bytes) -> Event:
         """Check and fold the bytes of the next position; gives the event."""
@@ -99,9 +99,11 @@ class Shard:
         """A fact is told in the first event of its decision, and only once."""
         if data.get("fact") is None or not (cause := data["cause"]).get("topic"):
             return
-        record = (cause["topic"], cause.get("partition", -1), cause.get("offset", -1))
+        # In a log made anew another fact may lie where one lay that was decided.
+        fact = (cause.get("source", ""), cause.get("id", ""))
+        record = (cause["topic"], cause.get("partition", -1), cause.get("offset", -1), *fact)
         if record in self.causes:
-            self.report.add("I2", where, f"the fact of record {record} was decided before")
+            self.report.add("I2", where, f"the fact of record {record[:3]} was decided before")
         self.causes.add(record)
 
 

@@ -17,7 +17,9 @@ LIMIT $2;
 -- name: get
 SELECT topic, partition, "offset", reason, text, field, key, value, headers, received_at
 FROM earning.dead_letters
-WHERE topic = $1 AND partition = $2 AND "offset" = $3;
+WHERE topic = $1 AND partition = $2 AND "offset" = $3
+ORDER BY log DESC  -- where the log was made anew, its present one
+LIMIT 1;
 
 -- name: get_foreign
 SELECT topic, partition, record_offset AS "offset", reason, message AS text, key, value, headers, received_at

@@ -1,8 +1,12 @@
 -- name: fences
 SELECT topic, sum(stored)::bigint AS decided, sum(applied)::bigint AS applied, sum(duplicate)::bigint AS duplicate,
-    sum(rejected)::bigint AS rejected, sum(dead_letter)::bigint AS dead_letter
+    sum(rejected)::bigint AS rejected, sum(dead_letter)::bigint AS dead_letter, sum(begun)::bigint AS begun,
+    sum(counted_before)::bigint AS counted_before
 FROM earning.fences
 GROUP BY topic;
+
+-- name: changes
+SELECT topic, partition, changed_at, change FROM earning.fences WHERE changed_at IS NOT NULL ORDER BY changed_at DESC;
 
 -- name: journal
 SELECT coalesce((SELECT sum(position) FROM earning.shards), 0)::bigint AS decided,

@@ -43,11 +43,12 @@ FROM unnest($1::integer[], $2::bigint[]) AS lost (shard, emitted)
 WHERE e.shard = lost.shard;
 
 -- name: dead_letters_to_relay
-SELECT topic, partition, "offset", reason, text, field, key, value, headers, received_at
+SELECT topic, partition, "offset", reason, text, field, key, value, headers, received_at, log
 FROM earning.dead_letters
 WHERE relayed_at IS NULL
 ORDER BY recorded_at
 LIMIT $1;
 
 -- name: record_relayed
-UPDATE earning.dead_letters SET relayed_at = clock_timestamp() WHERE topic = $1 AND partition = $2 AND "offset" = $3;
+UPDATE earning.dead_letters SET relayed_at = clock_timestamp()
+WHERE topic = $1 AND partition = $2 AND "offset" = $3 AND log = $4;

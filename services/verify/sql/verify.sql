@@ -2,7 +2,8 @@
 SELECT shard, position, chain FROM earning.shards ORDER BY shard
 
 -- name: fences
-SELECT topic, partition, stored, applied, duplicate, rejected, dead_letter FROM earning.fences
+SELECT topic, partition, stored, applied, duplicate, rejected, dead_letter, log, begun, counted_before
+FROM earning.fences
 
 -- name: dead_letters
 SELECT topic, partition, count(*) FROM earning.dead_letters GROUP BY topic, partition

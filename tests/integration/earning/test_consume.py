@@ -61,7 +61,7 @@ async def test_a_lane_that_is_ahead_of_its_fence_goes_back(town: Town) -> None:
     assert await town.totals() == (6, 2, 0, 0)
 
 
-async def test_a_log_that_lost_what_comes_next_stops_its_partition_with_an_alarm_and_others_go_on(town: Town) -> None:
+async def test_records_that_retention_took_undecided_are_told_and_reading_goes_on_behind_them(town: Town) -> None:
     await town.publish({0: sent(orders("a", 2), timestamp_ms=AT_MS)})
     async with town.worker():
         await town.decided(2)
@@ -70,10 +70,13 @@ async def test_a_log_that_lost_what_comes_next_stops_its_partition_with_an_alarm
         await client.delete_records({TopicPartition(town.topics.orders, 0): RecordsToDelete(before_offset=4)})
     await town.publish({1: sent(orders("c", 3), timestamp_ms=AT_MS)})
     async with town.worker() as worker:
-        await town.decided(5)
-        alarm = f"{town.topics.orders}/0"
-        await eventually(lambda: alarm in worker.readiness.waiting, what="the alarm is raised", seconds=PATIENCE_S)
-    assert await town.totals() == (5, 0, 0, 0)
+        await town.decided(6)
+        labels = {"topic": town.topics.orders, "partition": "0"}
+        assert worker.registry.get_sample_value("tallystick_earning_log_changes_total", labels) == 1
+    assert await town.totals() == (6, 0, 0, 0)
+    told = "SELECT partition, log, begun, counted_before, change FROM earning.fences WHERE changed_at IS NOT NULL"
+    why = "it begins at 4, and was decided to 2: records are gone that nobody has decided"
+    assert await town.fetch(told) == [(0, 1, 4, 2, why)]
 
 
 async def test_another_number_of_partitions_than_at_the_beginning_is_refused(town: Town) -> None:
