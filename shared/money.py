@@ -35,7 +35,7 @@ def micros(amount: str) -> int:
 
 def decimal(amount_micros: int) -> str:
     """Whole micros as the shortest decimal string: 19 990 000 → `"19.99"`, 5 000 000 → `"5"`."""
-    sign = "-" if amount_micros < 0 else ""
-    whole, places = divmod(abs(amount_micros), MICROS)
-    text = f"{places:06d}".rstrip("0")
-    return f"{sign}{whole}.{text}" if text else f"{sign}{whole}"
+    if amount_micros < 0:
+        return "-" + decimal(-amount_micros)
+    whole, places = divmod(amount_micros, MICROS)
+    return f"{whole}.{places:06d}".rstrip("0") if places else str(whole)

@@ -34,7 +34,7 @@ class Part(msgspec.Struct, frozen=True):
     share: RuleShare
     rule: RulePlan
     chosen: Sequence[int]
-    weights: list[Amount]
+    weights: Sequence[Amount]
     total: Amount
 
 
@@ -83,7 +83,7 @@ def firing(deal: Deal, among: Applying, total: Amount) -> Applying:
     return deal.plan.reached(among, total * deal.exchange.numerator // deal.exchange.denominator)
 
 
-def award_of(deal: Deal, fired: Applying, bases: list[Amount], left: list[Share] | None) -> Award:
+def award_of(deal: Deal, fired: Applying, bases: Sequence[Amount], left: list[Share] | None) -> Award:
     """What lines with these bases are worth under the rules and campaigns that fire.
 
     Where several rules by rate don't add up, each line goes to the first of them that selects it.
@@ -119,14 +119,12 @@ def split_of(award: Award, sold: tuple[SoldLine, ...], room: int | None = None) 
     if room is not None and points > room:
         _cut(award.parts, points - room)
         points = room
-    by_line: dict[str, int] = {}
+    given = [0] * len(sold)
     for part in award.parts:
-        given = part.share.points
-        if given:
-            for i, some in zip(part.chosen, split(given, part.weights, part.total), strict=True):
-                if some:
-                    line_id = sold[i].line_id
-                    by_line[line_id] = by_line.get(line_id, 0) + some
+        if part.share.points:
+            for i, some in zip(part.chosen, split(part.share.points, part.weights, part.total), strict=True):
+                given[i] += some
+    by_line = {line.line_id: some for line, some in zip(sold, given, strict=False) if some}
     return Split(points, [part.share for part in award.parts], by_line)
 
 
@@ -144,20 +142,25 @@ class _Reckoning:
     multiplier, times `scale` so that weights stay whole.
     """
 
-    __slots__ = ("bases", "deal", "multipliers", "parts", "scale", "weights")
+    __slots__ = ("bases", "deal", "denominator", "multipliers", "numerator", "parts", "scale", "weights")
 
-    def __init__(self, deal: Deal, fired: Applying, bases: list[Amount]) -> None:
+    def __init__(self, deal: Deal, fired: Applying, bases: Sequence[Amount]) -> None:
         self.deal = deal
         self.bases = bases
         self.parts: list[Part] = []
         self.multipliers: list[Fraction] | None = None
         self.weights = bases
         self.scale = 1
-        if fired.campaigns:
+        self.numerator, self.denominator = deal.exchange
+        if not fired.campaigns:
+            self.numerator *= deal.tier.numerator
+            self.denominator *= deal.tier.denominator
+        else:
             multipliers = self.multipliers = _multipliers(deal, fired.campaigns)
             self.scale = lcm(*[multiplier.denominator for multiplier in multipliers])
             factors = [multiplier.numerator * (self.scale // multiplier.denominator) for multiplier in multipliers]
             self.weights = [basis * factor for basis, factor in zip(bases, factors, strict=True)]
+            self.denominator *= self.scale
 
     def rate(self, rule: RulePlan, chosen: Sequence[int]) -> None:
         """Add a rule's points for the lines it got: one rounding for their sum."""
@@ -166,16 +169,13 @@ class _Reckoning:
         total = sum(weights)
         if not total:
             return
-        raw = total * rule.numerator * deal.exchange.numerator
-        denominator = rule.denominator * deal.exchange.denominator * self.scale
-        if self.multipliers is None:
-            basis, text = total, deal.tier.text
-            raw *= deal.tier.numerator
-            denominator *= deal.tier.denominator
-        else:
+        raw = total * rule.numerator * self.numerator
+        denominator = rule.denominator * self.denominator * raw.denominator
+        basis, text = total, deal.tier.text
+        if self.multipliers is not None:
             basis = sum([self.bases[i] for i in chosen])
             text = self._multiplier_text(basis, total)
-        points, raw_text = rounded(deal.plan.program.rounding, raw.numerator, denominator * raw.denominator)
+        points, raw_text = rounded(deal.plan.program.rounding, raw.numerator, denominator)
         share = RuleShare(rule.id, points, money_text(basis, deal.exchange), rule.rate, text, raw_text)
         self.parts.append(Part(share, rule, chosen, weights, total))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 import msgspec
@@ -28,7 +29,7 @@ class Lines(msgspec.Struct, frozen=True):
 
     sold: tuple[SoldLine, ...]
     values: list[int]
-    bases: list[Amount]
+    bases: Sequence[Amount]
     points_shares: list[int]
     hidden: tuple[int, ...]
 

@@ -33,8 +33,8 @@ def sold_of(order: Order) -> Sold:
             line.categories,
             line.quantity,
             micros(line.subtotal),
-            0 if line.discount == "0" else micros(line.discount),
-            0 if line.tax == "0" else micros(line.tax),
+            micros(line.discount),
+            micros(line.tax),
             line.gift_card,
         )
         for line in order.lines

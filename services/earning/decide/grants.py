@@ -14,13 +14,12 @@ from services.earning.decide.conditions import holds
 from services.earning.decide.draft import Draft, public
 from services.earning.decide.dues import release_lot
 from services.earning.decide.ladder import ladder_of
-from services.earning.decide.lifetimes import begin_life, mark_active
-from services.earning.decide.lots import fill_available, fill_pending, new_lot, note_due
+from services.earning.decide.lots import note_due
 from services.earning.decide.numbers import number_text, rounded
 from services.earning.decide.plans import plan_of
 from services.earning.decide.reversal import forgive, take_back
 from services.earning.decide.tiers import Qualified, move_tier, qualify, tier_at, together
-from services.earning.decide.waiting import AT_ONCE, Release, wait_with_points, waiting_sum
+from services.earning.decide.waiting import AT_ONCE, Release, earn_lot, wait_with_points, waiting_sum
 from services.earning.program.terms import Program, Versions
 from services.earning.standing import KeyRow
 from shared.point_events import FactRecorded, PointsEarned, PointsReversed, RuleShare
@@ -144,18 +143,9 @@ class Granting:
             move_tier(self.draft, present, qualified, public(row.key))
 
     def _earn(self, row: KeyRow, grant: Grant, program: Program | None, points: int, own: dict[str, Any]) -> None:
-        draft, release = self.draft, self.release
-        lot = new_lot(draft, row, points, program.version if program is not None else 0)
-        lot.when = grant.pin.when if grant.pin is not None else None
-        if release.waits and (release.at is None or release.at > draft.standing.clock):
-            change, postings = fill_pending(draft, lot, release.at)
-        else:
-            lot.available_at = max(release.at or draft.occurred_at, draft.occurred_at)
-            if program is not None:
-                begin_life(draft, lot, program)
-            change, postings = fill_available(draft, lot)
-        mark_active(draft.standing, program, draft.occurred_at)
-        own |= {"lots": [change], "postings": {**postings, "earned": -points}}
+        when = grant.pin.when if grant.pin is not None else None
+        change, postings = earn_lot(self.draft, row, points, program, self.release, when)
+        own |= {"lots": [change], "postings": postings}
 
     def _take_back(self, row: KeyRow, points: int, own: dict[str, Any]) -> None:
         taken = take_back(self.draft, row, points)

@@ -14,6 +14,7 @@ from services.earning.source_events.facts import (
     Order,
     OrderCancelled,
     OrderFulfilled,
+    OrderPaid,
     OrderRefunded,
     OrderUpdated,
 )
@@ -47,6 +48,8 @@ def merged(book: OrderBook, fact: Fact, data: OrderFact) -> OrderBook | None:
         _keep(after.refunds, data.refund_id, refund_of(fact, data))
         return after
     change = _change(fact, data, seen)
+    if isinstance(data, OrderPaid) and not (book.changes or book.refund_facts):
+        return OrderBook([change], sold_of(data), data.channel, data.store, data.placed_at, _rate(data))
     if change in book.changes:
         return None
     after = replace(book)
@@ -82,7 +85,11 @@ def _take_content(book: OrderBook, change: Change, data: Order) -> None:
         book.channel = data.channel
         book.store = data.store
         book.placed_at = data.placed_at
-        book.rate = None if data.exchange_rate is None else Rate(data.currency, micros(data.exchange_rate))
+        book.rate = _rate(data)
+
+
+def _rate(data: Order) -> Rate | None:
+    return None if data.exchange_rate is None else Rate(data.currency, micros(data.exchange_rate))
 
 
 def _keep(refunds: dict[str, RefundKnown], refund_id: str, refund: RefundKnown) -> None:

@@ -16,14 +16,15 @@ from services.earning.decide.draft import Draft, public
 from services.earning.decide.dues import release_lot
 from services.earning.decide.grants import Granting
 from services.earning.decide.ladder import Ladder, ladder_of
-from services.earning.decide.lifetimes import begin_life, mark_active
-from services.earning.decide.lots import fill_available, fill_pending, new_lot
+from services.earning.decide.lots import fill_pending, new_lot
 from services.earning.decide.order_state import Known, OrderFact, known_of, merged
+from services.earning.decide.purchases import buy
 from services.earning.decide.referrals import follow_order
 from services.earning.decide.reversal import forgive, take_back
 from services.earning.decide.stamps import collect, stamps_of_order
 from services.earning.decide.tiers import Qualified, move_tier, qualify, tier_at, together
 from services.earning.decide.waiting import (
+    earn_lot,
     first_with_points,
     release_of,
     wait_anew,
@@ -56,7 +57,8 @@ def prepare_order(case: Case, data: OrderFact) -> Prepared | None:
     def settle(draft: Draft) -> Outcome:
         saved = KeyRow(case.key, draft.standing.member, book, row.lots if row is not None else [])
         draft.keys[case.key] = saved
-        _Settlement(draft, case.versions, saved, book, before, data).settle()
+        if row is not None or not buy(draft, case.versions, saved, book):
+            _Settlement(draft, case.versions, saved, book, before, data).settle()
         if draft.standing.referred:
             follow_order(draft, case.versions, case.key, _why(data))
         return Outcome.APPLIED
@@ -180,20 +182,11 @@ class _Settlement:
 
     def _earn(self, points: int, worth: Worth, own: dict[str, Any]) -> None:
         """Put points into a further lot, to wait where the program says so."""
-        draft, program = self.draft, self.program
-        first = first_with_points(draft, self.row) is None
-        lot = new_lot(draft, self.row, points, self._version)
-        lot.when = self.book.pin.when if self.book.pin is not None else None
-        release = release_of(program, self.known, None if first else draft.occurred_at)
-        if release.waits and (release.at is None or release.at > draft.standing.clock):
-            change, postings = fill_pending(draft, lot, release.at)
-        else:
-            lot.available_at = max(release.at or draft.occurred_at, draft.occurred_at)
-            if program is not None:
-                begin_life(draft, lot, program)
-            change, postings = fill_available(draft, lot)
-        mark_active(draft.standing, program, draft.occurred_at)
-        own |= {"lots": [change], "rate": worth.rate, "postings": {**postings, "earned": -points}}
+        pin = self.book.pin
+        raised_at = self.draft.occurred_at if first_with_points(self.draft, self.row) is not None else None
+        release = release_of(self.program, self.known, raised_at)
+        change, postings = earn_lot(self.draft, self.row, points, self.program, release, pin.when if pin else None)
+        own |= {"lots": [change], "rate": worth.rate, "postings": postings}
 
     def _take_back(self, points: int, own: dict[str, Any]) -> None:
         """Take points out of lots; a reversal says what was taken, line by line and rule by rule."""

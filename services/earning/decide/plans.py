@@ -8,8 +8,9 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from services.earning.books import SoldLine
+from services.earning.decide.ladder import qualifies_by_points
 from services.earning.decide.numbers import number_text
-from services.earning.program.terms import Campaign, Conditions, Program, Rule, Selection
+from services.earning.program.terms import Campaign, Caps, Conditions, Program, Rule, Selection
 from shared.money import MICROS
 
 _PLANS_MAX = 1_024
@@ -68,6 +69,7 @@ class Plan:
     """A version: every rule (by rate, in the order in which one of them gets a line; and fixed), campaign and tier.
 
     `conditional` says whether any of them has a condition, `minimums` are the amounts that any of them asks for.
+    `plain`: an order's points follow from its payment, its prices and its rules alone (see `purchases`).
     """
 
     __slots__ = (
@@ -79,6 +81,7 @@ class Plan:
         "conditional",
         "every",
         "minimums",
+        "plain",
         "program",
         "tiers",
     )
@@ -106,6 +109,7 @@ class Plan:
         self._shipping = sum(selection.everything << place for place, selection in enumerate(self._selections))
         levels = program.tiers.levels if program.tiers else ()
         self.tiers = {level.id: _tier(level.multiplier) for level in levels}
+        self.plain = _is_plain(program)
 
     def _rule(self, rule: Rule) -> RulePlan:
         rate = rule.rate if rule.rate is not None else Fraction(0)
@@ -152,6 +156,13 @@ class Plan:
         mask = sum(selects(selection, line) << place for place, selection in enumerate(self._selections))
         self._masks[look] = mask
         return mask
+
+
+def _is_plain(program: Program) -> bool:
+    """Whether payments earn at once, without caps or cards, and nothing but points waits to qualify for a tier."""
+    earns_at_once = program.gate == "paid" and program.basis.after_discounts
+    qualifies_with_lot = program.pending is None or qualifies_by_points(program)
+    return earns_at_once and qualifies_with_lot and program.caps == Caps() and not program.cards
 
 
 def _tier(multiplier: Fraction) -> TierPlan:

@@ -1,4 +1,4 @@
-"""Waiting: how long an order's lots stay pending, and what they hold back from tier windows meanwhile."""
+"""Waiting: lots of points earned, how long they stay pending, and what they hold back from tier windows meanwhile."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import msgspec
 
 from services.earning.decide.draft import Draft
 from services.earning.decide.ladder import qualifies_by_points
-from services.earning.decide.lifetimes import release_after
-from services.earning.decide.lots import note_due
+from services.earning.decide.lifetimes import begin_life, mark_active, release_after
+from services.earning.decide.lots import fill_available, fill_pending, new_lot, note_due
 from services.earning.decide.order_state import Known
 from services.earning.program.terms import Program
 from services.earning.standing import KeyRow, Lot
+from shared.point_events import LotChange
 
 
 class Release(msgspec.Struct, frozen=True):
@@ -41,6 +42,27 @@ def release_of(program: Program | None, known: Known, raised_at: datetime | None
         if begins is not None and raised_at is not None:
             begins = max(begins, raised_at)
     return Release(waits=True, at=None if begins is None else release_after(program, pending, begins))
+
+
+def earn_lot(
+    draft: Draft, row: KeyRow, points: int, program: Program | None, release: Release, when: datetime | None
+) -> tuple[LotChange, dict[str, int]]:
+    """Put points earned into a further lot of a key, to wait where they must; the change of the lot, and the postings.
+
+    `when` is the time whose tier window they count in.
+    """
+    lot = new_lot(draft, row, points, program.version if program is not None else 0)
+    lot.when = when
+    if release.waits and (release.at is None or release.at > draft.standing.clock):
+        change, postings = fill_pending(draft, lot, release.at)
+    else:
+        lot.available_at = max(release.at or draft.occurred_at, draft.occurred_at)
+        if program is not None:
+            begin_life(draft, lot, program)
+        change, postings = fill_available(draft, lot)
+    mark_active(draft.standing, program, draft.occurred_at)
+    postings["earned"] = -points
+    return change, postings
 
 
 def wait_anew(draft: Draft, row: KeyRow, program: Program | None, known: Known) -> list[tuple[int, datetime]]:

@@ -236,10 +236,9 @@ class Versions(msgspec.Struct, frozen=True):
 
         When two versions take force at the same instant, the newer one counts.
         """
-        for program in self.all[::-1]:
-            if program.in_force_from <= instant:
-                return program
-        return None
+        if self.all and self.all[-1].in_force_from <= instant:
+            return self.all[-1]
+        return next((program for program in self.all[::-1] if program.in_force_from <= instant), None)
 
     def numbered(self, version: int) -> Program:
         """The version an award has pinned."""
