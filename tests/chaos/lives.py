@@ -43,7 +43,7 @@ activities:
   - {id: newsletter, points: 20, limit: {times: 1, per: lifetime}}
 cards:
   - {id: mask, every: 5, activity: pot, reward: a face mask}
-  - {id: tea, every: 10, orders: {}, points: 15}
+  - {id: weekly, every: 7, activity: pot, points: 15}
 rewards:
   - {id: mug, points: 60}
   - {id: hamper, points: 400, tiers: [gold]}

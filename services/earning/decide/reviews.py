@@ -89,6 +89,7 @@ def _claim(draft: Draft, case: Case, book: ReviewBook, product: str, program: Pr
         RowsMissingError: the product's row was not looked for yet.
     """
     if book.claimed and book.claimed != product:
+        draft.row(_product_key(case, book.claimed))  # what is changed must have been read
         _write(draft, case, book.claimed, "")
     if not product or program is None or program.reviews is None or not program.reviews.once_per_product:
         return "", ""

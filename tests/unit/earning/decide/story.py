@@ -154,9 +154,13 @@ class Story:
         rows = self._rows(fact)
         while True:
             try:
-                return self._keep(decide(self.versions, standing, rows, fact, decided_at))
+                decision = decide(self.versions, standing, rows, fact, decided_at)
             except RowsMissingError as missing:
                 self._load(rows, missing, fact.member)
+            else:
+                # Saving tells new rows from changed ones by what was read.
+                assert decision.keys.keys() & self.keys.keys() <= rows.keys.keys(), "a row is changed that was not read"
+                return self._keep(decision)
 
     def _load(self, rows: Rows, missing: RowsMissingError, member: str) -> None:
         """Give what a decision asked for, and no more; the same question twice is a fault."""
