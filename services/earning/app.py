@@ -19,6 +19,7 @@ from services.earning.batch import Earned
 from services.earning.consume import Intake, consume
 from services.earning.emit import Relay
 from services.earning.emit_dead_letters import DeadLetterRelay
+from services.earning.inbox import Inbox
 from services.earning.journal import Entry
 from services.earning.metrics import Metrics
 from services.earning.persevere import Works, persevere
@@ -72,6 +73,12 @@ class Process:
         if entries and self.relay is not None:
             self.relay.take(entries)
 
+    def on_taken(self, entries: Sequence[Entry], messages: int) -> None:
+        """Messages are decided: count them, and hand their events to the relay."""
+        self.metrics.taken(messages, len(entries))
+        if entries and self.relay is not None:
+            self.relay.take(entries)
+
     async def run(self) -> None:
         """Work and answer HTTP until SIGTERM.
 
@@ -115,6 +122,8 @@ class Process:
             if "decide" in self.settings.roles:
                 intake = Intake(broker, self.topics, self.settings)
                 tasks.create_task(consume(intake, self, stopping, self.settings.lanes))
+                inbox = Inbox(self.connections, self.shards, self.settings, self.on_taken, self.recovery, stopping)
+                tasks.create_task(persevere("inbox", inbox.attempt, self.readiness, stopping))
             if "sweep" in self.settings.roles:
                 self._start_sweeper(tasks, stopping)
             daily = partial(self._prepare_daily, stopping)

@@ -22,6 +22,8 @@ class Place(StrEnum):
     BEFORE_COMMIT = "before_commit"
     AFTER_COMMIT = "after_commit"
     AFTER_EMIT = "after_emit"
+    BEFORE_INBOX_COMMIT = "before_inbox_commit"
+    AFTER_INBOX_COMMIT = "after_inbox_commit"
 
 
 _name, *_rest = os.environ.get(VARIABLE, "").split(":")

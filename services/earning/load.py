@@ -12,6 +12,7 @@ import msgspec
 
 from services.earning.books import Book
 from services.earning.decide.decision import Decision
+from services.earning.source_events.facts import Fact
 from services.earning.standing import BusinessKey, KeyRow, Lot, Rows, RowsMissingError, SpendingOrder, Standing
 from shared.postgres import Queries
 from shared.shards import shard_of
@@ -64,7 +65,10 @@ class Wallet(msgspec.Struct, kw_only=True):
 
 
 class Holdings:
-    """The working set of one transaction: read once, changed by decisions, then saved."""
+    """The working set of one transaction: read once, changed by decisions, then saved.
+
+    `messages` are facts for other members that its decisions led to, each with the shard of its member.
+    """
 
     def __init__(self, shards: int) -> None:
         self._shards = shards
@@ -72,6 +76,7 @@ class Holdings:
         self.keys: dict[BusinessKey, KeyRow] = {}
         self.keys_read: set[BusinessKey] = set()
         self.keys_changed: dict[BusinessKey, int] = {}
+        self.messages: list[tuple[int, Fact]] = []
 
     def wallet(self, program: str, member: str) -> Wallet:
         """A member's wallet. Until something is loaded it is that of a member nobody has heard of: all is known."""
@@ -102,6 +107,8 @@ class Holdings:
         for number, lot in decision.lots.items():
             wallet.lots[number] = lot
             wallet.changed.add(number)
+        for message in decision.messages:
+            self.messages.append((shard_of(message.program, message.member, self._shards), message))
 
 
 async def load(

@@ -29,6 +29,9 @@ class Metrics:
         )
         self._events = Counter("tallystick_earning_events", "Point events journaled.", registry=registry)
         self._swept = Counter("tallystick_earning_swept", "Members looked at because they were due.", registry=registry)
+        self._messages = Counter(
+            "tallystick_earning_messages", "Messages from members to members decided.", registry=registry
+        )
         self._emitted = Counter("tallystick_earning_emitted", "Point events published.", registry=registry)
         self._log_changes = Counter(
             "tallystick_earning_log_changes",
@@ -59,6 +62,11 @@ class Metrics:
     def swept(self, members: int, events: int) -> None:
         """Count a committed sweep."""
         self._swept.inc(members)
+        self._events.inc(events)
+
+    def taken(self, messages: int, events: int) -> None:
+        """Count decided messages."""
+        self._messages.inc(messages)
         self._events.inc(events)
 
     def emitted(self, events: int) -> None:

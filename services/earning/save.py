@@ -9,10 +9,12 @@ import asyncpg
 import msgspec
 
 from services.earning.load import QUERIES, Holdings, Wallet
+from services.earning.source_events.facts import LoggedFact
 from services.earning.standing import KeyRow, Lot
 
 STANDING_COLUMNS = ("shard", "program", "member", "next_due", "body")
 KEY_COLUMNS = ("shard", "program", "source", "kind", "id", "member", "lots", "body")
+INBOX_COLUMNS = ("shard", "program", "member", "fact")
 LOT_COLUMNS = (
     "shard", "program", "member", "lot", "source", "kind", "id", "points", "remaining",
     "earned_at", "available_at", "expires_at", "due", "body",
@@ -22,11 +24,13 @@ encode = msgspec.msgpack.Encoder().encode
 
 
 async def save(session: asyncpg.Connection, holdings: Holdings) -> None:
-    """Write every standing, key row and lot that has changed since it was loaded."""
+    """Write every standing, key row and lot that has changed since it was loaded, and messages to their inboxes."""
     touched = [wallet for wallet in holdings.wallets.values() if wallet.touched]
     await _save_standings(session, touched)
     await _save_keys(session, holdings)
     await _save_lots(session, touched)
+    messages = [(shard, one.program, one.member, encode(LoggedFact.of(one))) for shard, one in holdings.messages]
+    await insert(session, "inbox", INBOX_COLUMNS, messages)
 
 
 async def _save_standings(session: asyncpg.Connection, touched: Sequence[Wallet]) -> None:

@@ -33,6 +33,9 @@ class EarningSettings(BaseSettings):
     relay_records: int = Field(default=4000, ge=1, le=50_000, description="journal rows published at a time at most")
     relay_poll_ms: int = Field(default=50, ge=1, le=5000, description="how often to look for rows of other processes")
     sweep_poll_ms: int = Field(default=2000, ge=10, le=600_000, description="how often to look for members who are due")
+    inbox_poll_ms: int = Field(
+        default=100, ge=5, le=60_000, description="how often to look for what one member's facts mean for another"
+    )
     idle_s: float = Field(
         default=60,
         gt=0,

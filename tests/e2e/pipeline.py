@@ -35,6 +35,7 @@ FROM loyalty.history ORDER BY program, member, sequence
 _DECIDED = "SELECT coalesce(sum(applied + duplicate + rejected + dead_letter), 0)::bigint FROM earning.fences"
 _BEHIND = """
 SELECT (SELECT coalesce(sum(position), 0) FROM earning.shards)::bigint - (SELECT count(*) FROM loyalty.history)
+    + (SELECT count(*) FROM earning.inbox)
 """
 
 
@@ -138,7 +139,7 @@ class Pipeline:
         await self.until(enough, f"{at_least} point events in history")
 
     async def settled(self, inputs: int) -> None:
-        """Wait until all inputs are decided and every point event is in the read models."""
+        """Wait until all inputs and messages are decided and every point event is in the read models."""
         await self.decided(inputs)
 
         async def level() -> bool:

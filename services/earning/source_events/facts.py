@@ -7,7 +7,7 @@ proves that both accept and refuse the same inputs. Encoding a struct gives the 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -264,16 +264,25 @@ def fact_of(event: EventData) -> Fact:
     if event.fact is None:
         raise ValueError(f"event {event.sequence} of {event.member!r} carries no fact")
     kept = event.fact if isinstance(event.fact, dict) else msgspec.to_builtins(event.fact)
+    return told(kept, event.program, event.member, event.cause)
+
+
+def told(kept: dict[str, Any], program: str, member: str, cause: Cause | None = None) -> Fact:
+    """A fact as it was kept (`LoggedFact` as plain values), made whole again.
+
+    Raises:
+        KeyError, msgspec.ValidationError: it was not kept so.
+    """
     return Fact(
         type=kept["type"],
         id=kept["id"],
         source=kept["source"],
-        program=event.program,
-        member=event.member,
+        program=program,
+        member=member,
         occurred_at=msgspec.convert(kept["occurred_at"], datetime),
         received_at=msgspec.convert(kept["received_at"], datetime),
         data=msgspec.convert(kept["data"], _LOGGED[kept["type"]]),
-        topic=event.cause.topic,
-        partition=event.cause.partition,
-        offset=event.cause.offset,
+        topic=cause.topic if cause is not None else "",
+        partition=cause.partition if cause is not None else -1,
+        offset=cause.offset if cause is not None else -1,
     )
