@@ -1,4 +1,4 @@
-"""Referrals between members of different shards: whatever dies between the two decisions, both sides are right, once."""
+"""Referrals between members of different shards: whatever dies between the decisions, both sides are right, once."""
 
 from __future__ import annotations
 
