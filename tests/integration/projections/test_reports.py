@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from shared.point_events import EVENT_CLASSES
 from tests.integration.projections.desk import Desk
 from tests.unit.projections.points_log import BEGIN
 
@@ -92,3 +93,18 @@ async def test_points_as_they_were(folded: Desk) -> None:
     assert await at("2025-12-31") == []
     assert await at((BEGIN + timedelta(hours=2)).isoformat()) == [(0, 20)]
     assert await at("2026-01-03") == [(30, 0)]
+
+
+async def test_history_says_why_in_words(folded: Desk) -> None:
+    rows = await folded.rows("SELECT why FROM loyalty.history WHERE member = 'anna' ORDER BY sequence", role="analyst")
+    assert [why for (why,) in rows if not why.startswith("tier ")] == [
+        "earned: base 99, dairy 1",
+        "spent: redemption mug",
+        "spent: redemption cup",
+        "given back: redemption cup cancelled",
+        "given back: redemption mug cancelled",
+        "redemption refused: insufficient_points",
+    ]
+    kinds = {event_class.TYPE.removeprefix("loyalty.").removesuffix(".v1") for event_class in EVENT_CLASSES}
+    words = (await folded.rows("SELECT pg_get_viewdef('loyalty.history'::regclass)"))[0][0]
+    assert {kind for kind in kinds if f"'{kind}'" not in words} == set()
