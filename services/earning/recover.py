@@ -122,9 +122,11 @@ async def recover(
     session = await connect(connections.postgres_dsn, role="earning", application="tallystick-earning-recover")
     try:
         database = await _database(session)
-        heads = {row["shard"]: Head(row["position"], row["chain"]) for row in await session.fetch(QUERIES["heads"])}
+        shards = [row["shard"] for row in await session.fetch(QUERIES["heads"])]
         async with reading(connections.kafka_bootstrap_servers) as consumer:
-            ends = await highest(consumer, topics.points, heads)
+            ends = await highest(consumer, topics.points, shards)
+            # After the log: what another process decides and publishes meanwhile is no sign of a lost journal.
+            heads = {row["shard"]: Head(row["position"], row["chain"]) for row in await session.fetch(QUERIES["heads"])}
             if not adopt:
                 _refuse_foreign(topics.points, heads, ends)
             await compare(session, {shard: end for shard, end in ends.items() if end.position <= heads[shard].position})
