@@ -4,7 +4,7 @@ PYTHON_IN_VENV := .venv/bin/python
 CODE := services shared deploy tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test check lint types walls gates docs rules demo bench chaos chaos-long defects up down lock clean properties
+.PHONY: help setup test check lint types walls gates docs rules demo bench chaos chaos-long defects up down lock clean properties simulation
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,9 @@ bench: setup ## Rates and latencies of this machine, beside hand-written minimal
 	$(PYTHON_IN_VENV) -m tests.bench
 
 SEEDED := $(if $(SEED),--seed $(SEED))
+
+simulation: setup ## Both services in a simulated world, SEEDS=50000 of them: thousands of orders of events a minute
+	$(PYTHON_IN_VENV) -m tests.simulation --seeds 1..$(or $(SEEDS),10000)
 
 chaos: setup ## Kill, pause, cut and fill whatever runs, for 4 minutes, and check every promise (SEED=n: again)
 	$(PYTHON_IN_VENV) -m tests.chaos --minutes 4 $(SEEDED)

@@ -1,0 +1,273 @@
+"""Tables: the rows of the simulated database, one class a table, with the columns and keys of the migrations."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+
+class Installation(NamedTuple):
+    """earning.installation."""
+
+    single: bool
+    shards: int
+
+
+class Shard(NamedTuple):
+    """earning.shards."""
+
+    shard: int
+    position: int = 0
+    chain: str = ""
+
+
+class Emission(NamedTuple):
+    """earning.emissions."""
+
+    shard: int
+    emitted: int = 0
+
+
+class FenceRow(NamedTuple):
+    """earning.fences."""
+
+    topic: str
+    partition: int
+    stored: int
+    moved_at: datetime
+    applied: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+    dead_letter: int = 0
+    received_at_last: datetime | None = None
+    log: int = 0
+    begun: int = 0
+    counted_before: int = 0
+    bookmark_offset: int | None = None
+    bookmark_timestamp: datetime | None = None
+    bookmark_crc: int | None = None
+
+
+class StandingRow(NamedTuple):
+    """earning.standings."""
+
+    shard: int
+    program: str
+    member: str
+    next_due: datetime | None
+    body: bytes
+
+
+class KeyRow(NamedTuple):
+    """earning.keys."""
+
+    shard: int
+    program: str
+    source: str
+    kind: str
+    id: str
+    member: str
+    lots: list[int]
+    body: bytes
+
+
+class LotRow(NamedTuple):
+    """earning.lots."""
+
+    shard: int
+    program: str
+    member: str
+    lot: int
+    source: str
+    kind: str
+    id: str
+    points: int
+    remaining: int
+    earned_at: datetime
+    available_at: datetime | None
+    expires_at: datetime | None
+    due: datetime | None
+    body: bytes
+
+
+class InboxRow(NamedTuple):
+    """earning.inbox."""
+
+    shard: int
+    id: int
+    program: str
+    member: str
+    fact: bytes
+    failed: str | None = None
+
+
+class JournalRow(NamedTuple):
+    """earning.journal."""
+
+    shard: int
+    position: int
+    month: Any
+    key: str
+    type: str
+    decided_at: datetime
+    bytes: bytes
+
+
+class Lease(NamedTuple):
+    """earning.leases."""
+
+    kind: str
+    shard: int
+    owner: str
+    until: datetime
+
+
+class DeadLetterRow(NamedTuple):
+    """earning.dead_letters."""
+
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    text: str
+    field: str
+    key: bytes | None
+    value: bytes | None
+    headers: bytes
+    received_at: datetime
+    recorded_at: datetime
+    relayed_at: datetime | None = None
+    log: int = 0
+
+
+class Registry(NamedTuple):
+    """earning.program_registry."""
+
+    serial: int = 0
+
+
+class ProgramRow(NamedTuple):
+    """earning.program_versions."""
+
+    program: str
+    version: int
+    document: str
+    checksum: str
+    published_at: datetime
+    in_force_from: datetime
+    relayed_at: datetime | None
+    serial: int
+
+
+class Generation(NamedTuple):
+    """projection.generation."""
+
+    current: int
+    partitions: int | None = None
+
+
+class PositionRow(NamedTuple):
+    """projection.positions_1."""
+
+    partition: int
+    position: int = 0
+    hash: bytes = b""
+    next_offset: int = 0
+    successor: int | None = None
+
+
+class MemberRow(NamedTuple):
+    """projection.members_1."""
+
+    partition: int
+    program: str
+    member: str
+    sequence: int
+    booked_at: datetime
+    available: int
+    pending: int
+    deficit: int
+    earned: int
+    restored: int
+    adjusted: int
+    imported: int
+    expired_reversed: int
+    forgiven: int
+    reinstated: int
+    transferred_in: int
+    transferred_out: int
+    reversed: int
+    redeemed: int
+    expired: int
+    reverted: int
+    tier: str | None = None
+    tier_since: datetime | None = None
+    tier_until: datetime | None = None
+    qualifying: Decimal | None = None
+    to_next: Decimal | None = None
+    to_keep: Decimal | None = None
+
+
+class HistoryRow(NamedTuple):
+    """projection.history_1."""
+
+    partition: int
+    position: int
+    program: str
+    member: str
+    sequence: int
+    kind: str
+    occurred_at: datetime
+    booked_at: datetime
+    change: int
+    balance: int
+    pending: int
+    deficit: int
+    net: int
+    source: str
+    key_kind: str | None
+    key_id: str | None
+    reason: str | None
+    rules: str | None
+    tier: str | None
+    program_version: int
+    hash: bytes
+
+
+class ForeignRow(NamedTuple):
+    """projection.dead_letters."""
+
+    topic: str
+    partition: int
+    record_offset: int
+    reason: str
+    message: str
+    key: bytes | None
+    value: bytes | None
+    headers: str
+    received_at: datetime
+    relayed_at: datetime | None = None
+
+
+KEYS: dict[type[tuple[Any, ...]], tuple[str, ...]] = {
+    Installation: ("single",),
+    Shard: ("shard",),
+    Emission: ("shard",),
+    FenceRow: ("topic", "partition"),
+    StandingRow: ("program", "member"),
+    KeyRow: ("program", "source", "kind", "id"),
+    LotRow: ("program", "member", "lot"),
+    InboxRow: ("shard", "id"),
+    JournalRow: ("shard", "position"),
+    Lease: ("kind", "shard"),
+    DeadLetterRow: ("topic", "partition", "offset", "log"),
+    Registry: (),
+    ProgramRow: ("program", "version"),
+    Generation: (),
+    PositionRow: ("partition",),
+    MemberRow: ("program", "member", "partition"),
+    HistoryRow: ("program", "member", "sequence", "partition"),
+    ForeignRow: ("topic", "partition", "record_offset"),
+}
+"""Table → the columns of its primary key. (The journal's has the month in it, too, which no two writers differ in.)"""
