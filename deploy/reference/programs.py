@@ -22,6 +22,7 @@ from services.cli.try_lines import (
     MemberLine,
     UntilLine,
 )
+from services.earning.program import expressions
 from services.earning.program.document import Document
 
 MADE = "<!-- Made by `python -m deploy.reference` from the code: change that, then run it again. -->\n"
@@ -72,8 +73,20 @@ $ tallystick program check docs/reference/examples/mistakes.yaml
 ```console
 $ tallystick program show deploy/programs/grocer.yaml
 {shown}```
+"""
 
-## Settings
+_EXPRESSIONS_HEAD = """
+## Expressions
+
+Where plain fields can't ask it, `when: {{expression: …}}` can: an expression of
+[CEL](https://cel.dev/) that is true or false, such as `member.tier == 'gold' && time.hour < 12`. It is checked with its
+types by `program check`, compiled once for each version, and limited to {characters:,} characters, 32 levels and
+10,000 steps. One that can't be answered for a fact (an attribute that the member doesn't have) doesn't hold; it never
+fails. It sees who, when and where as they were when the fact was first decided, never amounts or lines: so its answer
+can't change with the order in which facts arrive. Amounts have `minimum`, lines `only` and `except`.
+
+| name | type | what it is | seen by |
+| --- | --- | --- | --- |
 """
 
 _TRY_HEAD = """# `tallystick try`
@@ -147,7 +160,7 @@ def program_page(project: Path) -> str:
         mistakes=_run(project, "program check docs/reference/examples/mistakes.yaml"),
         shown=_run(project, "program show deploy/programs/grocer.yaml"),
     )
-    sections = [MADE + head, field_table(schema)]
+    sections = [MADE + head + _expressions() + "\n## Settings\n", field_table(schema)]
     for name in parts_of(schema, schema["$defs"]):
         part = schema["$defs"][name]
         sections += [f"\n### {name}\n", f"{part['description']}\n", field_table(part)]
@@ -169,6 +182,20 @@ def try_page(project: Path) -> str:
         schema = _line_schema(line)
         sections += [f"### {_title(line)}\n", f"{cleandoc(schema['description'])}\n", field_table(schema) + "\n"]
     return "\n".join(sections)
+
+
+def _expressions() -> str:
+    """What expressions see, by name."""
+    visible = {**expressions.ORDERS, **expressions.ACTIVITIES, "attributes.NAME": ("string", "A declared attribute.")}
+    rows = []
+    for name, (kind, meaning) in visible.items():
+        seen = [
+            word
+            for word, names in (("orders", expressions.ORDERS), ("activities", expressions.ACTIVITIES))
+            if name in names
+        ]
+        rows.append(f"| `{name}` | {kind} | {meaning} | {' and '.join(seen) or 'activities'} |\n")
+    return _EXPRESSIONS_HEAD.format(characters=expressions.LENGTH_MAX) + "".join(rows)
 
 
 def _without_group_defaults(schema: Schema) -> Schema:

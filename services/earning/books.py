@@ -78,7 +78,7 @@ class Pin(msgspec.Struct, array_like=True, frozen=True):
     """Who and when, answered once for an order's life.
 
     `when` (placed, or first paid) chose `version`; it moves when an earlier payment turns up, the rest stays as first
-    decided. `tier` is the one held before the order.
+    decided. `tier` is the one held before the order; `attributes` are the member's, where expressions ask for them.
     """
 
     version: int
@@ -88,6 +88,7 @@ class Pin(msgspec.Struct, array_like=True, frozen=True):
     first_order: bool
     channel: str | None
     store: str | None
+    attributes: dict[str, str] = {}
 
 
 class Grant(msgspec.Struct, array_like=True, frozen=True):

@@ -86,7 +86,7 @@ def _counting(versions: Versions, grant: Grant, done: Done | None) -> tuple[Acti
     activity = program.activity(done.kind)
     if activity is None:
         return None, Reason.UNKNOWN_ACTIVITY
-    if not holds(plan_of(program), activity.conditions, pin):
+    if not holds(plan_of(program), activity.conditions, pin, done):
         return None, Reason.NOTHING_ELIGIBLE
     return activity, Reason.NOTHING_ELIGIBLE
 

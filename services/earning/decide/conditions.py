@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.earning.books import Pin
+from services.earning.books import Done, Pin
 from services.earning.decide.plans import Applying, Plan
 from services.earning.program.terms import Conditions
 
@@ -19,9 +19,37 @@ def applying(plan: Plan, pin: Pin) -> Applying:
     )
 
 
-def holds(plan: Plan, conditions: Conditions, pin: Pin) -> bool:
-    """Whether who and when, as pinned, are as the conditions ask."""
-    return _who(conditions, pin) and _when(plan, conditions, pin)
+def holds(plan: Plan, conditions: Conditions, pin: Pin, done: Done | None = None) -> bool:
+    """Whether who and when, as pinned, are as the conditions ask; `done` is the activity they are asked of."""
+    return (
+        _who(conditions, pin)
+        and _when(plan, conditions, pin)
+        and (conditions.expression is None or conditions.expression.holds(_values(plan, pin, done)))
+    )
+
+
+def _values(plan: Plan, pin: Pin, done: Done | None) -> dict[str, object]:
+    """What expressions see (`program.expressions`)."""
+    local = pin.when.astimezone(plan.program.zone)
+    values: dict[str, object] = {
+        "member.tier": pin.tier,
+        "member.segments": list(pin.segments),
+        "member.attributes": pin.attributes,
+        "member.first_order": pin.first_order,
+        "order.channel": pin.channel or "",
+        "order.store": pin.store or "",
+        "time.year": local.year,
+        "time.month": local.month,
+        "time.day": local.day,
+        "time.weekday": local.isoweekday(),
+        "time.hour": local.hour,
+    }
+    if done is not None:
+        activity = plan.program.activity(done.kind)
+        declared = activity.attributes if activity is not None else ()
+        values |= {f"attributes.{name}": done.attributes.get(name, "") for name in declared}
+        values["quantity"] = done.quantity
+    return values
 
 
 def _who(conditions: Conditions, pin: Pin) -> bool:

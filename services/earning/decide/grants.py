@@ -8,6 +8,7 @@ from math import prod
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from services.earning.books import Grant, Pin
 from services.earning.decide.conditions import holds
@@ -21,7 +22,7 @@ from services.earning.decide.reversal import forgive, take_back
 from services.earning.decide.tiers import Qualified, move_tier, qualify, tier_at, together
 from services.earning.decide.waiting import AT_ONCE, Release, earn_lot, wait_with_points, waiting_sum
 from services.earning.program.terms import Program, Versions
-from services.earning.standing import KeyRow
+from services.earning.standing import KeyRow, Standing
 from shared.point_events import FactRecorded, PointsEarned, PointsReversed, RuleShare
 from shared.reasons import Reason
 
@@ -52,12 +53,16 @@ def pinned(draft: Draft, versions: Versions, grant: Grant, when: datetime) -> Gr
     number = program.version if program is not None else 0
     standing = draft.standing
     if pin is not None:
-        now = Pin(number, when, pin.tier, pin.segments, pin.first_order, None, None)
+        now = replace(pin, version=number, when=when)
     else:
-        now = Pin(
-            number, when, tier_at(standing, versions, when), standing.segments, not standing.orders_open, None, None
-        )
+        tier, first = tier_at(standing, versions, when), not standing.orders_open
+        now = Pin(number, when, tier, standing.segments, first, None, None, attributes_asked(program, standing))
     return Grant(now, grant.rules, grant.qualified, grant.window)
+
+
+def attributes_asked(program: Program | None, standing: Standing) -> dict[str, str]:
+    """The member's attributes, where the program has expressions that may ask for them."""
+    return standing.attributes if program is not None and plan_of(program).asking else {}
 
 
 def program_of(versions: Versions, grant: Grant) -> Program | None:

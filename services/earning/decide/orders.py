@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from services.earning.books import OrderBook, Pin
 from services.earning.decide.award import Split, split_of
@@ -14,7 +15,7 @@ from services.earning.decide.case import Case, Prepared
 from services.earning.decide.decision import Outcome
 from services.earning.decide.draft import Draft, public
 from services.earning.decide.dues import release_lot
-from services.earning.decide.grants import Granting
+from services.earning.decide.grants import Granting, attributes_asked
 from services.earning.decide.ladder import Ladder, ladder_of
 from services.earning.decide.lots import fill_pending, new_lot
 from services.earning.decide.order_state import Known, OrderFact, known_of, merged
@@ -115,13 +116,14 @@ class _Settlement:
         program = self.program = versions.at(when)
         number = program.version if program is not None else 0
         if pin is not None:
-            book.pin = Pin(number, when, pin.tier, pin.segments, pin.first_order, pin.channel, pin.store)
+            book.pin = replace(pin, version=number, when=when)
             for lot in self.row.lots:
                 if self.draft.lot(lot).available_at is None:
                     self.draft.own_lot(lot).when = when
             return
         tier = tier_at(standing, versions, when)
-        book.pin = Pin(number, when, tier, standing.segments, not standing.orders_open, book.channel, book.store)
+        first, asked = not standing.orders_open, attributes_asked(program, standing)
+        book.pin = Pin(number, when, tier, standing.segments, first, book.channel, book.store, asked)
         if program is not None:
             book.caps = windows_of(program, when)
 

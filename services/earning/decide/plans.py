@@ -10,7 +10,7 @@ from typing import NamedTuple
 from services.earning.books import SoldLine
 from services.earning.decide.ladder import qualifies_by_points
 from services.earning.decide.numbers import number_text
-from services.earning.program.terms import Campaign, Caps, Conditions, Program, Rule, Selection
+from services.earning.program.terms import Activity, Campaign, Caps, Conditions, Program, Rule, Selection
 from shared.money import MICROS
 
 _PLANS_MAX = 1_024
@@ -69,7 +69,8 @@ class Plan:
     """A version: every rule (by rate, in the order in which one of them gets a line; and fixed), campaign and tier.
 
     `conditional` says whether any of them has a condition, `minimums` are the amounts that any of them asks for.
-    `plain`: an order's points follow from its payment, its prices and its rules alone (see `purchases`).
+    `asking`: some condition is an expression. `plain`: an order's points follow from its payment, its prices and its
+    rules alone (see `purchases`).
     """
 
     __slots__ = (
@@ -78,6 +79,7 @@ class Plan:
         "_reached",
         "_selections",
         "_shipping",
+        "asking",
         "conditional",
         "every",
         "minimums",
@@ -109,7 +111,9 @@ class Plan:
         self._shipping = sum(selection.everything << place for place, selection in enumerate(self._selections))
         levels = program.tiers.levels if program.tiers else ()
         self.tiers = {level.id: _tier(level.multiplier) for level in levels}
-        self.plain = _is_plain(program)
+        entries: list[Rule | Campaign | Activity] = [*program.rules, *program.campaigns, *program.activities]
+        self.asking = any(entry.conditions.expression is not None for entry in entries)
+        self.plain = not self.asking and _is_plain(program)
 
     def _rule(self, rule: Rule) -> RulePlan:
         rate = rule.rate if rule.rate is not None else Fraction(0)

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from services.earning.program import document as written
 from services.earning.program import terms
+from services.earning.program.expressions import GRANTS, ORDERS, Visible, compiled, of_activity
 from services.earning.program.values import hours_of
 from services.earning.program.zones import zone
 from shared.money import MICROS
@@ -66,7 +67,7 @@ def _rule(rule: written.Rule) -> terms.Rule:
         rate=rule.rate,
         points=rule.points,
         selection=_selection(rule),
-        conditions=_conditions(rule),
+        conditions=_conditions(rule, ORDERS),
         minimum_micros=rule.minimum,
         priority=rule.priority,
     )
@@ -77,7 +78,7 @@ def _campaign(campaign: written.Campaign) -> terms.Campaign:
         id=campaign.id,
         multiplier=campaign.multiplier,
         selection=_selection(campaign),
-        conditions=_conditions(campaign),
+        conditions=_conditions(campaign, GRANTS if campaign.activities else ORDERS),
         minimum_micros=campaign.minimum,
         activities=frozenset(campaign.activities),
     )
@@ -101,7 +102,7 @@ def _activity(activity: written.Activity) -> terms.Activity:
         per_unit=activity.per_unit,
         limit=_limit(activity.limit),
         attributes=frozenset(activity.attributes),
-        conditions=_circumstances(activity.when, activity.from_, activity.until),
+        conditions=_circumstances(activity.when, activity.from_, activity.until, of_activity(activity.attributes)),
     )
 
 
@@ -139,10 +140,10 @@ def _selection(entry: written.Entry | written.Units) -> terms.Selection:
     )
 
 
-def _conditions(entry: written.Entry) -> terms.Conditions:
+def _conditions(entry: written.Entry, visible: Visible) -> terms.Conditions:
     when = entry.when
     return replace(
-        _circumstances(when, entry.from_, entry.until),
+        _circumstances(when, entry.from_, entry.until, visible),
         channels=frozenset(when.channels),
         stores=frozenset(when.stores),
         first_order=when.first_order,
@@ -150,7 +151,7 @@ def _conditions(entry: written.Entry) -> terms.Conditions:
 
 
 def _circumstances(
-    when: written.Circumstances, starts_at: datetime | None, ends_at: datetime | None
+    when: written.Circumstances, starts_at: datetime | None, ends_at: datetime | None, visible: Visible
 ) -> terms.Conditions:
     return terms.Conditions(
         tiers=frozenset(when.tiers),
@@ -159,6 +160,7 @@ def _circumstances(
         hours=frozenset(hour for span in when.hours for hour in hours_of(span)),
         starts_at=starts_at,
         ends_at=ends_at,
+        expression=None if when.expression is None else compiled(when.expression, visible),
     )
 
 

@@ -11,6 +11,14 @@ from datetime import datetime
 
 from pydantic_core import PydanticCustomError
 
+from services.earning.program.expressions import (
+    GRANTS,
+    ORDERS,
+    ExpressionInvalidError,
+    Visible,
+    compiled,
+    of_activity,
+)
 from services.earning.program.problems import Path, Problem
 from services.earning.program.source import Plain, Source
 from services.earning.program.values import near, read_instant, read_money
@@ -46,6 +54,7 @@ class _Finder:
                 self._span(path, entry)
                 self._lines(path, entry)
                 self._tiers_known((*path, "when"), _group(entry, "when"))
+                self._expression(path, entry, GRANTS if "activities" in entry else ORDERS)
         for path, rule in _groups(self._document, "rules"):
             self._rate_or_points(path, rule)
         self._activities()
@@ -118,6 +127,7 @@ class _Finder:
         for path, entry in entries:
             self._span(path, entry)
             self._tiers_known((*path, "when"), _group(entry, "when"))
+            self._expression(path, entry, of_activity(_words(entry, "attributes")))
             if entry.get("id") in _GRANTS or entry.get("id") == "order":
                 self._say((*path, "id"), f"`{entry['id']}` is a kind of its own", "Give the activity another id.")
             if entry.get("per_unit") is True and "points" not in entry:
@@ -132,6 +142,15 @@ class _Finder:
         for path, level in self._levels():
             for name in _group(level, "activities"):
                 self._grant_known((*path, "activities", name), name)
+
+    def _expression(self, path: Path, entry: Group, visible: Visible) -> None:
+        text = _group(entry, "when").get("expression")
+        if not isinstance(text, str):
+            return
+        try:
+            compiled(text, visible)
+        except ExpressionInvalidError as error:
+            self._say((*path, "when", "expression"), error.message, error.cure)
 
     def _cards(self) -> None:
         cards = list(_groups(self._document, "cards"))

@@ -236,6 +236,8 @@ def _circumstances(when: Circumstances) -> Iterator[str]:
         yield f"on {_listed([day.capitalize() for day in when.weekdays])}"
     if when.hours:
         yield f"at {_listed(when.hours)}"
+    if when.expression is not None:
+        yield f"where `{when.expression}`"
 
 
 def _tiers(tiers: Tiers, currency: str) -> Iterator[tuple[str, str]]:

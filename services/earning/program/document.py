@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.earning.program.expressions import LENGTH_MAX
 from services.earning.program.values import Currency, Hours, Instant, Money, Name, Rate, Text, Zone
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
@@ -116,6 +117,9 @@ class Circumstances(_Part):
     weekdays: Annotated[list[Weekday], Field(min_length=1)] = Field([], description="On these days, local time.")
     hours: Annotated[list[Hours], Field(min_length=1)] = Field(
         [], description="In these spans of local hours; the end is not included."
+    )
+    expression: Annotated[str, Field(min_length=1, max_length=LENGTH_MAX)] | None = Field(
+        None, description="What else must be true, in CEL; see [expressions](#expressions)."
     )
 
 

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from services.earning.program.expressions import Expression
+
 
 class Basis(msgspec.Struct, frozen=True):
     """What of an order's money earns; each part in or out."""
@@ -50,6 +52,7 @@ class Conditions(msgspec.Struct, frozen=True):
     first_order: bool | None = None
     starts_at: datetime | None = None
     ends_at: datetime | None = None
+    expression: Expression | None = None
 
 
 class Rule(msgspec.Struct, frozen=True):

@@ -63,6 +63,28 @@ WRONG: dict[str, tuple[str, str, str, str, str]] = {
         "none of the choices",
         "same_ip",
     ),
+    "an expression about nothing": (
+        "rules: [{id: a, rate: 1, when: {expression: 'member.tire == 1'}}]",
+        "5:45",
+        "rules[0].when.expression",
+        "`member.tire` is unknown",
+        "`member.tier`",
+    ),
+    "an expression of an attribute that is not declared": (
+        "activities: [{id: a, attributes: [shoe], when: {expression: attributes.size == '1'}}]",
+        "5:61",
+        "activities[0].when.expression",
+        "`attributes.size` is unknown",
+        "attributes.shoe",
+    ),
+    "an expression of orders for activities": (
+        "reviews: {points: 1}\n"
+        "campaigns: [{id: c, multiplier: 2, activities: [review], when: {expression: order.store}}]",
+        "6:77",
+        "campaigns[0].when.expression",
+        "`order.store` is unknown",
+        "sees",
+    ),
     "activity twice": ("activities: [{id: a}, {id: a}]", "5:28", "activities[1].id", "another one on line 5", "own"),
     "limit of none": (
         "activities: [{id: a, limit: {times: 0}}]",
