@@ -78,11 +78,10 @@ WRONG: dict[str, tuple[str, str, str, str, str]] = {
         "attributes.shoe",
     ),
     "an expression of orders for activities": (
-        "reviews: {points: 1}\n"
-        "campaigns: [{id: c, multiplier: 2, activities: [review], when: {expression: order.store}}]",
+        "reviews: {points: 1}\ncampaigns: [{id: c, multiplier: 2, activities: [review], when: {expression: a.b}}]",
         "6:77",
         "campaigns[0].when.expression",
-        "`order.store` is unknown",
+        "`a.b` is unknown",
         "sees",
     ),
     "activity twice": ("activities: [{id: a}, {id: a}]", "5:28", "activities[1].id", "another one on line 5", "own"),
