@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -37,6 +38,9 @@ def main(
         found = [World(seed).run()]
     else:
         quiet()
+        # Worlds are short-lived and in circles: looking for those less often saves a quarter of the time.
+        gc.freeze()
+        gc.set_threshold(100_000, 50, 50)
         first, _, last = seeds.partition("..")
         found = many(range(int(first), int(last or first) + 1), console)
     for outcome in found:

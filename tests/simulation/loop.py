@@ -13,7 +13,7 @@ from asyncio import events
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import suppress
-from contextvars import Context, ContextVar
+from contextvars import Context, ContextVar, copy_context
 from typing import Any, TypeVar, TypeVarTuple, cast
 
 T = TypeVar("T")
@@ -34,6 +34,22 @@ class StuckError(Exception):
 _host: ContextVar[Host | None] = ContextVar("host", default=None)
 
 
+class Handle:
+    """A call to come; asyncio's own handles do more, and cost more."""
+
+    __slots__ = ("args", "callback", "cancelled", "context")
+
+    def __init__(self, callback: Callable[..., object], args: tuple[Any, ...], context: Context) -> None:
+        self.callback = callback
+        self.args = args
+        self.context = context
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        """Don't call."""
+        self.cancelled = True
+
+
 class Host:
     """A machine: all that runs on it dies, stands still and wakes up together."""
 
@@ -45,7 +61,7 @@ class Host:
         self.watchers: list[Callable[[], None]] = []
         self._context = Context()
         self._context.run(_host.set, self)
-        self._parked: list[asyncio.Handle] = []
+        self._parked: list[Handle] = []
 
     def context(self) -> Context:
         """The context of work on this host; what that begins is on the host, too."""
@@ -72,7 +88,7 @@ class Host:
         self._parked.clear()
         self._tell()
 
-    def park(self, handle: asyncio.Handle) -> None:
+    def park(self, handle: Handle) -> None:
         """Keep for later what would run now."""
         self._parked.append(handle)
 
@@ -140,8 +156,8 @@ class Loop(asyncio.AbstractEventLoop):
     def __init__(self) -> None:
         self._now = 0.0
         self._number = 0
-        self._ready: deque[asyncio.Handle] = deque()
-        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._ready: deque[Handle] = deque()
+        self._timers: list[tuple[float, int, Handle]] = []
         self._tasks: list[asyncio.Task[Any]] = []
         self.steps = 0
         self.troubles: list[str] = []
@@ -155,35 +171,39 @@ class Loop(asyncio.AbstractEventLoop):
         """Seconds since the beginning."""
         return self._now
 
-    def put(self, handle: asyncio.Handle) -> None:
+    def put(self, handle: Handle) -> None:
         """Let a handle run next, after those that wait already."""
         self._ready.append(handle)
 
-    def call_soon(
+    def call_soon(  # type: ignore[override] # a lighter handle
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
-    ) -> asyncio.Handle:
+    ) -> Handle:
         """Call after all that waits already."""
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = Handle(callback, args, copy_context() if context is None else context)
         self._ready.append(handle)
         return handle
 
-    def call_later(
+    def call_later(  # type: ignore[override] # a lighter handle
         self, delay: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
-    ) -> asyncio.TimerHandle:
+    ) -> Handle:
         """Call after so many seconds."""
         return self.call_at(self._now + delay, callback, *args, context=context)
 
-    def call_at(
+    def call_at(  # type: ignore[override] # a lighter handle
         self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
-    ) -> asyncio.TimerHandle:
+    ) -> Handle:
         """Call at an instant of this clock."""
-        handle = asyncio.TimerHandle(when, callback, args, self, context)
-        heapq.heappush(self._timers, (when, self.number(), handle))
+        handle = Handle(callback, args, copy_context() if context is None else context)
+        self._number = number = self._number + 1
+        heapq.heappush(self._timers, (when, number, handle))
         return handle
 
-    def later(self, delay: float, callback: Callable[[*Ts], object], *args: *Ts) -> asyncio.TimerHandle:
+    def later(self, delay: float, callback: Callable[[*Ts], object], *args: *Ts) -> Handle:
         """Call after so many seconds, on no host."""
-        return self.call_at(self._now + delay, callback, *args, context=NOWHERE.copy())
+        handle = Handle(callback, args, NOWHERE)
+        self._number = number = self._number + 1
+        heapq.heappush(self._timers, (self._now + delay, number, handle))
+        return handle
 
     def create_future(self) -> asyncio.Future[Any]:
         """A future of this loop."""
@@ -222,17 +242,18 @@ class Loop(asyncio.AbstractEventLoop):
             events._set_running_loop(None)
 
     def _step(self) -> None:
-        while not self._ready:
+        ready = self._ready
+        while not ready:
             if not self._timers:
                 raise StuckError
             when, _, timer = heapq.heappop(self._timers)
-            if not timer._cancelled:
+            if not timer.cancelled:
                 self._now = max(self._now, when)
-                self._ready.append(timer)
-        handle = self._ready.popleft()
-        if handle._cancelled:
+                ready.append(timer)
+        handle = ready.popleft()
+        if handle.cancelled:
             return
-        context: Context = handle._context  # type: ignore[attr-defined]
+        context = handle.context
         host = context.get(_host)
         if host is not None:
             if host.dead:
@@ -241,7 +262,7 @@ class Loop(asyncio.AbstractEventLoop):
                 host.park(handle)
                 return
         self.steps += 1
-        context.run(handle._callback, *handle._args)  # type: ignore[attr-defined]
+        context.run(handle.callback, *handle.args)
 
     def _clear_away(self) -> None:
         for task in self._tasks:
@@ -264,9 +285,6 @@ class Loop(asyncio.AbstractEventLoop):
     def is_closed(self) -> bool:
         """Never."""
         return False
-
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """Cancelled timers are stepped over."""
 
 
 def _left_behind(_: object) -> None:
