@@ -76,6 +76,7 @@ class Sweeper:
         self._recovery = recovery
         self._stopping = stopping
         self._programs = ProgramCache()
+        self._members_max = MEMBERS_MAX
 
     async def attempt(self, works: Works) -> None:
         """Sweep until told to stop.
@@ -105,18 +106,24 @@ class Sweeper:
         await leases.renew(session)
         await mark_versions(session, sorted(leases.mine), until, held)
         for shard in sorted(leases.mine):
-            swept = Swept(MEMBERS_MAX, [])
-            while swept.members == MEMBERS_MAX and not self._stopping.is_set():
+            more = True
+            while more and not self._stopping.is_set():
                 if leases.due:
                     await leases.renew(session)
                 if shard not in leases.mine:
                     break
+                at_most = self._members_max
+                # It may be too much for the time a transaction has, and facts wait for it: where it fails, the next
+                # one is half as large.
+                self._members_max = max(1, at_most // 2)
                 try:
-                    swept = await sweep(session, self._programs, self._shards, shard, until, held)
+                    swept = await sweep(session, self._programs, self._shards, shard, until, held, at_most)
                 except DATA_ERRORS:
                     log.exception("shard not swept", shard=shard)
                     break
+                self._members_max = min(MEMBERS_MAX, at_most * 2)
                 self._on_swept(swept.entries, swept.members)
+                more = swept.members == at_most
 
     async def _wait(self) -> None:
         with suppress(TimeoutError):
@@ -147,8 +154,9 @@ async def sweep(
     shard: int,
     until: datetime,
     held: Sequence[str] = (),
+    at_most: int = MEMBERS_MAX,
 ) -> Swept:
-    """Bring members of a shard to an instant, those longest due first and at most `MEMBERS_MAX`; one transaction.
+    """Bring members of a shard to an instant, those longest due first and at most so many; one transaction.
 
     Members of `held` programs are left alone.
 
@@ -159,7 +167,7 @@ async def sweep(
         ((_, position, chain, month),) = await session.fetch(EARN["lock_shards"], [shard])
         book = Journal({shard: Head(position, chain)}, month)
         holdings = Holdings(shards)
-        for program, member, body in await session.fetch(QUERIES["due"], shard, until, held, MEMBERS_MAX):
+        for program, member, body in await session.fetch(QUERIES["due"], shard, until, held, at_most):
             wallet = holdings.wallet(program, member)
             wallet.standing, wallet.stored, wallet.whole = read_standing(body), True, False
         wallets = list(holdings.wallets.values())
