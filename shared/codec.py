@@ -20,6 +20,12 @@ Headers = Sequence[tuple[str, bytes | None]]
 CONTENT_TYPE = b"application/cloudevents+json"
 """`content-type` of every record we write: a CloudEvents envelope, structured mode."""
 
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What decoding a value may end in: it isn't JSON of this shape, its text isn't UTF-8, or it nests without end."""
+
+POSITION_DIGITS_MAX = 18
+"""No position has more: they fit into a database's integers."""
+
 CHAIN_START = ""
 """`chain` of a shard's first event: it has no predecessor."""
 
@@ -88,12 +94,16 @@ def place_of(headers: Headers) -> Place:
     """
     found = dict(headers)
     shard, position, event_type = found.get("shard"), found.get("position"), found.get("type")
-    if shard is not None and position is not None and event_type is not None:
-        with suppress(ValueError):  # an unreadable header: as good as none
+    if shard is not None and position is not None and event_type is not None and _numbers(shard, position):
+        with suppress(UnicodeDecodeError):  # an unreadable header: as good as none
             return Place(int(shard), int(position), event_type.decode())
     raise PermanentError(
         Reason.FOREIGN_RECORD, "a record without readable shard, position and type headers", field="headers"
     )
+
+
+def _numbers(*values: bytes) -> bool:
+    return all(value.isdigit() and len(value) <= POSITION_DIGITS_MAX for value in values)
 
 
 def decode_point(value: bytes | None, headers: Headers) -> PointEvent[Any]:
@@ -112,7 +122,7 @@ def decode_point(value: bytes | None, headers: Headers) -> PointEvent[Any]:
         raise UnreadableEventError(place.shard, place.position, "the record has no value")
     try:
         event: PointEvent[Any] = decoder_of(place.type).decode(value)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise UnreadableEventError(place.shard, place.position, str(error)) from error
     if (event.data.shard, event.data.position, event.type) != place:
         raise UnreadableEventError(place.shard, place.position, "headers and value name different places or types")

@@ -11,7 +11,7 @@ import msgspec
 
 from services.projections.events import KINDS, Event, decode
 from services.projections.positions import Received
-from shared.codec import Place, place_of
+from shared.codec import UNREADABLE, Place, place_of
 from shared.dead_letters import DeadLetter
 from shared.errors import PermanentError, UnreadableEventError
 
@@ -81,7 +81,7 @@ def _event(value: bytes, place: Place, partition: int) -> Event:
         raise UnreadableEventError(shard, position, f"unknown event type {event_type!r}")
     try:
         event = decode(value)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise UnreadableEventError(shard, position, str(error)) from error
     data = event.data
     if data.position != position or event.type != event_type or not (data.shard == shard == partition):

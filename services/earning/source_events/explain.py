@@ -23,6 +23,8 @@ _RANGE_FAULTS = {
     "less_than_equal",
 }
 _OURS = {reason.value for reason in Reason}
+_SHOWN_MAX = 100
+"""Characters shown of what a record says: enough to recognise it by, however long it is."""
 
 
 def explain(value: bytes, attributes: dict[str, str] | None, refusal: Exception) -> PermanentError:
@@ -66,11 +68,16 @@ def _check_contract(document: object) -> None:
         raise PermanentError(Reason.MISSING_FIELD, "`type` is missing", field="type")
     contract = ENVELOPES.get(document["type"]) if isinstance(document["type"], str) else None
     if contract is None:
-        raise PermanentError(Reason.UNKNOWN_TYPE, f"no contract has the type {document['type']!r}", field="type")
+        raise PermanentError(Reason.UNKNOWN_TYPE, f"no contract has the type {_shown(document['type'])}", field="type")
     try:
         contract.model_validate_json(json.dumps(document))
     except ValidationError as error:
         raise _first_fault(error) from error
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}…"
 
 
 def _first_fault(error: ValidationError) -> PermanentError:
