@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,11 @@ import psutil
 import pytest
 
 from services.cli.supervise import ServiceProcess
+from tests.waiting import eventually
 
 PROJECT = Path(__file__).parents[2]
 GROCER = PROJECT / "deploy" / "programs" / "grocer.yaml"
+ENOUGH_S = 60.0
 
 
 class Installation:
@@ -30,10 +34,18 @@ class Installation:
 
     def tallystick(self, *arguments: str) -> str:
         """What the command prints; it must end well."""
-        command = [sys.executable, "-m", "services.cli.main", *arguments]
-        done = subprocess.run(command, cwd=PROJECT, env=self._environment, capture_output=True, text=True, check=False)
+        done = self._run(*arguments)
         assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
         return done.stdout
+
+    def says(self, word: str, *arguments: str) -> bool:
+        """Whether the command ends well and says a word."""
+        done = self._run(*arguments)
+        return done.returncode == 0 and word in done.stdout
+
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "services.cli.main", *arguments]
+        return subprocess.run(command, cwd=PROJECT, env=self._environment, capture_output=True, text=True, check=False)
 
     def services(self) -> dict[str, int]:
         """Each service's pid."""
@@ -71,3 +83,22 @@ def test_an_installation_comes_up_is_mended_and_keeps_its_data(installation: Ins
     assert [ServiceProcess(installation.directory, name).pid for name in mended] == [None, None]
     assert installation.tallystick("up") == said
     assert json.loads(installation.tallystick("program", "list", "--json"))["program"] == "grocer"
+
+
+def commands_of_the_readme() -> list[list[str]]:
+    """The lines of "Your own program", without their comments."""
+    block = (PROJECT / "README.md").read_text("utf-8").split("## Your own program")[1].split("```")[1]
+    lines = [shlex.split(line, comments=True) for line in block.splitlines()]
+    return [line[1:] for line in lines if line and line[0] == "tallystick"]
+
+
+@pytest.mark.timeout(300)
+async def test_the_readmes_commands_do_what_it_says(installation: Installation) -> None:
+    installation.tallystick("up", "--shards", "2")
+    commands = commands_of_the_readme()
+    assert len(commands) > 5
+    for command in commands:
+        if command[0] == "explain":
+            seen = partial(installation.says, "7 points available", *command)
+            await eventually(seen, what="ana has the points the README says", seconds=ENOUGH_S)
+        installation.tallystick(*command)
