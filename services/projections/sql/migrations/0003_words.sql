@@ -48,6 +48,10 @@ BEGIN
             key_kind, key_id, reason, rules, tier, program_version, partition, position
         FROM projection.history_%1$s$view$, generation);
 END $$;
+-- Promised, and not kept yet: it needs the dates of lots in the fold.
+COMMENT ON COLUMN loyalty.balances.next_expiry_at IS 'When the next points expire. Not filled yet: always null.';
+COMMENT ON COLUMN loyalty.balances.next_expiry_points IS 'How many points expire then. Not filled yet: always null.';
+
 SELECT projection.show(current) FROM projection.generation;
 
 RESET ROLE;
