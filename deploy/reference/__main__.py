@@ -21,7 +21,7 @@ def drifted(project: Path = PROJECT) -> list[Path]:
     )
 
 
-_OURS = ("facts", "point-events")
+_OURS = ("facts", "point-events", "programs")
 
 
 def main(*, check: Annotated[bool, typer.Option(help="Change nothing; say what would change.")] = False) -> None:

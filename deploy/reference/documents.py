@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from deploy.reference.asyncapi import asyncapi
+from deploy.reference.likes import like_pages
 from deploy.reference.pages import facts_page, point_events_page, reason_codes_page
 from deploy.reference.programs import program_page, program_schema, try_page
 from deploy.reference.schemas import Schema, fact_schema, point_event_schema
@@ -30,6 +31,7 @@ def documents(project: Path = PROJECT) -> dict[Path, str]:
         reference / "program.schema.json": program_schema(),
         reference / "try.md": try_page(project),
     }
+    made |= {reference / "programs" / f"{name}.md": text for name, text in like_pages(project).items()}
     for fact_type in FACT_TYPES:
         made[reference / "schemas" / "facts" / f"{fact_type}.json"] = _text(fact_schema(fact_type))
     for event_type, event_class in CLASSES.items():

@@ -157,8 +157,8 @@ def program_page(project: Path) -> str:
     schema = _without_group_defaults(Document.model_json_schema(by_alias=True))
     head = _PROGRAM_HEAD.format(
         minimal=(project / "deploy" / "programs" / "minimal.yaml").read_text("utf-8"),
-        mistakes=_run(project, "program check docs/reference/examples/mistakes.yaml"),
-        shown=_run(project, "program show deploy/programs/grocer.yaml"),
+        mistakes=run_command(project, "program check docs/reference/examples/mistakes.yaml"),
+        shown=run_command(project, "program show deploy/programs/grocer.yaml"),
     )
     sections = [MADE + head + _expressions() + "\n## Settings\n", field_table(schema)]
     for name in parts_of(schema, schema["$defs"]):
@@ -173,9 +173,9 @@ def try_page(project: Path) -> str:
     command, command_json = f"{_TRY} {until}", f"{_TRY} {until} --json --duplicate --shuffle 7"
     head = _TRY_HEAD.format(
         command=command,
-        text=_run(project, command.removeprefix("tallystick ")),
+        text=run_command(project, command.removeprefix("tallystick ")),
         command_json=command_json,
-        lines=_run(project, command_json.removeprefix("tallystick ")),
+        lines=run_command(project, command_json.removeprefix("tallystick ")),
     )
     sections = [MADE + head]
     for line in _LINES:
@@ -220,7 +220,7 @@ def _title(line: type[msgspec.Struct]) -> str:
     return f"`{tag}`" if tag is not None else line.__name__
 
 
-def _run(project: Path, arguments: str) -> str:
+def run_command(project: Path, arguments: str) -> str:
     """What a command prints, with paths as they are written in it."""
     words = [str(project / word) if (project / word).is_file() else word for word in arguments.split()]
     output = CliRunner().invoke(main.app, words).output.replace(f"{project}/", "")

@@ -1,9 +1,9 @@
-"""`tallystick program`: check a document, publish it, list and show what is published, compare two."""
+"""`tallystick program`: start a document, check it, publish it, list and show what is published, compare two."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from rich.markdown import Markdown
 from deploy.topics import partitions_of
 from services.cli.console import Exit, err, out, print_json, print_table
 from services.cli.servers import Bootstrap, Dsn, Json, bootstrap_or_local, dsn_or_local, kafka, kafka_producer, postgres
+from services.cli.starts import likes, started
 from services.earning.program import registry
 from services.earning.program.changes import EFFECTS, changes, tell
 from services.earning.program.check import check as check_document
@@ -22,7 +23,7 @@ from services.earning.program.problems import ProgramInvalidError
 from shared.errors import ConfigurationError
 from shared.topics import Topics
 
-app = typer.Typer(no_args_is_help=True, help="Programs: check, publish, list, show, diff.")
+app = typer.Typer(no_args_is_help=True, help="Programs: new, check, publish, list, show, diff.")
 
 File = Annotated[Path, typer.Argument(help="The program's document (YAML).", exists=True, dir_okay=False)]
 
@@ -65,6 +66,22 @@ def check(file: File, *, as_json: Json = False) -> None:
         out().print(
             f"{file}: program {document.program} is valid ({rules} rules, {campaigns} campaigns, {levels} tiers)"
         )
+
+
+@app.command()
+def new(
+    file: Annotated[Path, typer.Argument(help="The file to write; its name is the program's.", dir_okay=False)],
+    *,
+    like: Annotated[str, typer.Option(help=f"Which of the programs we ship to start from: {', '.join(likes())}.")],
+) -> None:
+    """Write a commented document to start from, in force from the start of today. Needs no servers.
+
+    Example: `tallystick program new my-shop.yaml --like smile`
+    """
+    if file.exists():
+        raise ConfigurationError(f"{file} is there already.", cure="Name a file that isn't, or delete it.")
+    file.write_text(started(like, file.stem, datetime.now(UTC)), "utf-8")
+    out().print(f"{file}: now change it, and run `tallystick program check {file}`")
 
 
 @app.command()

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from services.cli.main import app
+from services.cli.starts import likes
 
 PROJECT = Path(__file__).parents[3]
 GROCER = str(PROJECT / "deploy" / "programs" / "grocer.yaml")
@@ -55,6 +56,24 @@ def test_a_program_is_told_in_plain_words() -> None:
 def test_a_program_is_data_for_scripts() -> None:
     document = json.loads(tallystick("program", "show", GROCER, "--json").stdout)
     assert document["rules"][1]["rate"] == "0.5"
+
+
+@pytest.mark.parametrize("like", sorted(likes()))
+def test_a_new_program_starts_from_one_we_ship(like: str, tmp_path: Path) -> None:
+    file = tmp_path / "my-shop.yaml"
+    assert tallystick("program", "new", str(file), "--like", like).exit_code == 0
+    assert "program my-shop is valid" in tallystick("program", "check", str(file)).stdout.replace("\n", " ")
+    assert file.read_text("utf-8").startswith("# ")
+    again = tallystick("program", "new", str(file), "--like", like)
+    assert (again.exit_code, "is there already" in again.stderr) == (2, True)
+
+
+def test_a_program_like_nothing_we_ship_is_refused_with_what_there_is(tmp_path: Path) -> None:
+    refused = tallystick("program", "new", str(tmp_path / "x.yaml"), "--like", "smiles")
+    assert (refused.exit_code, "Did you mean `smile`?" in refused.stderr) == (2, True)
+    named = tallystick("program", "new", str(tmp_path / "My Shop.yaml"), "--like", "smile")
+    assert (named.exit_code, "is not a name" in named.stderr) == (1, True)
+    assert not list(tmp_path.iterdir())
 
 
 def test_two_documents_of_a_program_are_compared(tmp_path: Path) -> None:

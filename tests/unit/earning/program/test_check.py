@@ -25,7 +25,7 @@ def problems(text: str) -> list[Problem]:
 
 @pytest.mark.parametrize("file", sorted(PROGRAMS.glob("*.yaml")), ids=lambda file: file.stem)
 def test_the_programs_we_ship_are_valid(file: Path) -> None:
-    assert check(file.read_bytes(), file.name).rules
+    assert check(file.read_bytes(), file.name).program
 
 
 # What is added to a valid head → line and column, field, a part of the message, a part of the cure.
