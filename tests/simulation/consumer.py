@@ -113,6 +113,7 @@ class Consumer(Client):
 
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Leave positions with the group."""
+        self._assigned(*offsets)
         await self._ask()
         if self._group is None or not self._group.has(self, self._generation):
             raise CommitFailedError

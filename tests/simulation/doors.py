@@ -10,7 +10,6 @@ from typing import Any, Protocol
 import pytest
 
 from shared import broker as kafka_edge
-from shared.broker import CONSUMER_SETTINGS
 from shared.postgres import SESSION_SETTINGS
 from tests.simulation.consumer import Consumer
 from tests.simulation.fates import Fates
@@ -92,4 +91,4 @@ class Doubles:
 
     def consumer(self, *topics: str, group: str | None = None, listener: Any = None) -> Any:
         """A consumer, not started."""
-        return Consumer(self._broker, self._fates, topics=topics, group=group, listener=listener, **CONSUMER_SETTINGS)
+        return Consumer(self._broker, self._fates, topics=topics, group=group, listener=listener)

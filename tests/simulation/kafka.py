@@ -196,7 +196,7 @@ class Broker:
 
     def append(self, where: TopicPartition, *what: Any, timestamp_ms: int | None) -> int:
         """Add a record; gives its offset."""
-        gap = self.fates.chance.randint(1, 2) if self.fates.happens(GAPS) else 0
+        gap = self.fates.chance.randint(1, 2) if self.fates.harmful and self.fates.happens(GAPS) else 0
         stamp = self.now_ms() if timestamp_ms is None else timestamp_ms
         return self.logs[where].append(*what, timestamp_ms=stamp, gap=gap)
 

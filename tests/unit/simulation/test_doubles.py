@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from tests.simulation.cases_kafka import KAFKA
 from tests.simulation.cases_postgres import LOCKS, Case
 from tests.simulation.cases_statements import STATEMENTS
 from tests.simulation.doors import Doubles
 
 
-@pytest.mark.parametrize("case", [*LOCKS, *STATEMENTS], ids=lambda case: case.__name__)
+@pytest.mark.parametrize("case", [*LOCKS, *STATEMENTS, *KAFKA], ids=lambda case: case.__name__)
 def test_the_double(case: Case) -> None:
     Doubles().run(case)
