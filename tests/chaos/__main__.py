@@ -61,8 +61,11 @@ def main(  # noqa: PLR0913 (typer's way: an option is an argument)
     console = Console()
     directory = Path(tempfile.mkdtemp(prefix="tallystick-chaos-"))
     began = time.monotonic()
-    summary = asyncio.run(run(directory, plan, console))
-    summary.show(console)
+    summary = Summary()
+    try:
+        asyncio.run(run(directory, plan, console, summary))
+    finally:
+        summary.show(console)
     console.print(f"seed {plan.seed}, {(time.monotonic() - began) / 60:.1f} minutes")
     if summary.wrong:
         console.print(f"[bold red]{len(summary.wrong)} violations[/]; logs of the workers: {directory}")
@@ -70,7 +73,7 @@ def main(  # noqa: PLR0913 (typer's way: an option is an argument)
     shutil.rmtree(directory, ignore_errors=True)
 
 
-async def run(directory: Path, plan: Plan, console: Console) -> Summary:
+async def run(directory: Path, plan: Plan, console: Console, summary: Summary) -> None:
     """The campaign on servers of its own."""
     servers = Servers(directory)
     began = time.monotonic()
@@ -84,7 +87,7 @@ async def run(directory: Path, plan: Plan, console: Console) -> Summary:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ourselves.cancel)
     try:
         await servers.start()
-        return await campaign(servers, plan, say)
+        await campaign(servers, plan, say, summary)
     finally:
         await servers.stop()
 

@@ -31,11 +31,14 @@ class Stuck(AssertionError):  # noqa: N818 (what it says is what is wrong)
     """Something was waited for in vain."""
 
 
-async def campaign(servers: Servers, plan: Plan, say: Say) -> Summary:
-    """Run rounds until the time is over, or something is wrong (unless the plan says to go on)."""
+async def campaign(servers: Servers, plan: Plan, say: Say, summary: Summary | None = None) -> Summary:
+    """Run rounds until the time is over, or something is wrong (unless the plan says to go on).
+
+    `summary` is filled as it goes: whoever ends a campaign early still has it.
+    """
     loop = asyncio.get_running_loop()
     ends = loop.time() + plan.seconds
-    summary = Summary()
+    summary = Summary() if summary is None else summary
     await servers.administrate(f"CREATE DATABASE {worlds.TEMPLATE}")
     await migrate(servers.dsn_of(worlds.TEMPLATE))
     possible = list(plan.kinds)
@@ -169,7 +172,9 @@ class Installed:
         self._summary.outcomes.append(outcome)
         took_s = asyncio.get_running_loop().time() - this.began
         state = f"{this.behind:,} inputs behind, level after {this.recovery_s:.1f} s; checked after {took_s:.1f} s"
-        state += f"; {self._world.publisher.acknowledged:,} inputs of this world"
+        state += (
+            f"; {self._world.publisher.acknowledged:,} inputs of this world; harms of it: {dict(self._world.harms)}"
+        )
         self._say(f"round {this.number}: {'; '.join(one.what for _, one in this.struck)}\n        {state}")
         if outcome.wrong:
             self._say(f"    WRONG: {len(outcome.wrong)}")

@@ -12,7 +12,10 @@ from services.earning.rederive import rederive
 from services.projections.rebuild import rebuild
 from services.verify.checker import Checker, verify
 from services.verify.findings import Report
+from shared.postgres import TRANSIENT_ERRORS
 from shared.topics import Topics
+
+TRIES = 3
 
 Installation = tuple[str, str, Topics]
 """Kafka's address, the database, the topics."""
@@ -46,12 +49,26 @@ class Looker:
 
 
 async def look_at_everything(installation: Installation, *, derive: bool) -> list[str]:
-    """Check all of it afresh, rebuild the read models (I5), and perhaps derive the standings again (I10)."""
+    """Check all of it afresh, rebuild the read models (I5), and perhaps derive the standings again (I10).
+
+    A look that a busy machine's time limits cut off is tried again.
+    """
     loop = asyncio.get_running_loop()
-    processes = _processes(3)
+    processes = _processes(2)
+
+    async def result(look: Callable[[Installation], list[str]]) -> list[str]:
+        failed = ""
+        for _ in range(TRIES):
+            try:
+                return await loop.run_in_executor(processes, look, installation)
+            except TRANSIENT_ERRORS as error:
+                failed = f"{look.__name__.strip('_')}: not possible: {error!r}"
+        return [failed]
+
     try:
-        looks = (_verified, _rebuilt, *((_rederived,) if derive else ()))
-        found = await asyncio.gather(*(loop.run_in_executor(processes, look, installation) for look in looks))
+        found = [*await asyncio.gather(result(_verified), result(_rebuilt))]
+        if derive:
+            found = [*found, await result(_rederived)]
         return [said for one in found for said in one]
     finally:
         processes.shutdown(wait=False, cancel_futures=True)

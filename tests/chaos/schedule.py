@@ -49,7 +49,7 @@ class Plan:
         """The faults of a round by track, each track's in their order."""
         if self.together:
             return self._deal_together(number, possible)
-        pack = [kind for kind in possible for _ in range(1 if self.once else KINDS[kind].cards)]
+        pack = [kind for kind in possible for _ in range(1 if self.once else max(1, KINDS[kind].cards))]
         self.draw(number // len(pack), "pack").shuffle(pack)
         kind = pack[number % len(pack)]
         return {KINDS[kind].track: [kind]}
