@@ -59,7 +59,8 @@ class Standing(msgspec.Struct, omit_defaults=True):
     late), `tier_check` (the tier may fall) and `inactive_at`, when lots without a later date of their own end unless
     the member is active before. `caps` has the points of orders in recent cap windows. `made_up` are spans
     of the forgiven counter that cancelled redemptions made up for. `cards` are stamp cards, by their id. `referred` are
-    referrals that follow an order, `lifetime` points that imports say were earned elsewhere.
+    referrals that follow an order, `lifetime` points that imports say were earned elsewhere. A
+    `provisional` member is a guest whose points all wait for their enrolment.
     """
 
     program: str
@@ -94,6 +95,7 @@ class Standing(msgspec.Struct, omit_defaults=True):
     cards: dict[str, CardHeld] = {}
     referred: tuple[Referral, ...] = ()
     lifetime: int = 0
+    provisional: bool = False
 
 
 class Lot(msgspec.Struct, array_like=True):

@@ -41,7 +41,8 @@ def plan_next(draft: Draft, versions: Versions) -> datetime | None:
     """Write down when the member is due next; None: never."""
     standing = draft.standing
     standing.tier_check = tier_due(standing, ladder_of(versions.at(standing.clock)))
-    dues = [due for due in (standing.lots_due, standing.inactive_at, standing.tier_check) if due is not None]
+    lots_due = None if standing.provisional else standing.lots_due
+    dues = [due for due in (lots_due, standing.inactive_at, standing.tier_check) if due is not None]
     standing.next_due = min(dues) if dues else None
     return standing.next_due
 
@@ -91,6 +92,8 @@ def _due_lots(draft: Draft, instant: datetime) -> Iterator[Lot]:
 
 
 def _release(draft: Draft, versions: Versions, instant: datetime) -> list[Qualified]:
+    if draft.standing.provisional:
+        return []
     return [
         release_lot(draft, versions, lot.lot, lot.release_at)
         for lot in _due_lots(draft, instant)

@@ -1,13 +1,39 @@
-"""Enrolment: points for joining, once for each member."""
+"""Enrolment: points for joining, once for each member; and what a guest earned before, which waited for it."""
 
 from __future__ import annotations
 
 from services.earning.books import EnrolmentBook, Grant
 from services.earning.decide.case import Case
-from services.earning.decide.draft import Draft
+from services.earning.decide.draft import Draft, public
+from services.earning.decide.dues import release_lot
 from services.earning.decide.grants import Deserved, Granting, pinned
-from services.earning.standing import BusinessKey, KeyRow
+from services.earning.decide.ladder import ladder_of
+from services.earning.decide.lots import note_due
+from services.earning.decide.tiers import move_tier, together
+from services.earning.standing import BusinessKey, KeyRow, RowsMissingError
 from shared.point_events import SOURCE, RuleShare
+
+
+def release_all(draft: Draft, case: Case) -> None:
+    """A guest has enrolled: points that waited for that alone become available; others wait for their own date.
+
+    Raises:
+        RowsMissingError: not all lots are there.
+    """
+    standing = draft.standing
+    if not draft.rows.all_lots:
+        raise RowsMissingError(everything=True)
+    standing.provisional, standing.lots_due = False, None
+    released = []
+    for lot in sorted(draft.visible_lots(), key=lambda lot: lot.lot):
+        note_due(standing, lot)
+        if lot.available_at is None and lot.release_at is not None and lot.release_at <= standing.clock:
+            instant = max(lot.release_at, draft.occurred_at)
+            released.append(release_lot(draft, case.versions, lot.lot, instant))
+    qualified = together(released)
+    present = ladder_of(case.versions.at(standing.clock))
+    if present is not None and qualified.changes:
+        move_tier(draft, present, qualified, public(case.key))
 
 
 def welcome(draft: Draft, case: Case) -> None:

@@ -131,13 +131,14 @@ class Granting:
         draft, at = self.draft, self.release.at
         for number in row.lots:
             lot = draft.lot(number)
-            if lot.available_at is not None or lot.expired or draft.standing.closed:
+            if lot.available_at is not None or lot.expired or draft.standing.closed or not self.release.waits:
                 continue
             if lot.release_at != at:
                 lot = draft.own_lot(number)
                 lot.release_at = at
                 note_due(draft.standing, lot)
-            if at is not None and at <= draft.standing.clock and (lot.remaining or lot.qualifies):
+            is_time = at is not None and at <= draft.standing.clock and not draft.standing.provisional
+            if at is not None and is_time and (lot.remaining or lot.qualifies):
                 self.moved.append(release_lot(draft, self.versions, number, at))
 
     def settle(self, row: KeyRow) -> None:

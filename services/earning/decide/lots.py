@@ -23,7 +23,12 @@ def new_lot(draft: Draft, row: KeyRow, points: int, version: int) -> Lot:
 
 
 def fill_available(draft: Draft, lot: Lot) -> tuple[LotChange, dict[str, int]]:
-    """Put a lot's points into it, what is owed paid first; the change of the lot, and its postings' left side."""
+    """Put a lot's points into it, what is owed paid first; the change of the lot, and its postings' left side.
+
+    A guest's points wait for their enrolment.
+    """
+    if draft.standing.provisional:
+        return fill_pending(draft, lot, lot.available_at)
     paid = min(lot.points, draft.standing.balances.deficit)
     lot.remaining = lot.points - paid
     postings = {"available": lot.remaining} if lot.remaining else {}

@@ -10,7 +10,7 @@ from services.earning.decide.content import content_hash
 from services.earning.decide.decision import Outcome
 from services.earning.decide.draft import Draft, public
 from services.earning.decide.dues import expire_lot, say_expired
-from services.earning.decide.enrolment import welcome
+from services.earning.decide.enrolment import release_all, welcome
 from services.earning.decide.ladder import ladder_of, qualifies_by_points
 from services.earning.decide.reversal import forgive
 from services.earning.decide.tiers import TierGiven, base_of, give_tier
@@ -32,7 +32,9 @@ def new_standing(versions: Versions, fact: Fact, clock: datetime, decided_at: da
     tier, since = base_of(versions, clock), fact.occurred_at
     if isinstance(fact.data, MemberEnrolled):
         since = fact.data.joined_at or since
-    return Standing(fact.program, fact.member, clock, decided_at, Balances(), tier=tier, since=since)
+    program = versions.at(clock) or versions.all[0]
+    guest = program.enrolment_required and not isinstance(fact.data, MemberEnrolled)
+    return Standing(fact.program, fact.member, clock, decided_at, Balances(), tier=tier, since=since, provisional=guest)
 
 
 def _book_of(row: KeyRow | None) -> MemberBook:
@@ -79,6 +81,8 @@ def prepare_member(case: Case, data: MemberEnrolled | MemberUpdated) -> Prepared
             attributes=standing.attributes,
         )
         if isinstance(data, MemberEnrolled):
+            if standing.provisional:
+                release_all(draft, case)
             welcome(draft, case)
         return Outcome.APPLIED
 

@@ -258,7 +258,8 @@ class _Settlement:
     @property
     def _may_wait(self) -> bool:
         """Whether the order may have pending lots."""
-        return self.before.pin is not None or (self.program is not None and self.program.pending is not None)
+        may_wait = self.program is not None and self.program.pending is not None
+        return may_wait or self.before.pin is not None or self.draft.standing.provisional
 
     @property
     def _version(self) -> int:

@@ -26,7 +26,7 @@ def buy(draft: Draft, versions: Versions, row: KeyRow, book: OrderBook) -> bool:
     sold, standing = book.sold, draft.standing
     when = book.placed_at or draft.occurred_at
     program = versions.at(when)
-    if sold is None or program is None or standing.closed or book.changes[0].rank != PAID:
+    if sold is None or program is None or standing.closed or standing.provisional or book.changes[0].rank != PAID:
         return False
     plan = plan_of(program)
     values = [line.subtotal - line.discount for line in sold.lines]

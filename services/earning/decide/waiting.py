@@ -80,7 +80,8 @@ def wait_anew(draft: Draft, row: KeyRow, program: Program | None, known: Known) 
             lot = draft.own_lot(number)
             lot.release_at = at
             note_due(draft.standing, lot)
-        if at is not None and at <= draft.standing.clock and (lot.remaining or lot.qualifies):
+        is_time = at is not None and at <= draft.standing.clock and not draft.standing.provisional
+        if at is not None and is_time and (lot.remaining or lot.qualifies):
             come.append((number, at))
     return come
 

@@ -44,6 +44,7 @@ def compile_program(document: written.Document, version: int, in_force_from: dat
         activities=tuple(_activity(activity) for activity in document.activities),
         referrals=None if document.referrals is None else _referrals(document.referrals),
         enrolment_bonus=document.enrolment.bonus or 0,
+        enrolment_required=document.enrolment.required,
         cards=tuple(_card(card) for card in document.cards),
         rewards=tuple(terms.Reward(reward.id, reward.points, frozenset(reward.tiers)) for reward in document.rewards),
     )

@@ -97,7 +97,7 @@ def sentences(document: Document) -> dict[str, Sentences]:
             **({} if document.reviews is None else {"reviews": _reviews(document.reviews)}),
             **{activity.id: _activity(activity) for activity in document.activities},
             **({} if document.referrals is None else {"referrals": _referrals(document.referrals, money)}),
-            **({"enrolment": _enrolment(document.enrolment)} if document.enrolment.bonus else {}),
+            **({"enrolment": _enrolment(document.enrolment)} if document.enrolment != Enrolment() else {}),
             **{f"card {card.id}": _card(card) for card in document.cards},
         },
         CAMPAIGNS: {campaign.id: _campaign(campaign, money) for campaign in document.campaigns},
@@ -171,7 +171,8 @@ def _referrals(referrals: Referrals, currency: str) -> str:
 
 
 def _enrolment(enrolment: Enrolment) -> str:
-    return f"**enrolment**: {_points(Fraction(enrolment.bonus or 0))}, once."
+    bonus = f"{_points(Fraction(enrolment.bonus))}, once" if enrolment.bonus else "no points"
+    return f"**enrolment**: {bonus}{'; points of guests wait for it' if enrolment.required else ''}."
 
 
 def _card(card: Card) -> str:

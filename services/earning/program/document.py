@@ -296,6 +296,10 @@ class Enrolment(_Part):
     """Joining the program."""
 
     bonus: Points | None = Field(None, description="Points for enrolling, once for each member.")
+    required: bool = Field(
+        default=False,
+        description="Points of guests wait: they can be spent once `loyalty.member.enrolled` names their id.",
+    )
 
 
 class Units(_Part):

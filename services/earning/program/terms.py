@@ -223,6 +223,7 @@ class Program(msgspec.Struct, frozen=True):
     cards: tuple[Card, ...] = ()
     referrals: Referrals | None = None
     enrolment_bonus: int = 0
+    enrolment_required: bool = False
 
     def activity(self, kind: str) -> Activity | None:
         """What an activity of a kind is worth; None: the program doesn't know the kind."""

@@ -160,7 +160,7 @@ activities:
   - {id: run, points: 2, per_unit: true, limit: {times: 3, per: week}, attributes: [shoe], when: {weekdays: [sunday]}}
   - {id: visit}
 referrals: {referrer: 20, referee: 10, minimum: 50, blocks: [same_ip], limit: {times: 5, per: month}}
-enrolment: {bonus: 100}
+enrolment: {bonus: 100, required: true}
 cards:
   - {id: five, every: 5, activity: run, points: 50}
   - {id: ten, every: 10, orders: {only: {skus: [s]}, except: {categories: [c]}}, reward: A mug}
@@ -174,7 +174,7 @@ tiers: {levels: [{id: basic, activities: {run: 1.5}}]}
     lines = Selection(skus=frozenset("s"), except_categories=frozenset("c"))
     assert program.cards == (Card("five", 5, "run", points=50), Card("ten", 10, selection=lines, reward="A mug"))
     assert program.referrals == Referrals(20, 10, 50_000_000, frozenset({"same_ip"}), Limit(5, "month"))
-    assert program.enrolment_bonus == 100
+    assert (program.enrolment_bonus, program.enrolment_required) == (100, True)
     assert program.campaigns[0].activities == {"run", "review"}
     assert program.tiers is not None
     assert program.tiers.levels[0].activities == (("run", Fraction(3, 2)),)

@@ -1,0 +1,97 @@
+"""Guests, whose points wait for their enrolment: rules 30 and 71; and when a version takes force: rule 70."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from services.earning.program.terms import Activity, Expiry, Pending, TierLevel, Tiers, Versions
+from services.earning.source_events.activities import ActivityRecorded
+from services.earning.source_events.commands import PointsAdjust, RedemptionRequested
+from services.earning.source_events.facts import MemberEnrolled
+from tests.unit.earning.decide.story import Story, Told, cancelled, fulfilled, instant, paid, program, refunded
+
+QUIZ = ActivityRecorded(activity_id="a", kind="quiz")
+
+
+def club(**settings: Any) -> Story:
+    made = program(enrolment_required=True, activities=(Activity("quiz", 7),), **settings)
+    return Story(Versions((made,)))
+
+
+@pytest.mark.rule(30, 71)
+def test_rule_30_a_guests_points_wait_and_enrolment_of_the_same_id_releases_them() -> None:
+    told = club().tell(Told("2026-06-01", paid("o", "10")), Told("2026-06-02", QUIZ))
+    assert (told.ann.balances.available, told.ann.balances.pending) == (0, 17)
+    told.until("2027-06-01")
+    assert told.ann.balances.pending == 17
+    told.tell(Told("2027-06-02", MemberEnrolled()))
+    assert told.said[2:] == ["member.enrolled", "released 10", "released 7"]
+    told.tell(Told("2027-06-03", paid("p", "5")))
+    assert told.ann.balances.available == 22
+
+
+@pytest.mark.rule(30)
+def test_rule_30_a_guest_spends_nothing_and_a_refund_takes_what_waits() -> None:
+    told = club().tell(Told("2026-06-01", paid("o", "10")))
+    told.tell(Told("2026-06-02", RedemptionRequested(redemption_id="r", points=5)))
+    told.tell(Told("2026-06-03", refunded("o", "f", "4")), Told("2026-06-04", cancelled("o")))
+    rejected = "redemption.rejected 5 insufficient_points"
+    assert told.said[1:] == [rejected, "reversed 4 refunded", "reversed 6 cancelled"]
+    assert told.ann.balances.deficit == 0
+
+
+@pytest.mark.rule(30, 15)
+def test_rule_30_what_waits_for_its_own_date_goes_on_waiting() -> None:
+    told = club(pending=Pending(days=14)).tell(Told("2026-06-01", paid("o", "10")))
+    told.tell(Told("2026-06-05", MemberEnrolled()))
+    assert told.ann.balances.pending == 10
+    told.until("2026-06-16")
+    assert told.ann.balances.available == 10
+
+
+@pytest.mark.rule(30, 15)
+def test_rule_30_a_guests_order_that_is_fulfilled_goes_on_waiting() -> None:
+    told = club(pending=Pending("fulfilled")).tell(Told("2026-06-01", paid("o", "10")))
+    told.tell(Told("2026-06-05", fulfilled("o")))
+    assert told.ann.balances.pending == 10
+    assert told.tell(Told("2026-06-06", MemberEnrolled())).ann.balances.available == 10
+
+
+@pytest.mark.rule(30, 16)
+def test_rule_30_the_life_of_a_guests_points_begins_when_they_are_released() -> None:
+    told = club(expiry=Expiry("after_available", 1)).tell(Told("2026-06-01", paid("o", "10")))
+    told.tell(Told("2026-12-10", MemberEnrolled())).until("2027-01-10")
+    assert told.ann.balances.available == 10
+    assert told.until("2027-01-11").ann.balances.expired == 10
+
+
+@pytest.mark.rule(30, 23)
+def test_rule_30_tiers_count_once_points_are_released() -> None:
+    tiers = Tiers("bronze", (TierLevel("bronze", 0), TierLevel("gold", 15)))
+    told = club(tiers=tiers).tell(Told("2026-06-01", paid("o", "10")), Told("2026-06-02", QUIZ))
+    assert told.ann.tier == "bronze"
+    assert told.tell(Told("2026-06-03", MemberEnrolled())).ann.tier == "gold"
+
+
+@pytest.mark.rule(30, 21)
+def test_rule_30_points_that_a_person_gives_a_guest_wait_too() -> None:
+    given = PointsAdjust(adjustment_id="x", points=5, reason="sorry", actor_id="me")
+    told = club().tell(Told("2026-06-01", given))
+    assert (told.ann.balances.pending, told.ann.balances.adjusted) == (5, 5)
+    assert told.tell(Told("2026-06-02", MemberEnrolled())).ann.balances.available == 5
+
+
+@pytest.mark.rule(30)
+def test_rule_30_who_enrols_first_never_waits() -> None:
+    told = club().tell(Told("2026-06-01", MemberEnrolled()), Told("2026-06-02", paid("o", "10")))
+    assert told.ann.balances.available == 10
+
+
+@pytest.mark.rule(70)
+def test_rule_70_a_version_is_in_force_from_its_instant_on() -> None:
+    later = program(version=2, in_force_from=instant("2026-07-01"), rules=())
+    told = Story(Versions((program(), later)))
+    told.tell(Told("2026-06-30 23:59", paid("a", "10")), Told("2026-07-01", paid("b", "10")))
+    assert told.said == ["earned 10", "fact.recorded nothing_eligible"]
