@@ -22,6 +22,7 @@ from services.earning.earn import Place, earn
 from services.earning.journal import Entry
 from services.earning.load import QUERIES
 from services.earning.metrics import Metrics
+from services.earning.persevere import is_asked_to_stop
 from services.earning.program.registry import ProgramCache
 from services.earning.recover import Recovery
 from services.earning.source_events.codec import decode
@@ -249,6 +250,9 @@ class Lane:
 
     async def _wait(self, error: BaseException) -> None:
         """Postgres is away: nothing is fetched, but polling goes on, or the group would give our partitions away."""
+        if is_asked_to_stop():
+            # asyncpg has put its own error in the place of the cancellation: the connection broke at that moment.
+            raise asyncio.CancelledError from error
         if self._session is not None:
             self._session.terminate()
             self._session = None

@@ -38,7 +38,7 @@ async def persevere(
         try:
             await attempt(works)
         except PASSING as error:
-            if isinstance(error, asyncio.CancelledError) and _is_asked_to_stop():
+            if isinstance(error, asyncio.CancelledError) and is_asked_to_stop():
                 raise
             why = f"{type(error).__name__}: {error}"
             if readiness.waits(name, why):
@@ -48,6 +48,7 @@ async def persevere(
             return
 
 
-def _is_asked_to_stop() -> bool:
+def is_asked_to_stop() -> bool:
+    """Whether somebody has cancelled the task that asks; another error may have taken the cancellation's place."""
     task = asyncio.current_task()
     return task is None or task.cancelling() > 0
