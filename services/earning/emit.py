@@ -110,19 +110,20 @@ class Relay:
     async def _go_by_the_log(self, session: asyncpg.Connection, shards: Iterable[int]) -> None:
         """Go on after the last position that the log itself has; what it lost since we published it comes again.
 
-        What was recorded before the log is read is in it, unless it was lost. A log that ends with copies of older
-        records tells less than it holds: then some are copied once more, which readers bear.
+        What was recorded before the log is read is in it, unless it was lost: then what was published since lies
+        behind a hole. A log that ends with copies of older records tells less than it holds: then some are copied once
+        more, which readers bear.
         """
         rows = await session.fetch(QUERIES["emitted"], sorted(shards))
         recorded = {row["shard"]: row["emitted"] for row in rows}
-        ends = await log_ends(self._connections.kafka_bootstrap_servers, self._topic, shards)
+        ends = await log_ends(self._connections.kafka_bootstrap_servers, self._topic, recorded)
         await compare(session, ends)
         told = {shard: end.position for shard, end in ends.items()}
         if told:
             await session.execute(QUERIES["record_emitted"], list(told), list(told.values()))
         self._emitted.update(told)
         self._log_ends.update({shard: end.offset for shard, end in ends.items()})
-        lost = {shard: end.position for shard, end in ends.items() if end.position < recorded.get(shard, 0)}
+        lost = {shard: end.position for shard, end in ends.items() if end.position < recorded[shard]}
         await self._go_back(session, lost)
 
     async def _next(self, session: asyncpg.Connection, leases: Leases) -> list[Entry]:
@@ -149,27 +150,31 @@ class Relay:
             records = {shard: _records(rows) for shard, rows in by_shard.items()}
             written = await publish(publisher, self._topic, records)
             failpoints.reached(failpoints.Place.AFTER_EMIT)
-            come = {shard: rows[-1].position for shard, rows in by_shard.items()}
+            # Before it is recorded: nobody after us would look for a hole below what is.
+            lost = await self._holes(session, {shard: rows[0].position for shard, rows in by_shard.items()}, written)
+            come = {shard: rows[-1].position for shard, rows in by_shard.items() if shard not in lost}
             await session.execute(QUERIES["record_emitted"], list(come), list(come.values()))
         self._emitted.update(come)
         self._metrics.emitted(len(entries))
-        await self._look_for_holes(session, {shard: rows[0].position for shard, rows in by_shard.items()}, written)
+        await self._go_back(session, lost)
 
-    async def _look_for_holes(
+    async def _holes(
         self, session: asyncpg.Connection, begun: Mapping[int, int], written: Mapping[int, Written]
-    ) -> None:
+    ) -> dict[int, int]:
         """Records that don't lie right after our last: somebody else wrote there, or the log has lost what was there.
 
-        Then look at what lies before them: publish again what is missing between that and the positions `begun` with.
+        Then look at what lies before them; gives the last position before a hole, for each shard that has one below
+        the position that was `begun` with.
         """
         moved = {shard: at.first for shard, at in written.items() if at.first != self._log_ends.get(shard)}
         self._log_ends.update({shard: at.next for shard, at in written.items()})
-        if moved:
-            before = {shard: first for shard, first in moved.items() if first >= 0}
-            ends = await log_ends(self._connections.kafka_bootstrap_servers, self._topic, moved, before)
-            await compare(session, ends)
-            lost = {shard: end.position for shard, end in ends.items() if end.position < begun[shard] - 1}
-            await self._go_back(session, lost)
+        if not moved:
+            return {}
+        known = {shard: begun[shard] - 1 for shard in moved}
+        before = {shard: first for shard, first in moved.items() if first >= 0}
+        ends = await log_ends(self._connections.kafka_bootstrap_servers, self._topic, known, before)
+        await compare(session, ends)
+        return {shard: end.position for shard, end in ends.items() if end.position < known[shard]}
 
     async def _go_back(self, session: asyncpg.Connection, positions: Mapping[int, int]) -> None:
         """Publish again what comes after these positions, by shard: the log has lost it."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -13,10 +14,9 @@ from shared.codec import CHAIN_START, chain_of, place_of
 from shared.errors import PermanentError
 
 READ_TIMEOUT_S = 10.0
-READ_ALL_TIMEOUT_S = 120.0
+"""How long Kafka may take for the next records: all of a log may take longer."""
+
 POLL_MS = 500
-BACK_MAX = 1000
-"""Foreign records at a log's end that are stepped over, looking for the last one of ours."""
 
 
 class LogEnd(NamedTuple):
@@ -27,21 +27,41 @@ class LogEnd(NamedTuple):
     chain: str = CHAIN_START
 
 
-async def log_ends(
-    bootstrap_servers: str, topic: str, shards: Iterable[int], before: Mapping[int, int] | None = None
-) -> dict[int, LogEnd]:
-    """Shard → where its log ends; `before` names offsets (by shard) at which to take it for ended.
+class Tail(NamedTuple):
+    """The end of a log: its records of ours from offset `start` on, by position; the log itself begins at `begin`."""
 
-    A log that ends with a second copy of older records says a lower position than it holds, never a higher.
+    begin: int
+    start: int
+    end: int
+    values: Mapping[int, bytes]
+
+    def at(self, position: int) -> LogEnd:
+        """The log's end, said to be at a position."""
+        value = self.values.get(position)
+        return LogEnd(position, self.end, CHAIN_START if value is None else chain_of(value))
+
+
+async def log_ends(
+    bootstrap_servers: str, topic: str, known: Mapping[int, int], before: Mapping[int, int] | None = None
+) -> dict[int, LogEnd]:
+    """Shard → the position up to which its log is whole; `before` names offsets at which to take it for ended.
+
+    `known` has a position for each shard that its log has had. A log that ends with copies of older records tells less
+    than it holds, never more; one that has lost `known` tells the last position before its hole.
 
     Raises:
         KafkaError, OSError, TimeoutError: Kafka fails, or doesn't answer in time.
     """
-    wanted = [TopicPartition(topic, shard) for shard in shards]
+    wanted = [TopicPartition(topic, shard) for shard in known]
     if not wanted:  # a consumer that is stopped as soon as it was started cancels its caller
         return {}
-    async with asyncio.timeout(READ_TIMEOUT_S), reading(bootstrap_servers) as consumer:
-        return await _last(consumer, wanted, before or {}, exact=False)
+
+    def enough(partition: TopicPartition, tail: Tail) -> bool:
+        return whole_to(tail, known[partition.partition]) is not None
+
+    async with asyncio.timeout(READ_TIMEOUT_S) as patience, reading(bootstrap_servers) as consumer:
+        tails = await _tails(consumer, wanted, before or {}, enough, patience)
+    return {one.partition: tail.at(whole_to(tail, known[one.partition]) or 0) for one, tail in tails.items()}
 
 
 async def highest(consumer: AIOKafkaConsumer, topic: str, shards: Iterable[int]) -> dict[int, LogEnd]:
@@ -53,55 +73,81 @@ async def highest(consumer: AIOKafkaConsumer, topic: str, shards: Iterable[int])
     Raises:
         KafkaError, OSError, TimeoutError: Kafka fails, or doesn't answer in time.
     """
-    async with asyncio.timeout(READ_ALL_TIMEOUT_S):
-        return await _last(consumer, [TopicPartition(topic, shard) for shard in shards], {}, exact=True)
+
+    def enough(_: TopicPartition, tail: Tail) -> bool:
+        return max(tail.values, default=0) >= tail.start
+
+    async with asyncio.timeout(READ_TIMEOUT_S) as patience:
+        tails = await _tails(consumer, [TopicPartition(topic, shard) for shard in shards], {}, enough, patience)
+    return {one.partition: tail.at(max(tail.values, default=0)) for one, tail in tails.items()}
 
 
-async def _last(
-    consumer: AIOKafkaConsumer, partitions: list[TopicPartition], before: Mapping[int, int], *, exact: bool
-) -> dict[int, LogEnd]:
+def whole_to(tail: Tail, known: int) -> int | None:
+    """The position up to which a log is whole, that has had the position `known`; None: more of it must be read.
+
+    What lies after `known` came after it. Where it isn't at any offset that it can have had, the log was cut, and what
+    was published since lies behind a hole: then the answer is the last position before that.
+    """
+    if known in tail.values:
+        return _run(tail.values, known)
+    if tail.start == tail.begin:
+        return _run(tail.values, 0)
+    # Position n lies at offset n - 1 or later: of those above `start` every one that there is was read.
+    first = min((position for position in tail.values if position > tail.start), default=known)
+    return _run(tail.values, first) if tail.start < first < known else None
+
+
+def _run(values: Mapping[int, bytes], position: int) -> int:
+    """The last position before the next one that is missing."""
+    while position + 1 in values:
+        position += 1
+    return position
+
+
+async def _tails(
+    consumer: AIOKafkaConsumer,
+    partitions: list[TopicPartition],
+    before: Mapping[int, int],
+    enough: Callable[[TopicPartition, Tail], bool],
+    patience: asyncio.Timeout,
+) -> dict[TopicPartition, Tail]:
+    """Read each partition back from its end until that is enough, or all of it."""
     consumer.assign(partitions)
-    ends, beginnings = await consumer.end_offsets(partitions), await consumer.beginning_offsets(partitions)
-    found = {one.partition: LogEnd(0, ends[one]) for one in partitions}
-    ends = {one: min(end, before.get(one.partition, end)) for one, end in ends.items()}
+    ends, begins = await consumer.end_offsets(partitions), await consumer.beginning_offsets(partitions)
+    tails = {one: Tail(begins[one], begins[one], ends[one], {}) for one in partitions}
+    stops = {one: min(end, before.get(one.partition, end)) for one, end in ends.items()}
     back = 1
-    left = {one for one in partitions if ends[one] > beginnings[one]}
+    left = {one for one in partitions if stops[one] > begins[one]}
     while left:
-        starts = {one: max(beginnings[one], ends[one] - back) for one in left}
-        records = await _read(consumer, starts, ends)
-        for one in sorted(left):
-            position, chain = _highest(records[one])
-            enough = position >= starts[one] if exact else position > 0 or back >= BACK_MAX
-            if enough or starts[one] == beginnings[one]:
-                found[one.partition] = found[one.partition]._replace(position=position, chain=chain)
+        starts = {one: max(begins[one], stops[one] - back) for one in left}
+        for one, values in (await _read(consumer, starts, stops, patience)).items():
+            tails[one] = tail = Tail(begins[one], starts[one], ends[one], values)
+            if tail.start == tail.begin or enough(one, tail):
                 left.remove(one)
         back *= 10
-    return found
+    return tails
 
 
 async def _read(
-    consumer: AIOKafkaConsumer, starts: dict[TopicPartition, int], ends: dict[TopicPartition, int]
-) -> dict[TopicPartition, list[ConsumerRecord]]:
-    """The records of each partition from its start to its end."""
+    consumer: AIOKafkaConsumer,
+    starts: dict[TopicPartition, int],
+    stops: dict[TopicPartition, int],
+    patience: asyncio.Timeout,
+) -> dict[TopicPartition, dict[int, bytes]]:
+    """The records of ours of each partition from its start to its stop, by position."""
     for one, start in starts.items():
         consumer.seek(one, start)
-    records: dict[TopicPartition, list[ConsumerRecord]] = {one: [] for one in starts}
+    values: dict[TopicPartition, dict[int, bytes]] = {one: {} for one in starts}
     reading_on = set(starts)
     while reading_on:
-        for one, more in (await consumer.getmany(*reading_on, timeout_ms=POLL_MS)).items():
-            records[one] += more
-        reading_on = {one for one in reading_on if await consumer.position(one) < ends[one]}
-    return records
+        for one, records in (await consumer.getmany(*reading_on, timeout_ms=POLL_MS)).items():
+            patience.reschedule(asyncio.get_running_loop().time() + READ_TIMEOUT_S)
+            values[one].update(_ours(record for record in records if record.offset < stops[one]))
+        reading_on = {one for one in reading_on if await consumer.position(one) < stops[one]}
+    return values
 
 
-def _highest(records: Iterable[ConsumerRecord]) -> tuple[int, str]:
-    """The highest position among records, and the hash of its bytes."""
-    position, value = 0, None
+def _ours(records: Iterable[ConsumerRecord]) -> Iterator[tuple[int, bytes]]:
     for record in records:
-        try:
-            place = place_of(record.headers)
-        except PermanentError:
-            continue  # foreign: readers step over it, too
-        if place.position > position:
-            position, value = place.position, record.value
-    return position, CHAIN_START if value is None else chain_of(value)
+        with suppress(PermanentError):  # foreign: readers step over it, too
+            yield place_of(record.headers).position, record.value or b""

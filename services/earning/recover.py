@@ -22,6 +22,7 @@ from services.earning import journal
 from services.earning.again import Again, Written, again, decision_of, decisions, keys_of, written
 from services.earning.decide import Decision
 from services.earning.journal import Entry, Head, Journal
+from services.earning.leases import QUERIES as EMIT
 from services.earning.load import NONE_ASKED, Holdings, Wallet, load, supply
 from services.earning.load import QUERIES as EARN
 from services.earning.log_end import LogEnd, highest
@@ -260,6 +261,8 @@ class _Learning:
                 await journal.write(session, book.entries)
                 await save(session, holdings)
                 await session.execute(EARN["update_shards"], *zip(*book.moved, strict=True))
+                # It is in the log: that is where it comes from.
+                await session.execute(EMIT["record_emitted"], [shard], [events[-1].data.position])
         self.learnt += len(events)
         self._progress(self.learnt, self._all)
 
