@@ -14,7 +14,7 @@ from services.earning import earn, emit, journal, lane, load
 from services.earning.batch import Span
 from services.earning.emit import Relay
 from services.earning.lane import Lane
-from services.projections import project
+from services.projections import positions, project
 from services.projections.positions import Fence, Followed, Received
 from shared.broker import NOWHERE, Written, publish
 from shared.postgres import TRANSIENT_ERRORS
@@ -162,6 +162,15 @@ def published_out_of_order(patch: Patch) -> None:
     patch.setattr(emit, "_records", lambda entries: records(entries)[::-1])
 
 
+def holes_are_not_looked_for(patch: Patch) -> None:
+    """The relay goes on after a log that has lost what was published."""
+
+    async def holes(*_: Any) -> dict[int, int]:
+        return {}
+
+    patch.setattr(Relay, "_holes", holes)
+
+
 def dead_letters_are_dropped(patch: Patch) -> None:
     """Poison is counted and not kept."""
 
@@ -169,6 +178,20 @@ def dead_letters_are_dropped(patch: Patch) -> None:
         return
 
     patch.setattr(earning_dead_letters, "write", written)
+
+
+def readers_skip_what_is_missing(patch: Patch) -> None:
+    """A reader takes the next record it sees for the next position."""
+    follow = positions.follow
+
+    def followed(fence: Fence, records: Iterable[Received], read_to: int | None = None) -> Followed:
+        new = [record for record in records if record.position > fence.position]
+        if new and new[0].position > fence.position + 1:
+            fence = Fence(fence.partition, new[0].position - 1, fence.hash, fence.next_offset)
+        return follow(fence, new, read_to)
+
+    patch.setattr(positions, "_stop", lambda *_: None)
+    patch.setattr(project, "follow", followed)
 
 
 def readers_fold_again_what_they_know(patch: Patch) -> None:
@@ -200,7 +223,9 @@ DEFECTS: tuple[Plant, ...] = (
     published_before_commit,
     recorded_before_acknowledged,
     published_out_of_order,
+    holes_are_not_looked_for,
     dead_letters_are_dropped,
+    readers_skip_what_is_missing,
     readers_fold_again_what_they_know,
     errors_of_the_database_end_a_lane,
 )

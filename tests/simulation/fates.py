@@ -53,6 +53,10 @@ class Fates:
         self._send_rate = self.chance.choice(SEND_RATES)
         self._kinds = frozenset(fate for fate in Fate if self.chance.random() < 0.6)
 
+    def rule_out(self, fate: Fate) -> None:
+        """Let something not happen in this run."""
+        self._kinds -= {fate}
+
     def happens(self, probability: float) -> bool:
         """Whether something with this probability comes true."""
         return self.chance.random() < probability

@@ -190,6 +190,12 @@ class Server:
             self._give_up_waiting(backend, why)
             self._leave(backend)
 
+    def cancel(self, backend: Backend) -> None:
+        """End the statement of a session that waits for a lock, if it has one."""
+        if backend.waits_for is not None:
+            self._give_up_waiting(backend, asyncpg.QueryCanceledError("canceling statement"))
+            self._fail(backend, asyncpg.QueryCanceledError("canceling statement"), lambda *_: None)
+
     def start(self) -> None:
         """Come up again."""
         self.running_since, self.up = self.clock(), True

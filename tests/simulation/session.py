@@ -18,6 +18,8 @@ from tests.simulation.wire import pass_by
 NOTICED_S = (0.0, 0.0, 0.05, 10.0)
 """How long the server takes to notice that a client is dead: at once where it died, long where its machine did."""
 
+BROKEN_CANCELS = 0.3
+
 Work = Callable[..., Any]
 
 
@@ -123,13 +125,20 @@ class Session:
         try:
             return await answer
         except asyncio.CancelledError:
-            self.terminate()
+            self._cancel()
             raise
+
+    def _cancel(self) -> None:
+        """Nobody waits for the answer any more; at such a moment the connection may break, too."""
+        if self._fates.harmful and self._fates.happens(BROKEN_CANCELS):
+            self.terminate()
+        elif self._backend is not None:
+            self._server.cancel(self._backend)
 
     def _arrive(self, fate: Fate, work: Work, arguments: Sequence[Any], answer: asyncio.Future[Any]) -> None:
         """A request comes to the server."""
         backend, server = self._backend, self._server
-        if backend is None:
+        if backend is None or answer.cancelled():
             return
 
         def done(result: Any, error: Exception | None) -> None:

@@ -24,12 +24,11 @@ from services.earning.program.registry import Published, Record
 from services.earning.program.registry import record as record_of
 from services.projections import app as projections_app
 from services.projections import consume
-from services.verify.log import position_of
 from shared.telemetry import RoomClock
-from tests.simulation.checks import Checks
+from tests.simulation.checks import Checks, whole_to
 from tests.simulation.clients import Admin, Stream
 from tests.simulation.consumer import Consumer
-from tests.simulation.fates import Fates
+from tests.simulation.fates import Fate, Fates
 from tests.simulation.kafka import Broker
 from tests.simulation.loop import Host, Loop, here, loop
 from tests.simulation.postgres import Server
@@ -77,6 +76,7 @@ HARMS = (
     "replace somebody",
     "crash postgres",
     "stop kafka",
+    "lose points",
     "write foreign",
 )
 """What is done to hosts and servers at some moment, beside what becomes of single requests."""
@@ -155,18 +155,23 @@ class World:
         self.server.tables[ProgramRow][row.program, row.version] = row
         self.server.tables[Registry][()] = Registry(row.serial)
         where = TopicPartition(TOPICS.programs, 0)
-        self.broker.append(where, record.key, record.value, record.headers, timestamp_ms=None)
+        self.broker.append(where, record.key, record.value, record.headers)
 
     def _publish(self, what: Publication) -> None:
         where = TopicPartition(what.topic, what.partition)
-        self.broker.append(where, what.key, what.value, timestamp_ms=None)
+        self.broker.append(where, what.key, what.value, with_gaps=True)
 
     # harm
 
     def _plan_harm(self) -> None:
         chance = self.fates.chance
-        for _ in range(chance.choice((0, 1, 2, 4))):
-            self.loop.later(chance.random() * HARM_S, self._harm, chance.choice(HARMS))
+        harms = [chance.choice(HARMS) for _ in range(chance.choice((0, 1, 2, 4)))]
+        if "lose points" in harms:
+            # Exactly as many records of others as the log has lost would hide that: it is known, and not looked for.
+            harms = [harm for harm in harms if harm != "write foreign"]
+            self.fates.rule_out(Fate.LATE)
+        for harm in harms:
+            self.loop.later(chance.random() * HARM_S, self._harm, harm)
 
     def _harm(self, name: str) -> None:
         if self.fates.harmful:
@@ -206,7 +211,7 @@ class World:
 
     def _write_foreign(self) -> None:
         where = TopicPartition(TOPICS.points, self.fates.chance.randrange(SHARDS))
-        self.broker.append(where, *self.fates.chance.choice(FOREIGN), timestamp_ms=None)
+        self.broker.append(where, *self.fates.chance.choice(FOREIGN))
 
     def _calm(self) -> None:
         """Nothing fails from now on; who stands still wakes up, who is down comes back."""
@@ -255,11 +260,7 @@ class World:
 
     def _logged(self, shard: int) -> int:
         """Up to which position the log has all."""
-        reached = 0
-        for record in self.broker.logs[TopicPartition(TOPICS.points, shard)].records:
-            if position_of(record) == reached + 1:
-                reached += 1
-        return reached
+        return whole_to(self.broker.logs[TopicPartition(TOPICS.points, shard)], in_order=False)
 
     # the doubles in the place of the clients
 
