@@ -268,6 +268,15 @@ class TierRetained(EventData, kw_only=True, omit_defaults=True):
     valid_until: Instant | None = None
 
 
+class PointsTransferred(EventData, kw_only=True, omit_defaults=True):
+    """Points moved with a member whose id was claimed: in (+) from the `other`, or out (−); a debt the other way."""
+
+    TYPE = "loyalty.points.transferred.v1"
+    points: int
+    other: str
+    lots: list[LotChange] = []
+
+
 class StampCollected(EventData, kw_only=True, omit_defaults=True):
     """A card has more stamps, or (negative) fewer: `total` now, `missing` to the next time that it is complete."""
 
@@ -359,6 +368,7 @@ EVENT_CLASSES: tuple[type[EventData], ...] = (
     PointsReinstated,
     TierChanged,
     TierRetained,
+    PointsTransferred,
     StampCollected,
     StampCardCompleted,
     ReferralRewarded,

@@ -70,6 +70,9 @@ class Reason(StrEnum):
     REFERRAL_JOINED = "referral_joined"
     WAITS_FOR_REFERRAL = "waits_for_referral"
     WAITS_FOR_REFERRER = "waits_for_referrer"
+    CLAIM_ASKED = "claim_asked"
+    CLAIM_REFUSED = "claim_refused"
+    MEMBER_CLAIMED = "member_claimed"
     # A referral is blocked.
     SELF_REFERRAL = "self_referral"
     NOT_A_NEW_CUSTOMER = "not_a_new_customer"
@@ -158,6 +161,12 @@ MEANINGS: dict[Reason, tuple[str, str]] = {
     Reason.REFERRAL_JOINED: ("Somebody who was referred signed up.", ""),
     Reason.WAITS_FOR_REFERRAL: ("Noted until the referral is completed.", ""),
     Reason.WAITS_FOR_REFERRER: ("The referral qualifies; whether its referrer has room for it is being asked.", ""),
+    Reason.CLAIM_ASKED: ("The other id is asked to hand over all it has.", ""),
+    Reason.CLAIM_REFUSED: (
+        "The id belongs to another member already, or is just claiming others itself.",
+        "Check who claims whom; send the claim again with another time where it was only busy.",
+    ),
+    Reason.MEMBER_CLAIMED: ("The id belongs to another member, who claimed it: it counts for them.", ""),
     Reason.SELF_REFERRAL: ("Referrer and referee are the same member.", "Unblock it if that is as it should be."),
     Reason.NOT_A_NEW_CUSTOMER: (
         "The referee had ordered before, or was a customer in another system.",

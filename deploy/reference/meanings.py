@@ -109,6 +109,8 @@ MEANINGS: dict[str, str] = {
     "lifetime_points": "Points earned in a lifetime elsewhere; they count for tiers only.",
     "award": "The award whose points had expired.",
     "FactRecorded.reason": "Why no points moved; see the table of reason codes.",
+    "PointsTransferred.points": "Points that came (+) or went (−), a deficit among them with the other sign.",
+    "PointsTransferred.other": "The id that was claimed, or the one that claimed it.",
     "referral": "The referral's id in its shop.",
     "role": "The side that this member has in it: `referrer` or `referee`.",
     "other": "The member on the other side.",

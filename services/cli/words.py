@@ -135,6 +135,12 @@ def _until(instant: datetime | None) -> str:
     return f", until {instant:%Y-%m-%d %H:%M}Z" if instant else ""
 
 
+def _transferred(event: point_events.PointsTransferred) -> str:
+    whence = f"came with {event.other}" if event.postings.get("transferred_in") else f"went to {event.other}"
+    owed = ", owed" if event.postings.get("deficit") and not event.lots else ""
+    return f"{points(abs(event.points))} {whence}, who is the same member{owed}"
+
+
 def _stamped(event: point_events.StampCollected) -> str:
     did = "collected" if event.stamps > 0 else "lost"
     number = abs(event.stamps)
@@ -200,6 +206,7 @@ _SENTENCES: dict[type[EventData], Callable[[Any], str]] = {
     point_events.MemberClosed: _closed,
     point_events.TierChanged: _tier_changed,
     point_events.TierRetained: _tier_retained,
+    point_events.PointsTransferred: _transferred,
     point_events.StampCollected: _stamped,
     point_events.StampCardCompleted: _completed,
     point_events.ReferralRewarded: _referred,

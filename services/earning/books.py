@@ -348,6 +348,13 @@ class ReferrerBook(msgspec.Struct, tag="referrer", array_like=True, frozen=True)
     blocked: str = ""
 
 
+class AliasBook(msgspec.Struct, tag="alias", array_like=True, frozen=True):
+    """Another id that is this member: its lots have its numbers plus `offset` here; `parts` are those received."""
+
+    offset: int = 0
+    parts: tuple[int, ...] = ()
+
+
 class ClickBook(msgspec.Struct, tag="click", array_like=True, frozen=True):
     """A click on a referrer's link, counted."""
 
@@ -375,6 +382,7 @@ Book = (
     | ReferralBook
     | ReferrerBook
     | ClickBook
+    | AliasBook
     | EnrolmentBook
 )
 """Every kind of book, told apart by its tag."""

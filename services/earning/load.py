@@ -53,6 +53,12 @@ class Wallet(msgspec.Struct, kw_only=True):
     asked: int = 0
     due_until: datetime | None = None
     next_due: datetime | None = None
+    all_keys: bool = False
+
+    @property
+    def of(self) -> tuple[str, str]:
+        """Program and member."""
+        return self.program, self.member
 
     def take(self, lot: Lot) -> None:
         """Get to know a lot of the table, unless it is known already: then what is known here counts."""
@@ -93,14 +99,19 @@ class Holdings:
             row = self.keys.get(key)
             if row is not None:
                 rows[key] = row
+        if wallet.all_keys:
+            rows |= {key: row for key, row in self.keys.items() if (key.program, row.member) == wallet.of}
         known = wallet.lots, wallet.horizon, wallet.whole, wallet.due_until, wallet.next_due
-        return Rows(rows, *known, asked)
+        return Rows(rows, *known, asked, wallet.all_keys)
 
     def apply(self, wallet: Wallet, decision: Decision) -> None:
         """Take over what a member's decision has changed."""
         if decision.standing is not wallet.standing:
             wallet.standing = decision.standing
             wallet.touched = True
+        for key in decision.gone:
+            self.keys.pop(key, None)
+            self.keys_changed.pop(key, None)
         for key, row in decision.keys.items():
             self.keys[key] = row
             self.keys_changed[key] = wallet.shard
@@ -136,6 +147,9 @@ async def supply(session: asyncpg.Connection, holdings: Holdings, wallet: Wallet
 
     Keys that were asked for before are not looked at: the caller knows them.
     """
+    if missing.every_row:
+        await _load_every_row(session, holdings, wallet)
+        return True
     if missing.keys:
         await _load_keys(session, holdings, {key for key in missing.keys if key not in holdings.keys})
         return True
@@ -171,6 +185,17 @@ async def _load_keys(session: asyncpg.Connection, holdings: Holdings, keys: set[
         holdings.keys[row.key] = row
         holdings.keys_read.add(row.key)
     await _load_lots(session, holdings, found)
+
+
+async def _load_every_row(session: asyncpg.Connection, holdings: Holdings, wallet: Wallet) -> None:
+    """Read all rows of a member that are not known here, and all lots."""
+    for row in map(read_key, await session.fetch(QUERIES["keys_of_member"], *wallet.of)):
+        if row.key not in holdings.keys:
+            holdings.keys[row.key] = row
+            holdings.keys_read.add(row.key)
+    for lot in map(read_lot, await session.fetch(QUERIES["lots_of_member"], *wallet.of)):
+        wallet.take(lot)
+    wallet.whole, wallet.all_keys = True, True
 
 
 async def _load_lots(session: asyncpg.Connection, holdings: Holdings, rows: Iterable[KeyRow]) -> None:

@@ -152,6 +152,9 @@ class _Derived:
             try:
                 return made.decide(self._holdings.rows_for(wallet, made.keys, asked))
             except RowsMissingError as missing:
+                if missing.every_row:
+                    wallet.all_keys = True
+                    continue
                 if asked.issuperset(missing.keys):
                     raise
                 asked = asked.union(missing.keys)

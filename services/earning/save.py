@@ -46,7 +46,7 @@ async def _save_keys(session: asyncpg.Connection, holdings: Holdings) -> None:
     for key, shard in holdings.keys_changed.items():
         row = holdings.keys[key]
         if key in holdings.keys_read:
-            changed.append((*key, "{" + ",".join(map(str, row.lots)) + "}", encode(row.book)))
+            changed.append((*key, shard, row.member, "{" + ",".join(map(str, row.lots)) + "}", encode(row.book)))
         else:
             new.append(key_row(row, shard))
     await insert(session, "keys", KEY_COLUMNS, new)

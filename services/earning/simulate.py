@@ -118,12 +118,18 @@ def _supplied(
     ledger: Ledger, member: MemberKey, keys: tuple[BusinessKey, ...], decided: Callable[[Rows], Decision]
 ) -> Decision:
     """A decision given all of the member's lots and the rows named; more rows as it asks for them."""
-    asked = frozenset(keys)
+    asked, every_row = frozenset(keys), False
     while True:
         known = {key: ledger.keys[key] for key in asked if key in ledger.keys}
         try:
-            return decided(Rows(keys=known, lots=ledger.lots.get(member, {}), all_lots=True, asked=asked))
+            return decided(
+                Rows(keys=known, lots=ledger.lots.get(member, {}), all_lots=True, asked=asked, all_keys=every_row)
+            )
         except RowsMissingError as missing:
+            if missing.every_row:
+                asked |= {key for key, row in ledger.keys.items() if (key.program, row.member) == member}
+                every_row = True
+                continue
             if not missing.keys or asked.issuperset(missing.keys):
                 raise
             asked = asked.union(missing.keys)

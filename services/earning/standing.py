@@ -60,7 +60,8 @@ class Standing(msgspec.Struct, omit_defaults=True):
     the member is active before. `caps` has the points of orders in recent cap windows. `made_up` are spans
     of the forgiven counter that cancelled redemptions made up for. `cards` are stamp cards, by their id. `referred` are
     referrals that follow an order, `lifetime` points that imports say were earned elsewhere. A
-    `provisional` member is a guest whose points all wait for their enrolment.
+    `provisional` member is a guest whose points all wait for their enrolment. `claiming` are members who were asked to
+    hand over what they have; one who was `claimed_by` another is that other's alias for ever.
     """
 
     program: str
@@ -96,6 +97,8 @@ class Standing(msgspec.Struct, omit_defaults=True):
     referred: tuple[Referral, ...] = ()
     lifetime: int = 0
     provisional: bool = False
+    claiming: tuple[str, ...] = ()
+    claimed_by: str = ""
 
 
 class Lot(msgspec.Struct, array_like=True):
@@ -154,8 +157,8 @@ class Rows(msgspec.Struct):
 
     Every spendable lot up to `horizon` in the order of consumption is in `lots`; every lot due by `due_until` is, and
     `next_due` is the earliest due after it of any stored lot. `all_lots` says that every lot with anything left,
-    pending or qualifying, is there. `asked` are keys looked for besides. A decision that must know more raises
-    `RowsMissingError`, is given it, and decides again.
+    pending or qualifying, is there, `all_keys` that every row and lot is. `asked` are keys looked for besides. A
+    decision that must know more raises `RowsMissingError`, is given it, and decides again.
     """
 
     keys: dict[BusinessKey, KeyRow]
@@ -165,6 +168,7 @@ class Rows(msgspec.Struct):
     due_until: datetime | None = None
     next_due: datetime | None = None
     asked: frozenset[BusinessKey] = frozenset()
+    all_keys: bool = False
 
 
 class RowsMissingError(Exception):
@@ -175,6 +179,7 @@ class RowsMissingError(Exception):
         keys: the rows of these keys (where they exist) with all lots they name; put them into `Rows.asked`.
         due_until: all lots due by then.
         everything: all lots with anything left, pending or qualifying.
+        every_row: all rows of the member, and all lots, whatever is left of them.
     """
 
     def __init__(
@@ -184,8 +189,10 @@ class RowsMissingError(Exception):
         keys: tuple[BusinessKey, ...] = (),
         due_until: datetime | None = None,
         everything: bool = False,
+        every_row: bool = False,
     ) -> None:
-        super().__init__(points, keys, due_until, everything)
+        super().__init__(points, keys, due_until, everything, every_row)
+        self.every_row = every_row
         self.points = points
         self.keys = keys
         self.due_until = due_until

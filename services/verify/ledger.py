@@ -29,9 +29,12 @@ SIGNS = {
 }
 """What each gross counter means for available + pending - deficit."""
 
+CLAIM_GIVEN = "tallystick.claim.given.v1"
+"""The cause of what comes with a member whose id was claimed."""
+
 HELD = ("available", "pending", "deficit")
-MAY_FALL = frozenset({"adjusted"})
-"""Adjustments have a sign; every other counter only grows."""
+MAY_FALL = frozenset({"adjusted", "transferred_in", "transferred_out"})
+"""Adjustments have a sign, and what is owed is transferred as less; every other counter only grows."""
 
 
 @dataclass
@@ -47,7 +50,8 @@ class Redemption:
 class Account:
     """A member as the postings alone make them: balances by summing up, and the events that were seen.
 
-    `lots` are what remains of each, and whether it is pending; `in_lots` their sums.
+    `lots` are what remains of each, and whether it is pending; `in_lots` their sums. `merged`: another member's keys
+    came with their points, so what a key was worth is not all in this member's events.
     """
 
     sums: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*HELD, *SIGNS), 0))
@@ -58,6 +62,7 @@ class Account:
     lots: dict[int, tuple[int, bool]] = field(default_factory=dict)
     in_lots: dict[bool, int] = field(default_factory=lambda: {False: 0, True: 0})
     redemptions: dict[tuple[str, str], Redemption] = field(default_factory=dict)
+    merged: bool = False
 
 
 @dataclass
@@ -117,6 +122,7 @@ def _fold(account: Account, data: Event, where: str, report: Report) -> None:
     account.decision = data["decision"]
     _move(account.sums, postings, where, report)
     _compare(account.sums, data["balances"], where, report)
+    account.merged = account.merged or data["cause"]["type"] == CLAIM_GIVEN
     _take_worth(account, data, where, report)
     _take_lots(account, data, where, report)
     _take_redemption(account, data, where, report)
@@ -157,6 +163,8 @@ def _take_worth(account: Account, data: Event, where: str, report: Report) -> No
     postings = data.get("postings", {})
     if key is None or not ("earned" in postings or "reversed" in postings):
         return
+    if account.merged:
+        return
     name = (key["source"], key["kind"], key["id"])
     account.worth[name] = account.worth.get(name, 0) - postings.get("earned", 0) - postings.get("reversed", 0)
     if account.worth[name] < 0:
@@ -182,7 +190,7 @@ def _take_lots(account: Account, data: Event, where: str, report: Report) -> Non
 
 def _take_redemption(account: Account, data: Event, where: str, report: Report) -> None:
     """A redemption is decided once, and no more of it comes back than it took."""
-    if "redemption" not in data or (key := data.get("key")) is None:
+    if account.merged or "redemption" not in data or (key := data.get("key")) is None:
         return
     name, postings = (key["source"], data["redemption"]), data.get("postings", {})
     known = account.redemptions.get(name)

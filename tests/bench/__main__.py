@@ -22,7 +22,7 @@ from deploy.local_stack import LocalStack
 from deploy.migrate import migrate
 from services.projections.rebuild import rebuild
 from shared.topics import Topics
-from tests.bench import cost, installation, latency
+from tests.bench import conditions, cost, installation, latency
 from tests.bench.installation import Measured
 from tests.bench.orders import fill
 from tests.e2e.pipeline import Pipeline
@@ -85,6 +85,7 @@ async def _bench(stack: LocalStack, directory: Path, orders: int, members: int) 
         figures["rebuild"] = await _rebuild(pipeline, places)
         figures["latency"] = await _latency(pipeline, session)
         figures["cost"] = await _cost(dsns["cost"])
+        figures["conditions"] = conditions.microseconds()
         return figures
     finally:
         pipeline.stop()
@@ -224,6 +225,8 @@ def _show(figures: dict[str, Any]) -> None:
     for kind in ("order", "redemption"):
         old, new = row[f"old_{kind}"], row[f"new_{kind}"]
         console.print(f"{kind} of an old member: {old:,.0f} µs, of a new one {new:,.0f} µs: {old / new:.2f}")
+    by_condition = ", ".join(f"{kind} {us:.0f}" for kind, us in figures["conditions"].items())
+    console.print(f"an order by its rule's condition, decided alone, µs: {by_condition}")
 
 
 if __name__ == "__main__":

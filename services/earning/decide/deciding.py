@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 from services.earning.decide.activities import declared_only, prepare_activity
 from services.earning.decide.adjustments import prepare_adjustment, prepare_reinstatement
 from services.earning.decide.case import Case, Prepared
+from services.earning.decide.claims import forward, prepare_claim, prepare_handing, prepare_refusal
 from services.earning.decide.decision import SETTLE, Decision, Needs, Outcome
-from services.earning.decide.draft import Draft
+from services.earning.decide.draft import Draft, public
 from services.earning.decide.dues import plan_next, work_off
 from services.earning.decide.imports import batch_id, batch_key, prepare_import, prepare_revert, row_id
 from services.earning.decide.members import new_standing, prepare_close, prepare_member, prepare_tier
+from services.earning.decide.merges import prepare_taking
 from services.earning.decide.orders import prepare_order
 from services.earning.decide.redemptions import prepare_redemption, prepare_return
 from services.earning.decide.referrals import prepare_answer, prepare_click, prepare_referral
@@ -31,6 +33,7 @@ from services.earning.source_events.activities import (
 from services.earning.source_events.commands import (
     BalanceImport,
     ImportRevert,
+    MemberClaimed,
     MemberClosed,
     MemberUpdated,
     PointsAdjust,
@@ -49,7 +52,13 @@ from services.earning.source_events.facts import (
     OrderRefunded,
     OrderUpdated,
 )
-from services.earning.source_events.messages import ReferralAnswered, ReferralAsked
+from services.earning.source_events.messages import (
+    ClaimAsked,
+    ClaimGiven,
+    ClaimRefused,
+    ReferralAnswered,
+    ReferralAsked,
+)
 from services.earning.source_events.referrals import (
     ReferralClicked,
     ReferralCompleted,
@@ -100,6 +109,10 @@ _KINDS: dict[type, _Kind] = {
     ReferralAnswered: _Kind("referral", attrgetter("data.referral_id"), prepare_answer),
     MemberEnrolled: _MEMBER,
     MemberUpdated: _MEMBER,
+    MemberClaimed: _Kind("claim", attrgetter("data.guest"), prepare_claim),
+    ClaimAsked: _Kind("claimed_by", attrgetter("data.by"), prepare_handing),
+    ClaimRefused: _Kind("claim_refused", attrgetter("data.guest"), prepare_refusal),
+    ClaimGiven: _Kind("alias", attrgetter("data.guest"), prepare_taking),
     MemberClosed: _MEMBER._replace(prepare=prepare_close),
     TierAssigned: _Kind("tier_assignment", attrgetter("member"), prepare_tier),
     RedemptionRequested: _Kind("redemption", _REDEMPTION_ID, prepare_redemption),
@@ -140,6 +153,10 @@ def decide(versions: Versions, standing: Standing | None, rows: Rows, fact: Fact
     if isinstance(fact.data, ActivityRecorded) and fact.data.attributes:
         fact = declared_only(versions, fact, fact.data)
     key = key_of(fact)
+    if standing is not None and standing.claimed_by and not isinstance(fact.data, ClaimAsked):
+        draft = _begun(versions, standing, rows, fact, decided_at)
+        forward(draft, fact, public(key))
+        return draft.decision(Outcome.APPLIED)
     row = rows.keys.get(key)
     if row is not None and row.member != fact.member:
         message = f"{key.kind} {key.id!r} of {key.source!r} belongs to another member"

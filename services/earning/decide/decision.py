@@ -34,6 +34,7 @@ class Decision(msgspec.Struct):
     """What changes: the standing afterwards, rows and lots to save, and the point events, in order, without positions.
 
     `messages` say what it means for other members: each is decided for its member, in a transaction of its own.
+    Rows that are `gone` belong to another member from now on, who takes them over.
 
     Inputs are never changed in place: a decision that fails leaves nothing behind.
     """
@@ -44,3 +45,4 @@ class Decision(msgspec.Struct):
     events: list[EventData]
     outcome: Outcome
     messages: list[Fact] = []
+    gone: frozenset[BusinessKey] = frozenset()

@@ -30,7 +30,19 @@ class Draft:
     fact.
     """
 
-    __slots__ = ("cause", "decided_at", "events", "fact", "keys", "lots", "messages", "occurred_at", "rows", "standing")
+    __slots__ = (
+        "cause",
+        "decided_at",
+        "events",
+        "fact",
+        "gone",
+        "keys",
+        "lots",
+        "messages",
+        "occurred_at",
+        "rows",
+        "standing",
+    )
 
     def __init__(self, standing: Standing, rows: Rows) -> None:
         self.standing: Standing = replace(standing)
@@ -40,6 +52,7 @@ class Draft:
         self.lots: dict[int, Lot] = {}
         self.events: list[EventData] = []
         self.messages: list[Fact] = []
+        self.gone: frozenset[BusinessKey] = frozenset()
         self.occurred_at = standing.clock
         self.decided_at = standing.decided_at
         self.cause = DUE
@@ -147,7 +160,7 @@ class Draft:
 
     def decision(self, outcome: Outcome) -> Decision:
         """The finished decision."""
-        return Decision(self.standing, self.keys, self.lots, self.events, outcome, self.messages)
+        return Decision(self.standing, self.keys, self.lots, self.events, outcome, self.messages, self.gone)
 
 
 def in_parts(lots: list[LotChange]) -> list[list[LotChange]]:

@@ -95,7 +95,7 @@ def _pay(granting: Granting, card: Card, held: CardHeld, due: int) -> CardHeld:
 def _take(granting: Granting, card: Card, held: CardHeld, due: int) -> CardHeld:
     """Take the points of cards back that are not complete any more, the last ones first."""
     paid, last = held.cards, held.last
-    while paid > due:
+    while paid > due and last:
         row = _row(granting.draft, card, last)
         before = row.book.before if isinstance(row.book, CardBook) else 0
         paid = max(due, last - 1)

@@ -21,6 +21,7 @@ from services.earning.source_events.activities import (
 from services.earning.source_events.commands import (
     BalanceImport,
     ImportRevert,
+    MemberClaimed,
     MemberClosed,
     MemberUpdated,
     PointsAdjust,
@@ -29,6 +30,7 @@ from services.earning.source_events.commands import (
     RedemptionRequested,
     TierAssigned,
 )
+from services.earning.source_events.envelope import check_name
 from services.earning.source_events.facts import (
     MemberEnrolled,
     Order,
@@ -180,6 +182,10 @@ def _check_tier(assigned: TierAssigned) -> None:
         force_setattr(assigned, "until", utc(assigned.until))
 
 
+def _check_claimed(claimed: MemberClaimed) -> None:
+    check_name(claimed.guest)
+
+
 def _nothing_to_check(_: object) -> None:
     """Its types say all there is to say."""
 
@@ -201,6 +207,7 @@ CHECKS: dict[type, Callable[[Any], None]] = {
     ReferralVoided: _nothing_to_check,
     MemberEnrolled: _check_enrolled,
     MemberUpdated: _nothing_to_check,
+    MemberClaimed: _check_claimed,
     MemberClosed: _nothing_to_check,
     RedemptionRequested: _check_redemption,
     RedemptionCancelled: _nothing_to_check,

@@ -84,5 +84,11 @@ class MemberUpdated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     attributes: Labels | None = None
 
 
+class MemberClaimed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"guest": "from"}):
+    """`loyalty.member.claimed.v1`: another id (a guest's, a second account's) is the subject, too, from now on."""
+
+    guest: Id
+
+
 class MemberClosed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`loyalty.member.closed.v1`: the membership ends."""

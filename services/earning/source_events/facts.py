@@ -22,6 +22,7 @@ from services.earning.source_events.activities import (
 from services.earning.source_events.commands import (
     BalanceImport,
     ImportRevert,
+    MemberClaimed,
     MemberClosed,
     MemberUpdated,
     PointsAdjust,
@@ -162,6 +163,7 @@ FactData = (
     | ReferralVoided
     | MemberEnrolled
     | MemberUpdated
+    | MemberClaimed
     | MemberClosed
     | RedemptionRequested
     | RedemptionCancelled
@@ -190,6 +192,7 @@ FACT_TYPES: dict[str, type[FactData]] = {
     "commerce.referral.voided.v1": ReferralVoided,
     "loyalty.member.enrolled.v1": MemberEnrolled,
     "loyalty.member.updated.v1": MemberUpdated,
+    "loyalty.member.claimed.v1": MemberClaimed,
     "loyalty.member.closed.v1": MemberClosed,
     "loyalty.redemption.requested.v1": RedemptionRequested,
     "loyalty.redemption.cancelled.v1": RedemptionCancelled,

@@ -9,6 +9,8 @@ from datetime import datetime
 
 import msgspec
 
+from services.earning.standing import KeyRow, Lot, Standing
+
 
 class ReferralAsked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """To the referrer: whether a referral qualifies now, and how long its points wait. Of several the highest counts.
@@ -36,10 +38,40 @@ class ReferralAnswered(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     blocked: str = ""
 
 
-MessageData = ReferralAsked | ReferralAnswered
+class ClaimAsked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """To a member who is claimed: hand over all you have."""
+
+    by: str
+
+
+class ClaimRefused(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """To the one who claims: that member is somebody else's already, or is just claiming others."""
+
+    guest: str
+
+
+class ClaimGiven(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """To the one who claims: a part of what the other had. Lots have the other's numbers, 1 to `lots_made`.
+
+    One part, the last, has the other's standing as it was.
+    """
+
+    guest: str
+    part: int
+    parts: int
+    lots_made: int
+    lots: tuple[Lot, ...] = ()
+    rows: tuple[KeyRow, ...] = ()
+    standing: Standing | None = None
+
+
+MessageData = ReferralAsked | ReferralAnswered | ClaimAsked | ClaimRefused | ClaimGiven
 
 MESSAGE_TYPES: dict[str, type[MessageData]] = {
     "tallystick.referral.asked.v1": ReferralAsked,
     "tallystick.referral.answered.v1": ReferralAnswered,
+    "tallystick.claim.asked.v1": ClaimAsked,
+    "tallystick.claim.refused.v1": ClaimRefused,
+    "tallystick.claim.given.v1": ClaimGiven,
 }
 """Type → the class of its data."""

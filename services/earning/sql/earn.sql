@@ -42,6 +42,16 @@ SELECT l.program, l.member, l.body
 FROM unnest($1::text[], $2::text[], $3::integer[]) AS wanted (program, member, lot)
 JOIN earning.lots l USING (program, member, lot);
 
+-- name: keys_of_member
+SELECT program, source, kind, id, member, lots, body
+FROM earning.keys
+WHERE program = $1 AND member = $2;
+
+-- name: lots_of_member
+SELECT program, member, body
+FROM earning.lots
+WHERE program = $1 AND member = $2;
+
 -- name: lots_left
 -- Lots with anything left, in the order of consumption: null, never expiring (or still pending), comes last.
 SELECT program, member, body
@@ -77,9 +87,9 @@ WHERE s.program = changed.program AND s.member = changed.member;
 -- name: update_keys
 -- Lots as text: arrays of arrays would all have to be of one length.
 UPDATE earning.keys k
-SET lots = changed.lots::integer[], body = changed.body
-FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[])
-    AS changed (program, source, kind, id, lots, body)
+SET shard = changed.shard, member = changed.member, lots = changed.lots::integer[], body = changed.body
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::text[], $7::text[], $8::bytea[])
+    AS changed (program, source, kind, id, shard, member, lots, body)
 WHERE k.program = changed.program AND k.source = changed.source AND k.kind = changed.kind AND k.id = changed.id;
 
 -- name: update_lots

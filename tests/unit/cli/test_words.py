@@ -37,6 +37,16 @@ SAID: list[tuple[type[EventData], dict[str, object], str]] = [
         "earned 15 points: run 5 × 3 = 15 → 15",
     ),
     (
+        point_events.PointsTransferred,
+        {"points": 30, "other": "guest-7", "postings": {"available": 30, "transferred_in": -30}},
+        "30 points came with guest-7, who is the same member",
+    ),
+    (
+        point_events.PointsTransferred,
+        {"points": 8, "other": "ana", "postings": {"deficit": 8, "transferred_out": -8}},
+        "8 points went to ana, who is the same member, owed",
+    ),
+    (
         point_events.ReferralRewarded,
         {"referral": "f1", "role": "referrer", "other": "bob", "order": "7", "points": 20},
         "referral f1 counts: brought bob, order 7",

@@ -28,7 +28,7 @@ from services.earning.source_events.contract.commands import (
     TierAssigned,
 )
 from services.earning.source_events.contract.fields import Contract, Envelope
-from services.earning.source_events.contract.members import MemberClosed, MemberEnrolled, MemberUpdated
+from services.earning.source_events.contract.members import MemberClaimed, MemberClosed, MemberEnrolled, MemberUpdated
 from services.earning.source_events.contract.orders import (
     OrderCancelled,
     OrderFulfilled,
@@ -62,6 +62,7 @@ _MODELS: dict[str, type[Contract]] = {
     "commerce.referral.voided.v1": ReferralVoided,
     "loyalty.member.enrolled.v1": MemberEnrolled,
     "loyalty.member.updated.v1": MemberUpdated,
+    "loyalty.member.claimed.v1": MemberClaimed,
     "loyalty.member.closed.v1": MemberClosed,
     "loyalty.redemption.requested.v1": RedemptionRequested,
     "loyalty.redemption.cancelled.v1": RedemptionCancelled,

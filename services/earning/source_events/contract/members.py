@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from services.earning.source_events.contract.fields import Contract, Ids, Instant, Labels
+from services.earning.source_events.contract.fields import Contract, Id, Ids, Instant, Labels
 
 
 class MemberEnrolled(Contract):
@@ -20,6 +20,14 @@ class MemberUpdated(Contract):
 
     segments: Ids | None = Field(None, description="All groups the member belongs to from now on.")
     attributes: Labels | None = Field(None, description="All further properties from now on; no personal data.")
+
+
+class MemberClaimed(Contract):
+    """Another id is this member, too: a guest who enrolled, or a second account. All it has moves here, for ever."""
+
+    guest: Id = Field(
+        alias="from", description="The id that is claimed; facts under it count for the subject from now on."
+    )
 
 
 class MemberClosed(Contract):

@@ -165,13 +165,16 @@ class Story:
     def _load(self, rows: Rows, missing: RowsMissingError, member: str) -> None:
         """Give what a decision asked for, and no more; the same question twice is a fault."""
         own = self.lots.get(member, {})
-        assert not rows.all_lots or missing.keys
+        assert not rows.all_lots or missing.keys or (missing.every_row and not rows.all_keys)
         assert not rows.asked.intersection(missing.keys)
         rows.asked = rows.asked.union(missing.keys)
         rows.keys = rows.keys | {key: self.keys[key] for key in missing.keys if key in self.keys}
         rows.lots = rows.lots | {n: own[n] for key in missing.keys if key in self.keys for n in self.keys[key].lots}
         if missing.everything or missing.points:
             rows.lots, rows.all_lots = {**own}, True
+        if missing.every_row:
+            rows.keys = {key: row for key, row in self.keys.items() if row.member == member}
+            rows.lots, rows.all_lots, rows.all_keys = {**own}, True, True
         if missing.due_until is not None:
             dues = {n: lot.due for n, lot in own.items() if lot.due is not None}
             rows.lots = rows.lots | {n: own[n] for n, due in dues.items() if due <= missing.due_until}
@@ -198,6 +201,7 @@ class Story:
         member = decision.standing.member
         self.standings[member] = decision.standing
         self.keys |= decision.keys
+        assert all(self.keys[key].member == member for key in decision.gone)
         self.lots.setdefault(member, {}).update(decision.lots)
         self.events += decision.events
         for event in decision.events:

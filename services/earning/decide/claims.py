@@ -1,0 +1,182 @@
+"""Claims: a member hands over all they have to another who is the same person, and is their alias for ever.
+
+A claim asks, the other hands over in parts small enough for one event each, and the claimer takes them in. Who is just
+claiming others hands nothing over, so that no ring can close; of two who claim each other the one first by name stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from services.earning.books import CommandBook
+from services.earning.decide.case import Case, Prepared
+from services.earning.decide.content import command_hash
+from services.earning.decide.decision import Outcome
+from services.earning.decide.draft import Draft, in_parts, public
+from services.earning.decide.tiers import base_of
+from services.earning.source_events.commands import MemberClaimed, MemberClosed, MemberUpdated
+from services.earning.source_events.facts import Fact, MemberEnrolled
+from services.earning.source_events.messages import ClaimAsked, ClaimGiven, ClaimRefused
+from services.earning.standing import KeyRow, Lot, RowsMissingError
+from shared.point_events import FactRecorded, Key, PointsTransferred
+from shared.reasons import Reason
+
+ASKED, REFUSED, GIVEN = "tallystick.claim.asked.v1", "tallystick.claim.refused.v1", "tallystick.claim.given.v1"
+
+PART_BYTES_MAX = 128 * 1024
+"""How much of rows and lots a message may carry: an event holds at most twice that."""
+
+_REFUSED = CommandBook()
+"""What is left of a claim that was refused: it may be made again."""
+
+_encode = msgspec.json.encode
+
+T = TypeVar("T")
+
+
+def prepare_claim(case: Case, data: MemberClaimed) -> Prepared | None:
+    """Ask the id that is claimed to hand over. None: it was asked before, and did not refuse."""
+    if case.row is not None and case.row.book != _REFUSED:
+        return None
+
+    def ask(draft: Draft) -> Outcome:
+        standing = draft.standing
+        draft.keys[case.key] = KeyRow(case.key, standing.member, CommandBook(command_hash(case.fact)))
+        if data.guest == standing.member or data.guest in standing.claiming:
+            draft.say(FactRecorded, key=public(case.key), reason=Reason.NOTHING_CHANGED)
+            return Outcome.APPLIED
+        standing.claiming = (*standing.claiming, data.guest)
+        draft.say(FactRecorded, key=public(case.key), reason=Reason.CLAIM_ASKED)
+        draft.send(data.guest, case.key, ASKED, 1, ClaimAsked(by=standing.member))
+        return Outcome.APPLIED
+
+    return ask
+
+
+def prepare_refusal(case: Case, data: ClaimRefused) -> Prepared:
+    """The other does not hand over."""
+
+    def note(draft: Draft) -> Outcome:
+        standing = draft.standing
+        standing.claiming = tuple(one for one in standing.claiming if one != data.guest)
+        claim = case.key._replace(kind="claim")
+        if draft.row(claim) is not None:
+            draft.keys[claim] = KeyRow(claim, standing.member, _REFUSED)
+        draft.say(FactRecorded, key=public(case.key), reason=Reason.CLAIM_REFUSED)
+        return Outcome.APPLIED
+
+    return note
+
+
+def prepare_handing(case: Case, data: ClaimAsked) -> Prepared:
+    """Hand all over to the one who claims, or refuse."""
+
+    def hand(draft: Draft) -> Outcome:
+        standing = draft.standing
+        both = data.by in standing.claiming and standing.member > data.by
+        if standing.claimed_by == data.by:
+            draft.say(FactRecorded, key=public(case.key), reason=Reason.NOTHING_CHANGED)
+        elif standing.claimed_by or (standing.claiming and not both):
+            draft.say(FactRecorded, key=public(case.key), reason=Reason.CLAIM_REFUSED)
+            draft.send(data.by, case.key, REFUSED, 1, ClaimRefused(guest=standing.member))
+        else:
+            _hand_over(draft, case, data.by)
+        return Outcome.APPLIED
+
+    return hand
+
+
+def _hand_over(draft: Draft, case: Case, by: str) -> None:
+    """Everything goes: lots with what is left of them, rows, sums.
+
+    Raises:
+        RowsMissingError: some of it is not there.
+    """
+    if not draft.rows.all_keys:
+        raise RowsMissingError(every_row=True)
+    was = replace(draft.standing)
+    rows = sorted(draft.rows.keys.values(), key=lambda row: row.key)
+    lots = sorted((replace(lot) for lot in draft.visible_lots()), key=lambda lot: lot.lot)
+    _say_out(draft, case, by, lots)
+    draft.gone = frozenset(row.key for row in rows)
+    parts = [*_parts(lots, rows), ((), ())]
+    for number, (some_lots, some_rows) in enumerate(parts, 1):
+        given = ClaimGiven(
+            guest=was.member,
+            part=number,
+            parts=len(parts),
+            lots_made=was.lots,
+            lots=some_lots,
+            rows=some_rows,
+            standing=was if number == len(parts) else None,
+        )
+        draft.send(by, case.key, GIVEN, number, given)
+    _leave(draft, case, by)
+
+
+def _say_out(draft: Draft, case: Case, by: str, lots: list[Lot]) -> None:
+    """What is taken out of the lots, and what was owed, as events."""
+    key = public(case.key)
+    changes = []
+    for lot in lots:
+        if lot.remaining:
+            changes.append(draft.change_lot(lot.lot, -lot.remaining))
+        own = draft.own_lot(lot.lot)
+        own.qualifies, own.expired, own.release_at = 0, 0, None
+    for some in in_parts(changes):
+        pending = sum(change.change for change in some if change.pending)
+        points = sum(change.change for change in some)
+        moved = {"available": points - pending, "pending": pending, "transferred_out": -points}
+        postings = {account: change for account, change in moved.items() if change}
+        draft.say(PointsTransferred, key=key, postings=postings, points=points, other=by, lots=some)
+    owed = draft.standing.balances.deficit
+    if owed:
+        postings = {"deficit": owed, "transferred_out": -owed}
+        draft.say(PointsTransferred, key=key, postings=postings, points=owed, other=by)
+    if not changes and not owed:
+        draft.say(FactRecorded, key=key, reason=Reason.MEMBER_CLAIMED)
+
+
+def _leave(draft: Draft, case: Case, by: str) -> None:
+    """Nothing is left that time could change."""
+    standing = draft.standing
+    standing.claimed_by, standing.claiming, standing.referred = by, (), ()
+    standing.tier, standing.tier_until, standing.qualifying = base_of(case.versions, standing.clock), None, {}
+    standing.assigned_tier, standing.assigned_until, standing.assigned_by = "", None, ""
+    standing.lots_due = standing.inactive_at = standing.tier_check = None
+
+
+def _parts(lots: list[Lot], rows: list[KeyRow]) -> Iterator[tuple[tuple[Lot, ...], tuple[KeyRow, ...]]]:
+    """Lots and rows in portions of a limited size."""
+    for some_lots in _portions(lots):
+        yield tuple(some_lots), ()
+    for some_rows in _portions(rows):
+        yield (), tuple(some_rows)
+
+
+def _portions(things: list[T]) -> Iterator[list[T]]:
+    portion: list[T] = []
+    size = 0
+    for thing in things:
+        weight = len(_encode(thing))
+        if portion and size + weight > PART_BYTES_MAX:
+            yield portion
+            portion, size = [], 0
+        portion.append(thing)
+        size += weight
+    if portion:
+        yield portion
+
+
+def forward(draft: Draft, fact: Fact, key: Key) -> None:
+    """A fact of an alias is its owner's; what it says of the alias as a member is only noted."""
+    standing = draft.standing
+    draft.say(FactRecorded, key=key, reason=Reason.MEMBER_CLAIMED)
+    if not isinstance(fact.data, MemberEnrolled | MemberUpdated | MemberClosed):
+        draft.messages.append(
+            msgspec.structs.replace(fact, member=standing.claimed_by, topic="", partition=-1, offset=-1)
+        )
