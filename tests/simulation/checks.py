@@ -119,6 +119,7 @@ class Checks:
             found = counted - row.counted_before
             self._report.expect("I3", name, "inputs counted", found=found, expected=inputs)
             self.seen.append(row)
+        self._report.expect("I3", "inbox", "messages left", found=len(self._rows(tables.InboxRow)), expected=0)
         letters = self._rows(tables.DeadLetterRow)
         self._report.expect("I3", "dead letters", "number", found=len(letters), expected=self._world.traffic.poison)
         relayed = sum(row.relayed_at is not None for row in letters)
@@ -131,6 +132,7 @@ class Checks:
         for member, account in self._world.traffic.accounts.items():
             sums = held.get((PROGRAM, member), {})
             worth = sum(order.worth for order in account.orders.values()) + sum(account.adjusted.values())
+            worth += account.rewards
             net = sums.get("available", 0) + sums.get("pending", 0) - sums.get("deficit", 0) + sums.get("redeemed", 0)
             self._report.expect("I2", member, "points held or redeemed", found=net, expected=worth)
             self._compare_redemptions(member, account, decided, events)

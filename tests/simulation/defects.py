@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from services.earning import dead_letters as earning_dead_letters
-from services.earning import earn, emit, journal, lane, load
+from services.earning import earn, emit, journal, lane, load, save
 from services.earning.batch import Span
 from services.earning.emit import Relay
 from services.earning.lane import Lane
@@ -180,6 +180,17 @@ def dead_letters_are_dropped(patch: Patch) -> None:
     patch.setattr(earning_dead_letters, "write", written)
 
 
+def messages_are_lost(patch: Patch) -> None:
+    """What a decision means for another member is not put into their inbox."""
+    insert = save.insert
+
+    async def inserted(session: Any, table: str, columns: Any, rows: Any) -> None:
+        if table != "inbox":
+            await insert(session, table, columns, rows)
+
+    patch.setattr(save, "insert", inserted)
+
+
 def readers_skip_what_is_missing(patch: Patch) -> None:
     """A reader takes the next record it sees for the next position."""
     follow = positions.follow
@@ -225,6 +236,7 @@ DEFECTS: tuple[Plant, ...] = (
     published_out_of_order,
     holes_are_not_looked_for,
     dead_letters_are_dropped,
+    messages_are_lost,
     readers_skip_what_is_missing,
     readers_fold_again_what_they_know,
     errors_of_the_database_end_a_lane,

@@ -22,7 +22,10 @@ time_zone: Europe/Berlin
 rules:
   - id: base
     rate: 1
+referrals: {referrer: 20, referee: 10, minimum: 30}
 """
+REFEREE = "dan"
+REFERRER_POINTS, REFEREE_POINTS, MINIMUM = 20, 10, 30
 
 TRAFFIC_S = 8.0
 TWICE = 0.2
@@ -45,8 +48,9 @@ class Order:
 
 @dataclass
 class Account:
-    """What a member should have in the end."""
+    """What a member should have in the end; `rewards` are points of referrals."""
 
+    rewards: int = 0
     orders: dict[str, Order] = field(default_factory=dict)
     adjusted: dict[str, int] = field(default_factory=dict)
     redemptions: dict[str, int] = field(default_factory=dict)
@@ -89,6 +93,9 @@ class _Writer:
     def command(self, kind: str, member: str, at_s: float, **data: Any) -> None:
         self._fact(self._commands, f"loyalty.{kind}.v1", member, at_s, data)
 
+    def referral(self, kind: str, member: str, at_s: float, **data: Any) -> None:
+        self._fact(self._orders, f"commerce.referral.{kind}.v1", member, at_s, data)
+
     def moment_s(self) -> float:
         return self._chance.random() * self._ends_s
 
@@ -127,6 +134,8 @@ def traffic(chance: Random, topics: tuple[str, str], shards: int, began: datetim
             redemption, points = f"r-{member}-{number}", chance.randint(1, 60)
             account.redemptions[redemption] = points
             writer.command("redemption.requested", member, writer.moment_s(), redemption_id=redemption, points=points)
+    if chance.random() < 0.5:
+        _referral(chance, writer, accounts)
     poison = chance.choice((0, 0, 1, 2))
     for _ in range(poison):
         writer.publish(chance.choice(topics), chance.choice(MEMBERS), chance.choice(POISON), writer.moment_s())
@@ -146,6 +155,18 @@ def _order(chance: Random, writer: _Writer, account: Account, member: str, name:
         facts.append(("cancelled", {}))
     for number, (kind, data) in enumerate(facts):
         writer.order(kind, name, member, at_s + number, **data)
+
+
+def _referral(chance: Random, writer: _Writer, accounts: dict[str, Account]) -> None:
+    """A member brings another, on another shard or the same; it counts while anything like the minimum is left."""
+    referrer, name = chance.choice(MEMBERS), f"{REFEREE}-0"
+    account = accounts[REFEREE] = Account()
+    _order(chance, writer, account, REFEREE, name)
+    told = {"referral_id": "rf-0", "referrer_id": referrer, "order_id": name}
+    writer.referral("completed", REFEREE, writer.moment_s(), **told)
+    if account.orders[name].worth >= MINIMUM:
+        account.rewards += REFEREE_POINTS
+        accounts[referrer].rewards += REFERRER_POINTS
 
 
 def _refunds(chance: Random, amount: int) -> Iterator[tuple[int, int]]:

@@ -41,6 +41,7 @@ from tests.simulation.tables import (
     Emission,
     FenceRow,
     ForeignRow,
+    InboxRow,
     PositionRow,
     ProgramRow,
     Registry,
@@ -247,6 +248,9 @@ class World:
                     f"shard {shard}: {head.position} decided, {emitted.emitted} emitted, {logged} in the log, "
                     f"{folded.position} folded"
                 )
+        messages = len(self.server.tables[InboxRow])
+        if messages:
+            behind.append(f"{messages} messages wait in inboxes")
         unrelayed = sum(row.relayed_at is None for row in self._rows(DeadLetterRow) + self._rows(ForeignRow))
         if unrelayed:
             behind.append(f"{unrelayed} dead letters are not relayed")
