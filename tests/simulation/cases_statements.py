@@ -67,10 +67,11 @@ async def keys_are_found_by_id_and_carry_their_lots(door: Door) -> None:
     of = ("shop", "eu", "order")
     rows = [(0, *of, "1", "ann", [], b"old"), (0, *of, "2", "ann", [3], b"old")]
     await insert(session, "keys", KEY_COLUMNS, rows)
-    await session.execute(EARN["update_keys"], *([value] for value in (*of, "1", "{1,2}", b"new")))
+    await session.execute(EARN["update_keys"], *([value] for value in (*of, "1", 1, "bob", "{1,2}", b"new")))
     found = tuples(await session.fetch(EARN["keys"], *of, ["2", "1", "3"]))
-    assert sorted(found) == [(*of, "1", "ann", [1, 2], b"new"), (*of, "2", "ann", [3], b"old")]
-    assert sorted(tuples(await session.fetch(REDERIVE["keys"], 0))) == sorted(found)
+    assert sorted(found) == [(*of, "1", "bob", [1, 2], b"new"), (*of, "2", "ann", [3], b"old")]
+    assert tuples(await session.fetch(EARN["keys_of_member"], "shop", "bob")) == [(*of, "1", "bob", [1, 2], b"new")]
+    assert tuples(await session.fetch(REDERIVE["keys"], 0)) == [(*of, "2", "ann", [3], b"old")]
 
 
 def lot(number: int, remaining: int, expires: int | None, *, pending: bool = False, due: int | None = None) -> Any:
@@ -97,6 +98,7 @@ async def lots_come_in_spending_order_and_by_what_is_due(door: Door) -> None:
     assert await bodies("lots_left", "shop", "ann", None) == [b"lot 2", b"lot 5", b"lot 1", b"lot 4"]
     assert await bodies("lots_left", "shop", "ann", 2) == [b"lot 2", b"lot 5"]
     assert sorted(await bodies("lots", ["shop"] * 2, ["ann"] * 2, [4, 9])) == [b"lot 4"]
+    assert len(await bodies("lots_of_member", "shop", "ann")) == len(lots)
     assert sorted(await bodies("due_lots", ["shop"], ["ann"], [AT + 4 * DAY])) == [b"lot 3", b"lot 5"]
     dues = await session.fetch(EARN["next_dues"], ["shop"], ["ann"], [AT], [1])
     assert tuples(dues) == [("shop", "ann", 3, AT + DAY), ("shop", "ann", 5, AT + 4 * DAY)]

@@ -148,11 +148,19 @@ def _update_standings(
     return backend.update(StandingRow, changed())
 
 
+def _keys_of_member(backend: Backend, program: str, member: str) -> Rows:
+    return [row[1:] for row in backend.rows(KeyRow) if row.program == program and row.member == member]
+
+
+def _lots_of_member(backend: Backend, program: str, member: str) -> Rows:
+    return [(row.program, row.member, row.body) for row in _of(backend, program, member)]
+
+
 def _update_keys(backend: Backend, *columns: Sequence[Any]) -> Waits:
     def changed() -> Iterable[tuple[Key, Callable[[KeyRow], KeyRow]]]:
-        for *key, lots, body in zip(*columns, strict=True):
+        for *key, shard, member, lots, body in zip(*columns, strict=True):
             numbers = [int(lot) for lot in lots.strip("{}").split(",") if lot]
-            yield tuple(key), partial(KeyRow._replace, lots=numbers, body=body)
+            yield tuple(key), partial(KeyRow._replace, shard=shard, member=member, lots=numbers, body=body)
 
     return backend.update(KeyRow, changed())
 
@@ -217,6 +225,8 @@ STATEMENTS = [
     statement("standings", "program member body", _standings),
     statement("keys", "program source kind id member lots body", _keys),
     statement("lots", "program member body", _lots),
+    statement("keys_of_member", "program source kind id member lots body", _keys_of_member),
+    statement("lots_of_member", "program member body", _lots_of_member),
     statement("lots_left", "program member body", _lots_left),
     statement("due_lots", "program member body", _due_lots),
     statement("next_dues", "program member lot due", _next_dues),
