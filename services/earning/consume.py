@@ -141,9 +141,9 @@ async def _stopped(intake: Intake) -> None:
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
             await intake.stop()
-    except KAFKA_TRANSIENT as error:
+    except* KAFKA_TRANSIENT as errors:  # FastStream tells them as a group
         # The group notices by its session timeout.
-        log.info("left without saying goodbye", error=repr(error))
+        log.info("left without saying goodbye", error=repr(errors.exceptions))
 
 
 async def _run_lanes(intake: Intake, shared: Shared, stopping: asyncio.Event, number: int) -> None:

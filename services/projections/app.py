@@ -99,7 +99,15 @@ class App:
                     tasks.create_task(self._relay(stopping))
         finally:
             await self._hint()
-            await self.broker.stop()
+            await self._stop()
+
+    async def _stop(self) -> None:
+        """Leave the group; where Kafka can't hear it, it notices by its session timeout."""
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                await self.broker.stop()
+        except* KAFKA_TRANSIENT as errors:  # FastStream tells them as a group
+            log.info("left without saying goodbye", error=repr(errors.exceptions))
 
     async def _start(self, stopping: asyncio.Event) -> bool:
         """Wait for Kafka, the topic and Postgres; gives False when we are to stop before."""
@@ -113,7 +121,7 @@ class App:
                 if first:
                     log.warning("waiting for kafka and postgres", error=repr(error))
                 first = False
-                await self.broker.stop()
+                await self._stop()
                 await backoff.wait()
             else:
                 self.telemetry.readiness.has(SERVERS)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from aiokafka.errors import KafkaConnectionError
+
 from tests.simulation.consumer import Consumer
 from tests.simulation.fates import Fates
 from tests.simulation.kafka import Broker
@@ -74,6 +76,8 @@ class Stream:
             await subscriber.start()
 
     async def stop(self) -> None:
-        """Stop every subscriber."""
+        """Stop every subscriber. What goes wrong is told as a group, as FastStream does."""
         for subscriber in self._subscribers:
             await subscriber.stop()
+        if not self._broker.up:
+            raise ExceptionGroup("Failed to stop subscribers", [KafkaConnectionError("the broker is down")])
