@@ -161,7 +161,7 @@ def _in_order(place: Place, spans: Sequence[Span]) -> list[Input]:
     """The inputs in the order in which they are decided."""
     inputs = [one for span in spans for one in span.inputs]
     ranks = place.ranks
-    # Alignment of the inputs across batches belongs to `consume`; within one, this is all there is to it.
+    # From batch to batch the lane aligns its inputs.
     inputs.sort(key=lambda one: (one.received_at, ranks[one.topic], one.offset))
     return inputs
 

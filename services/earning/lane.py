@@ -16,6 +16,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
+from services.earning.align import Alignment, Run
 from services.earning.batch import Behind, Earned, Input, Span
 from services.earning.bookmarks import Fence, begin_again, changes, fences, names_and_numbers
 from services.earning.earn import Place, earn
@@ -98,6 +99,7 @@ class Lane:
         self._lost: set[TopicPartition] = set()
         self._logs: dict[TopicPartition, int] = {}
         self._records_max = shared.batch
+        self._hand = Alignment({}, {})
         self.positions: dict[TopicPartition, int] = {}
 
     async def run(self) -> None:
@@ -129,6 +131,7 @@ class Lane:
         self.positions = {}
         try:
             known = await self._fences(partitions)
+            log_ends = await consumer.end_offsets(partitions) if partitions else {}
         except TRANSIENT_ERRORS as error:
             await self._wait(error)
             return
@@ -137,6 +140,7 @@ class Lane:
                 consumer.seek(partition, known[partition].stored)
             consumer.resume(*partitions)
             self.positions = {partition: fence.stored for partition, fence in known.items()}
+            self._hand = Alignment(self.positions, log_ends)
             self._logs = {partition: fence.log for partition, fence in known.items()}
             self._generation = generation
             self._works()
@@ -170,13 +174,15 @@ class Lane:
         return self._session
 
     async def _fetch(self) -> list[Span]:
-        """The next records of this lane's partitions, decoded; nothing where there are none, or not for us any more."""
-        consumer, clock = self._assignment.consumer, self._shared.metrics.clock
+        """The next records of this lane's partitions, decoded; nothing where none may be decided yet."""
+        consumer, clock, hand = self._assignment.consumer, self._shared.metrics.clock, self._hand
         loop = asyncio.get_running_loop()
-        before, began = self.positions, loop.time()
+        wanted, at_most = hand.wanted(self._records_max)
+        began = loop.time()
         try:
-            fetched = await consumer.getmany(*before, timeout_ms=FETCH_WAIT_MS, max_records=self._records_max)
-            after = {partition: await consumer.position(partition) for partition in fetched}
+            fetched = await consumer.getmany(*wanted, timeout_ms=FETCH_WAIT_MS, max_records=at_most)
+            for one, records in fetched.items():
+                hand.add(one, records, await consumer.position(one), consumer.highwater(one))
         except NoOffsetForPartitionError:
             # The consumer asked its group before our seek came: seek again.
             self._generation = -1
@@ -191,16 +197,18 @@ class Lane:
         except IllegalStateError:
             # Taken away while we fetched.
             return []
-        records = sum(map(len, fetched.values()))
-        if records:
-            clock.add("consume", loop.time() - began, records)
-        with clock.measure("decode", records):
-            spans = [
-                Span(one.topic, one.partition, before[one], after[one], list(map(read, batch)), self._logs[one])
-                for one, batch in fetched.items()
-            ]
-        self.positions = before | after
+        number = sum(map(len, fetched.values()))
+        if number:
+            clock.add("consume", loop.time() - began, number)
+        runs = hand.take(loop.time())
+        with clock.measure("decode", sum(len(run.records) for run in runs.values())):
+            spans = [self._span(one, run) for one, run in runs.items()]
+        self.positions |= {one: run.end for one, run in runs.items()}
         return spans
+
+    def _span(self, of: TopicPartition, run: Run) -> Span:
+        inputs = [read(record) for record in run.records]
+        return Span(of.topic, of.partition, self.positions[of], run.end, inputs, self._logs[of])
 
     async def _come_nearer(self) -> None:
         """A record can't even be handed over: fetch less and less, until it comes next; its partition stops there."""

@@ -12,15 +12,16 @@ import pytest
 
 from deploy.local_stack import LocalStack
 from services.verify.checker import verify
+from shared.broker import Outgoing
 from shared.errors import ConfigurationError
 from shared.postgres import TRANSIENT_ERRORS, connect
 from shared.topics import Topics
-from tests.chaos.test_lost_logs import orders
+from tests.chaos.test_lost_logs import MEMBERS, STAMP, orders
 from tests.conftest import new_database
 from tests.e2e import shop
 from tests.e2e.pipeline import Pipeline
 from tests.e2e.runs import SMALL_BATCHES
-from tests.integration.earning.counter import DOCUMENT
+from tests.integration.earning.counter import DOCUMENT, PROGRAM, paid, redeemed, shard
 from tests.integration.earning.worker import Town
 from tests.waiting import eventually
 
@@ -102,6 +103,26 @@ async def test_of_two_installations_that_begin_together_on_one_points_topic_one_
     finally:
         town.stop()
         intruder.stop()
+
+
+async def test_after_an_outage_no_redemption_overtakes_the_order_that_pays_for_it(town: Town) -> None:
+    """Two hours of orders and a thousand redemptions wait; each redemption needs the order a moment before it."""
+    paying: dict[int, list[Outgoing]] = {}
+    spending: dict[int, list[Outgoing]] = {}
+    for number in range(1000):
+        member = MEMBERS[number % len(MEMBERS)]
+        key, at_ms = f"{PROGRAM}/{member}".encode(), STAMP + number * 7_200
+        order = Outgoing(key, paid(f"o-{number}", member=member), (), at_ms)
+        paying.setdefault(shard(member), []).append(order)
+        redemption = Outgoing(key, redeemed(f"d-{number}", 10, member=member), (), at_ms + 1)
+        spending.setdefault(shard(member), []).append(redemption)
+    await town.publish(spending, town.topics.commands)
+    await town.publish(paying)
+    async with town.worker(batch=100):
+        await town.decided(2000)
+        await town.emitted()
+    assert await town.totals() == (2000, 0, 0, 0)
+    assert (await verify(town.bootstrap_servers, town.dsn, town.topics)).findings == []
 
 
 OLDER = """

@@ -10,7 +10,6 @@ from datetime import timedelta
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
-import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -27,7 +26,7 @@ from shared.errors import ForkError, UnreadableEventError
 from shared.settings import Connections
 from shared.topics import Topics
 from tests.chaos.test_lost_logs import MEMBERS, STAMP, orders
-from tests.integration.earning.counter import BEGAN, DOCUMENT, PROGRAM, shard
+from tests.integration.earning.counter import BEGAN, DOCUMENT, PROGRAM, redeemed, shard
 from tests.integration.earning.worker import Town
 
 TIERS = """
@@ -90,18 +89,8 @@ def spent(begin: int, end: int) -> dict[int, list[Outgoing]]:
     by_partition: dict[int, list[Outgoing]] = {}
     for number in range(begin, end):
         member = MEMBERS[number % len(MEMBERS)]
-        fact = {
-            "specversion": "1.0",
-            "id": f"redeem-{number}",
-            "source": "shop-eu",
-            "type": "loyalty.redemption.requested.v1",
-            "subject": member,
-            "time": BEGAN.isoformat(),
-            "program": PROGRAM,
-            "data": {"redemption_id": f"d-{number}", "points": 3},
-        }
         stamp = STAMP + 300_000 + number * 1000
-        row = Outgoing(f"{PROGRAM}/{member}".encode(), msgspec.json.encode(fact), (), stamp)
+        row = Outgoing(f"{PROGRAM}/{member}".encode(), redeemed(f"d-{number}", 3, member=member), (), stamp)
         by_partition.setdefault(shard(member), []).append(row)
     return by_partition
 

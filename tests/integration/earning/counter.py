@@ -51,6 +51,13 @@ def refunded(order: str, amount: str, *, member: str = "ann") -> bytes:
     return event("refunded", order, member, PROGRAM, data)
 
 
+def redeemed(redemption: str, points: int, *, member: str = "ann") -> bytes:
+    """A request to redeem points."""
+    fact = msgspec.json.decode(event("paid", redemption, member, PROGRAM, {}))
+    data = {"redemption_id": redemption, "points": points}
+    return msgspec.json.encode(fact | {"type": "loyalty.redemption.requested.v1", "data": data})
+
+
 def event(kind: str, order: str, member: str, program: str, data: dict[str, Any]) -> bytes:
     """A fact about an order, in structured mode."""
     return msgspec.json.encode(
