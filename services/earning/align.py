@@ -15,7 +15,6 @@ from aiokafka import TopicPartition
 PATIENCE_S = 30.0
 """A partition that gives nothing for so long, though its log has more, holds nobody back any longer."""
 
-
 FOR_EVER = float("inf")
 
 

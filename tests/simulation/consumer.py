@@ -163,6 +163,11 @@ class Consumer(Client):
                 return position
             await self._hear(WAIT_S)
 
+    def highwater(self, partition: TopicPartition) -> int | None:
+        """Where the log ends, as the last fetch has told."""
+        self._assigned(partition)
+        return self._broker.log(partition).end
+
     async def end_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """Where logs end."""
         await self._ask()

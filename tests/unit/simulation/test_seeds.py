@@ -14,7 +14,7 @@ from tests.simulation.fates import Fate
 from tests.simulation.world import HARMS, World
 
 SEEDS = range(1, 101)
-SEEDS_TO_FIND_A_DEFECT = range(120)
+SEEDS_TO_FIND_A_DEFECT = range(160)
 
 
 @pytest.fixture(autouse=True)
