@@ -151,7 +151,7 @@ class Relay:
             written = await publish(publisher, self._topic, records)
             failpoints.reached(failpoints.Place.AFTER_EMIT)
             # Before it is recorded: nobody after us would look for a hole below what is.
-            lost = await self._holes(session, {shard: rows[0].position for shard, rows in by_shard.items()}, written)
+            lost = await self._holes(session, by_shard, written)
             come = {shard: rows[-1].position for shard, rows in by_shard.items() if shard not in lost}
             await session.execute(QUERIES["record_emitted"], list(come), list(come.values()))
         self._emitted.update(come)
@@ -159,22 +159,24 @@ class Relay:
         await self._go_back(session, lost)
 
     async def _holes(
-        self, session: asyncpg.Connection, begun: Mapping[int, int], written: Mapping[int, Written]
+        self, session: asyncpg.Connection, published: Mapping[int, Sequence[Entry]], written: Mapping[int, Written]
     ) -> dict[int, int]:
-        """Records that don't lie right after our last: somebody else wrote there, or the log has lost what was there.
+        """Records that don't lie right after our last, or each other: somebody else wrote there, or some were lost.
 
-        Then look at what lies before them; gives the last position before a hole, for each shard that has one below
-        the position that was `begun` with.
+        Then look at the log; gives the last position before a hole, for each shard that has one.
         """
-        moved = {shard: at.first for shard, at in written.items() if at.first != self._log_ends.get(shard)}
+        rows = {
+            shard: published[shard]
+            for shard, at in written.items()
+            if at.first != self._log_ends.get(shard) or at.next - at.first != len(published[shard])
+        }
         self._log_ends.update({shard: at.next for shard, at in written.items()})
-        if not moved:
+        if not rows:
             return {}
-        known = {shard: begun[shard] - 1 for shard in moved}
-        before = {shard: first for shard, first in moved.items() if first >= 0}
-        ends = await log_ends(self._connections.kafka_bootstrap_servers, self._topic, known, before)
+        known = {shard: those[0].position - 1 for shard, those in rows.items()}
+        ends = await log_ends(self._connections.kafka_bootstrap_servers, self._topic, known)
         await compare(session, ends)
-        return {shard: end.position for shard, end in ends.items() if end.position < known[shard]}
+        return {shard: end.position for shard, end in ends.items() if end.position < rows[shard][-1].position}
 
     async def _go_back(self, session: asyncpg.Connection, positions: Mapping[int, int]) -> None:
         """Publish again what comes after these positions, by shard: the log has lost it."""

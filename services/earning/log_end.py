@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -28,23 +28,26 @@ class LogEnd(NamedTuple):
 
 
 class Tail(NamedTuple):
-    """The end of a log: its records of ours from offset `start` on, by position; the log itself begins at `begin`."""
+    """The end of a log: positions and values of ours from offset `start` on, in its order; it begins at `begin`."""
 
     begin: int
     start: int
     end: int
-    values: Mapping[int, bytes]
+    records: Sequence[tuple[int, bytes]]
+
+    @property
+    def positions(self) -> list[int]:
+        """Which positions they are, in the order of the log."""
+        return [position for position, _ in self.records]
 
     def at(self, position: int) -> LogEnd:
         """The log's end, said to be at a position."""
-        value = self.values.get(position)
+        value = dict(self.records).get(position)
         return LogEnd(position, self.end, CHAIN_START if value is None else chain_of(value))
 
 
-async def log_ends(
-    bootstrap_servers: str, topic: str, known: Mapping[int, int], before: Mapping[int, int] | None = None
-) -> dict[int, LogEnd]:
-    """Shard → the position up to which its log is whole; `before` names offsets at which to take it for ended.
+async def log_ends(bootstrap_servers: str, topic: str, known: Mapping[int, int]) -> dict[int, LogEnd]:
+    """Shard → the position up to which its log is whole, each position behind the one before it.
 
     `known` has a position for each shard that its log has had. A log that ends with copies of older records tells less
     than it holds, never more; one that has lost `known` tells the last position before its hole.
@@ -60,7 +63,7 @@ async def log_ends(
         return whole_to(tail, known[partition.partition]) is not None
 
     async with asyncio.timeout(READ_TIMEOUT_S) as patience, reading(bootstrap_servers) as consumer:
-        tails = await _tails(consumer, wanted, before or {}, enough, patience)
+        tails = await _tails(consumer, wanted, enough, patience)
     return {one.partition: tail.at(whole_to(tail, known[one.partition]) or 0) for one, tail in tails.items()}
 
 
@@ -75,11 +78,11 @@ async def highest(consumer: AIOKafkaConsumer, topic: str, shards: Iterable[int])
     """
 
     def enough(_: TopicPartition, tail: Tail) -> bool:
-        return max(tail.values, default=0) >= tail.start
+        return max(tail.positions, default=0) >= tail.start
 
     async with asyncio.timeout(READ_TIMEOUT_S) as patience:
-        tails = await _tails(consumer, [TopicPartition(topic, shard) for shard in shards], {}, enough, patience)
-    return {one.partition: tail.at(max(tail.values, default=0)) for one, tail in tails.items()}
+        tails = await _tails(consumer, [TopicPartition(topic, shard) for shard in shards], enough, patience)
+    return {one.partition: tail.at(max(tail.positions, default=0)) for one, tail in tails.items()}
 
 
 def whole_to(tail: Tail, known: int) -> int | None:
@@ -88,40 +91,41 @@ def whole_to(tail: Tail, known: int) -> int | None:
     What lies after `known` came after it. Where it isn't at any offset that it can have had, the log was cut, and what
     was published since lies behind a hole: then the answer is the last position before that.
     """
-    if known in tail.values:
-        return _run(tail.values, known)
+    positions = tail.positions
+    if known in positions:
+        return _run(positions, known)
     if tail.start == tail.begin:
-        return _run(tail.values, 0)
+        return _run([0, *positions], 0)
     # Position n lies at offset n - 1 or later: of those above `start` every one that there is was read.
-    first = min((position for position in tail.values if position > tail.start), default=known)
-    return _run(tail.values, first) if tail.start < first < known else None
+    first = min((position for position in positions if position > tail.start), default=known)
+    return _run(positions, first) if tail.start < first < known else None
 
 
-def _run(values: Mapping[int, bytes], position: int) -> int:
-    """The last position before the next one that is missing."""
-    while position + 1 in values:
-        position += 1
-    return position
+def _run(positions: Sequence[int], first: int) -> int:
+    """How far positions go on from the first copy of one of them, in this order, as readers see them."""
+    reached = first
+    for position in positions[positions.index(first) :]:
+        if position == reached + 1:
+            reached = position
+    return reached
 
 
 async def _tails(
     consumer: AIOKafkaConsumer,
     partitions: list[TopicPartition],
-    before: Mapping[int, int],
     enough: Callable[[TopicPartition, Tail], bool],
     patience: asyncio.Timeout,
 ) -> dict[TopicPartition, Tail]:
     """Read each partition back from its end until that is enough, or all of it."""
     consumer.assign(partitions)
     ends, begins = await consumer.end_offsets(partitions), await consumer.beginning_offsets(partitions)
-    tails = {one: Tail(begins[one], begins[one], ends[one], {}) for one in partitions}
-    stops = {one: min(end, before.get(one.partition, end)) for one, end in ends.items()}
+    tails = {one: Tail(begins[one], begins[one], ends[one], ()) for one in partitions}
     back = 1
-    left = {one for one in partitions if stops[one] > begins[one]}
+    left = {one for one in partitions if ends[one] > begins[one]}
     while left:
-        starts = {one: max(begins[one], stops[one] - back) for one in left}
-        for one, values in (await _read(consumer, starts, stops, patience)).items():
-            tails[one] = tail = Tail(begins[one], starts[one], ends[one], values)
+        starts = {one: max(begins[one], ends[one] - back) for one in left}
+        for one, records in (await _read(consumer, starts, ends, patience)).items():
+            tails[one] = tail = Tail(begins[one], starts[one], ends[one], records)
             if tail.start == tail.begin or enough(one, tail):
                 left.remove(one)
         back *= 10
@@ -131,20 +135,20 @@ async def _tails(
 async def _read(
     consumer: AIOKafkaConsumer,
     starts: dict[TopicPartition, int],
-    stops: dict[TopicPartition, int],
+    ends: dict[TopicPartition, int],
     patience: asyncio.Timeout,
-) -> dict[TopicPartition, dict[int, bytes]]:
-    """The records of ours of each partition from its start to its stop, by position."""
+) -> dict[TopicPartition, list[tuple[int, bytes]]]:
+    """The records of ours of each partition from its start to its end."""
     for one, start in starts.items():
         consumer.seek(one, start)
-    values: dict[TopicPartition, dict[int, bytes]] = {one: {} for one in starts}
+    ours: dict[TopicPartition, list[tuple[int, bytes]]] = {one: [] for one in starts}
     reading_on = set(starts)
     while reading_on:
         for one, records in (await consumer.getmany(*reading_on, timeout_ms=POLL_MS)).items():
             patience.reschedule(asyncio.get_running_loop().time() + READ_TIMEOUT_S)
-            values[one].update(_ours(record for record in records if record.offset < stops[one]))
-        reading_on = {one for one in reading_on if await consumer.position(one) < stops[one]}
-    return values
+            ours[one] += _ours(record for record in records if record.offset < ends[one])
+        reading_on = {one for one in reading_on if await consumer.position(one) < ends[one]}
+    return ours
 
 
 def _ours(records: Iterable[ConsumerRecord]) -> Iterator[tuple[int, bytes]]:

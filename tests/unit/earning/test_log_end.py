@@ -12,7 +12,7 @@ from services.earning.log_end import Tail, whole_to
 def tail(positions: Iterable[int], *, start: int) -> Tail:
     """The end of a log from offset `start` on, with these positions in this order."""
     read = list(positions)
-    return Tail(0, start, start + len(read), dict.fromkeys(read, b""))
+    return Tail(0, start, start + len(read), [(position, b"") for position in read])
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,7 @@ def tail(positions: Iterable[int], *, start: int) -> Tail:
         pytest.param(tail([5, 6, 10, 11], start=4), 9, 6, id="its end was lost, and more was published behind that"),
         pytest.param(tail([1, 2, 5, 6], start=0), 9, 2, id="all of it was read"),
         pytest.param(tail([3, 4, 5], start=0), 9, 0, id="it lacks its beginning"),
+        pytest.param(tail([5, 9, 10, 6, 7, 8, 9], start=4), 5, 9, id="what came before its predecessor comes again"),
         pytest.param(tail([6, 10, 7], start=5), 6, 7, id="what was lost is being published again"),
     ],
 )
