@@ -19,6 +19,7 @@ from services.earning.standing import BusinessKey, KeyRow, Lot, Rows, RowsMissin
 from shared.errors import PermanentError
 from shared.point_events import EventData
 from tests.model.books import broken
+from tests.model.told import refused_badly, told_badly
 
 LOADS_MAX = 50
 
@@ -116,9 +117,11 @@ class Core:
                 fact.member, keys, lambda rows: decide(self.versions, standing, rows, fact, decided_at)
             )
         except PermanentError as error:
+            found = refused_badly(error, fact)
+            assert not found, "\n".join(found)
             return str(error.reason)
         if decision.outcome != "duplicate":
-            self._save(fact.member, decision)
+            self._save(fact.member, decision, fact)
         return str(decision.outcome)
 
     def advance(self, member: str, until: datetime) -> None:
@@ -127,7 +130,8 @@ class Core:
         standing = self.standing(member)
         if standing is None or until <= standing.clock:
             return
-        self._save(member, self._until_loaded(member, {}, lambda rows: advance(self.versions, standing, rows, until)))
+        moved = self._until_loaded(member, {}, lambda rows: advance(self.versions, standing, rows, until))
+        self._save(member, moved, None)
 
     def _until_loaded(self, member: str, keys: dict[BusinessKey, KeyRow], work: Callable[[Rows], Decision]) -> Decision:
         """Give the core what it has asked for, and no more, until it decides."""
@@ -149,14 +153,16 @@ class Core:
             return decision
         raise AssertionError("the core asks for rows again and again")
 
-    def _save(self, member: str, decision: Decision) -> None:
+    def _save(self, member: str, decision: Decision, fact: Fact | None) -> None:
         before = self.standing(member)
         self.standings[member] = msgspec.msgpack.encode(decision.standing)
         for key, row in decision.keys.items():
             self.rows[key] = msgspec.msgpack.encode(row)
         for number, lot in decision.lots.items():
             self.lots.setdefault(member, {})[number] = msgspec.msgpack.encode(lot)
-        found = broken(before, decision.standing, decision.events, self.lots_of(member))
+        lots = self.lots_of(member)
+        found = broken(before, decision.standing, decision.events, lots)
+        found += told_badly(fact, self.versions, before, decision.standing, decision.events, decision.keys, lots)
         assert not found, "\n".join(found)
         self.latest = decision.events
         self.events += decision.events
