@@ -4,7 +4,7 @@ PYTHON_IN_VENV := .venv/bin/python
 CODE := services shared deploy tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test check lint types walls gates docs rules demo bench chaos chaos-long defects up down lock clean properties simulation
+.PHONY: help setup test check lint types walls gates docs rules demo bench chaos chaos-long defects up down lock clean properties mutants simulation
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 12
@@ -63,6 +63,9 @@ chaos-long: setup ## Many faults at once for an hour (MINUTES=n), then 4 workers
 defects: setup ## Plant each known mistake in a copy of the code, and see that a check catches it (ONLY=word)
 	$(PYTHON_IN_VENV) -m tests.chaos.defects $(if $(ONLY),--only $(ONLY))
 
+mutants: setup ## Make one small mistake after the other in the pure rooms, and count those that a test notices (ONLY=, SAMPLE=)
+	$(PYTHON_IN_VENV) -m tests.mutants $(if $(ONLY),--only $(ONLY)) $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED))
+
 up: setup ## Start Kafka, PostgreSQL and both services on this machine, without Docker
 	@.venv/bin/tallystick up
 
@@ -78,5 +81,5 @@ lock: setup ## Write the requirements files again from pyproject.toml (UPGRADE=1
 
 clean: ## Delete what setup and the tools have made; running servers are stopped, their data deleted
 	@[ ! -x $(PYTHON_IN_VENV) ] || [ ! -d .tallystick ] || .venv/bin/tallystick down --throw-away
-	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf mutants .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,7 +9,8 @@ import msgspec
 
 from services.earning.decide.draft import DUE
 from services.earning.program.terms import Versions
-from services.earning.source_events.facts import Fact
+from services.earning.source_events.commands import RedemptionCancelled, RedemptionRequested
+from services.earning.source_events.facts import Fact, Order, OrderCancelled, OrderFulfilled, OrderRefunded
 from services.earning.standing import KeyRow, Lot, Standing
 from shared.errors import PermanentError
 from shared.point_events import (
@@ -27,8 +28,23 @@ from shared.point_events import (
 )
 from shared.reasons import Reason
 
-OWN_WORDS = {"refunded", "cancelled", "updated", "tier_lost", "expired", "closed", "reverted", "why", "goodwill"}
+OWN_WORDS = {
+    "refunded",
+    "cancelled",
+    "updated",
+    "tier_lost",
+    "expired",
+    "closed",
+    "reverted",
+    "edited",
+    "removed",
+    "withdrawn",
+    "voided",
+}
 TIER_WORDS = {"qualified", "reversed", "window_ended", "assigned", "assignment_ended", "imported", "program_changed"}
+OF_MEMBERS_OWN = (Order, OrderRefunded, OrderCancelled, OrderFulfilled, RedemptionRequested, RedemptionCancelled)
+"""Facts whose events are about them, and about nothing else but the member's lots and bonuses."""
+
 _OF_AWARDS = PointsReleased | PointsEarned | PointsReversed
 REASONS = {str(reason) for reason in Reason} | OWN_WORDS | TIER_WORDS
 
@@ -59,7 +75,7 @@ def told_badly(
     rises = [event.before for event in events if isinstance(event, TierChanged)]
     tier = before.tier if before is not None else next(iter(rises), after.tier)
     for place, event in enumerate(events):
-        found += _unreadable(event) + _shares(event) + _numbers(event, place, after)
+        found += _unreadable(event) + _shares(event) + _numbers(event, place, after, fact)
         found += _caused(event, fact, first=not any(other.cause != DUE for other in events[:place]))
         found += _named(event, fact, versions, lots)
         told |= {change.lot: change for change in getattr(event, "lots", ())}
@@ -68,7 +84,7 @@ def told_badly(
         tier = event.after if isinstance(event, TierChanged) else tier
     if events and tier != after.tier:
         found.append(f"tier told is {tier}, held {after.tier}")
-    return found + _lots(told, lots, after) + _kept(keys) + _until(events, after)
+    return found + _lots(told, lots, after) + _kept(keys, lots, after.member) + _until(events, after)
 
 
 def _unreadable(event: EventData) -> list[str]:
@@ -94,12 +110,13 @@ def _shares(event: EventData) -> list[str]:
     return found
 
 
-def _numbers(event: EventData, place: int, after: Standing) -> list[str]:
+def _numbers(event: EventData, place: int, after: Standing, fact: Fact | None) -> list[str]:
     said = (event.program, event.member, event.decision, event.index)
     if said != (after.program, after.member, after.decision, place):
         return [f"{event.TYPE}: program, member, decision and index are {said}"]
-    reason = getattr(event, "reason", "why")
-    return [] if reason in REASONS else [f"{event.TYPE}: unknown reason {reason!r}"]
+    given = getattr(fact.data, "reason", None) if fact is not None else None
+    reason = getattr(event, "reason", given)
+    return [] if reason in REASONS or reason == given else [f"{event.TYPE}: unknown reason {reason!r}"]
 
 
 def _caused(event: EventData, fact: Fact | None, *, first: bool) -> list[str]:
@@ -124,6 +141,8 @@ def _named(event: EventData, fact: Fact | None, versions: Versions, lots: Sequen
     if event.key is None:
         return [f"{event.TYPE}: of no key"]
     by_lot = {Key(lot.key.source, lot.key.kind, lot.key.id) for lot in lots}
+    if fact is not None and not isinstance(fact.data, OF_MEMBERS_OWN):
+        return []
     own = fact is not None and event.key.source == fact.source and event.key.id in _names(fact)
     bonus = event.key.source == SOURCE and event.key.kind == "entry_bonus"
     if own or bonus or event.key in by_lot:
@@ -156,8 +175,15 @@ def _lots(told: Mapping[int, LotChange], lots: Sequence[Lot], after: Standing) -
     return found
 
 
-def _kept(keys: Mapping[Any, KeyRow]) -> list[str]:
-    return [f"row of {key} is saved under another key: {row}" for key, row in keys.items() if row.key != key]
+def _kept(keys: Mapping[Any, KeyRow], lots: Sequence[Lot], member: str) -> list[str]:
+    """Rows and lots can be read again, and are the member's."""
+    found = [f"row of {key} is saved as {row}" for key, row in keys.items() if (row.key, row.member) != (key, member)]
+    try:
+        msgspec.msgpack.decode(msgspec.msgpack.encode(list(keys.values())), type=list[KeyRow])
+        msgspec.msgpack.decode(msgspec.msgpack.encode(lots), type=list[Lot])
+    except msgspec.ValidationError as error:
+        found.append(f"rows can't be read again: {error}")
+    return found
 
 
 def _until(events: Sequence[EventData], after: Standing) -> list[str]:

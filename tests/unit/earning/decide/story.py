@@ -23,7 +23,9 @@ from services.earning.source_events.facts import (
     RefundLine,
 )
 from services.earning.standing import BusinessKey, KeyRow, Lot, Rows, RowsMissingError, Standing
+from shared.errors import PermanentError
 from shared.point_events import EventData
+from tests.model.told import refused_badly, told_badly
 
 ZONE = ZoneInfo("Europe/Berlin")
 TYPES = {kind: name for name, kind in FACT_TYPES.items()}
@@ -155,12 +157,15 @@ class Story:
         while True:
             try:
                 decision = decide(self.versions, standing, rows, fact, decided_at)
+            except PermanentError as error:
+                raised(error, fact)
+                raise
             except RowsMissingError as missing:
                 self._load(rows, missing, fact.member)
             else:
                 # Saving tells new rows from changed ones by what was read.
                 assert decision.keys.keys() & self.keys.keys() <= rows.keys.keys(), "a row is changed that was not read"
-                return self._keep(decision)
+                return self._keep(decision, fact)
 
     def _load(self, rows: Rows, missing: RowsMissingError, member: str) -> None:
         """Give what a decision asked for, and no more; the same question twice is a fault."""
@@ -186,7 +191,7 @@ class Story:
         rows = Rows(keys={}, lots={})
         while True:
             try:
-                self._keep(advance(self.versions, self.standings[member], rows, instant(text)))
+                self._keep(advance(self.versions, self.standings[member], rows, instant(text)), None)
             except RowsMissingError as missing:
                 self._load(rows, missing, member)
             else:
@@ -197,8 +202,9 @@ class Story:
         own = self.lots.get(fact.member, {})
         return Rows(keys=named, lots={n: own[n] for row in named.values() for n in row.lots if n in own})
 
-    def _keep(self, decision: Decision) -> Decision:
+    def _keep(self, decision: Decision, fact: Fact | None) -> Decision:
         member = decision.standing.member
+        before = self.standings.get(member)
         self.standings[member] = decision.standing
         self.keys |= decision.keys
         assert all(self.keys[key].member == member for key in decision.gone)
@@ -206,6 +212,9 @@ class Story:
         self.events += decision.events
         for event in decision.events:
             check(event)
+        lots = [*self.lots[member].values()]
+        found = told_badly(fact, self.versions, before, decision.standing, decision.events, decision.keys, lots)
+        assert not found, found
         return decision
 
     @property
@@ -225,6 +234,11 @@ def words(event: EventData) -> str:
         return f"tier {event.before} → {event.after}, {event.reason}"  # type: ignore[attr-defined]
     parts = (getattr(event, name, None) for name in ("points", "tier", "reason"))
     return " ".join([kind, *(str(part) for part in parts if part not in {None, ""})])
+
+
+def raised(error: PermanentError, fact: Fact) -> None:
+    """A dead letter says what is wrong, and where."""
+    assert not refused_badly(error, fact)
 
 
 GROWING = {"available", "pending", "reversed", "redeemed", "expired", "reverted", "transferred_out"}

@@ -43,7 +43,7 @@ from tests.model.order_facts import RANKS
 from tests.model.programs import SEGMENTS, TIERS, program_versions
 from tests.model.shorten import Step, apply, report
 
-EXAMPLES = int(os.environ.get("TALLYSTICK_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("TALLYSTICK_EXAMPLES", "40"))
 pytestmark = pytest.mark.timeout(0 if "TALLYSTICK_EXAMPLES" in os.environ else 180)
 ORDERS_MAX = 5
 MEMBERS = ("ann", "bob")
