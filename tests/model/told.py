@@ -41,7 +41,18 @@ OWN_WORDS = {
     "withdrawn",
     "voided",
 }
-TIER_WORDS = {"qualified", "reversed", "window_ended", "assigned", "assignment_ended", "imported", "program_changed"}
+TIER_WORDS = {
+    *(
+        "qualified",
+        "reversed",
+        "window_ended",
+        "assigned",
+        "assignment_ended",
+        "imported",
+        "program_changed",
+        "claimed",
+    ),
+}
 OF_MEMBERS_OWN = (Order, OrderRefunded, OrderCancelled, OrderFulfilled, RedemptionRequested, RedemptionCancelled)
 """Facts whose events are about them, and about nothing else but the member's lots and bonuses."""
 

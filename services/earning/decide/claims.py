@@ -17,7 +17,8 @@ from services.earning.decide.case import Case, Prepared
 from services.earning.decide.content import command_hash
 from services.earning.decide.decision import Outcome
 from services.earning.decide.draft import Draft, in_parts, public
-from services.earning.decide.tiers import base_of
+from services.earning.decide.ladder import ladder_of
+from services.earning.decide.tiers import move_to
 from services.earning.source_events.commands import MemberClaimed, MemberClosed, MemberUpdated
 from services.earning.source_events.facts import Fact, MemberEnrolled
 from services.earning.source_events.messages import ClaimAsked, ClaimGiven, ClaimRefused
@@ -142,11 +143,14 @@ def _say_out(draft: Draft, case: Case, by: str, lots: list[Lot]) -> None:
 
 
 def _leave(draft: Draft, case: Case, by: str) -> None:
-    """Nothing is left that time could change."""
-    standing = draft.standing
+    """Nothing is left that time could change; the tier goes with the rest, and an event says so."""
+    standing, ladder = draft.standing, ladder_of(case.versions.at(draft.standing.clock))
     standing.claimed_by, standing.claiming, standing.referred = by, (), ()
-    standing.tier, standing.tier_until, standing.qualifying = base_of(case.versions, standing.clock), None, {}
+    standing.qualifying = {}
     standing.assigned_tier, standing.assigned_until, standing.assigned_by = "", None, ""
+    if ladder is not None:
+        move_to(draft, ladder, ladder.tiers.base, "claimed", public(case.key))
+    standing.tier_until = None
     standing.lots_due = standing.inactive_at = standing.tier_check = None
 
 
