@@ -91,7 +91,8 @@ MEANINGS: dict[str, str] = {
     ),
     "PointsExpired.reason": "`expired`: their time was over; `closed`: the membership was.",
     "TierChanged.reason": (
-        "`qualified`, `reversed`, `window_ended`, `program_changed`, `assigned`, `imported`, `assignment_ended`, `claimed`."
+        "`qualified`, `reversed`, `window_ended`, `program_changed`, `assigned`, `imported`, `assignment_ended`, "
+        "`claimed`."
     ),
     "RedemptionRejected.reason": "Why it was refused; see the table of reason codes.",
     "PointsAdjusted.points": "Points given (+) or taken (−).",
