@@ -113,7 +113,7 @@ class Process:
             ConfigurationError: schema or topics are not what this code needs; in a group where it comes from a task.
         """
         self.readiness.waits("start", "opening the installation")
-        await persevere("start", self._open, self.readiness, stopping)
+        await persevere("start", self._open, self.dsn, self.readiness, stopping)
         if stopping.is_set():
             return
         async with asyncio.TaskGroup() as tasks:
@@ -123,25 +123,25 @@ class Process:
                 intake = Intake(broker, self.topics, self.settings)
                 tasks.create_task(consume(intake, self, stopping, self.settings.lanes))
                 inbox = Inbox(self.connections, self.shards, self.settings, self.on_taken, self.recovery, stopping)
-                tasks.create_task(persevere("inbox", inbox.attempt, self.readiness, stopping))
+                tasks.create_task(persevere("inbox", inbox.attempt, self.dsn, self.readiness, stopping))
             if "sweep" in self.settings.roles:
                 self._start_sweeper(tasks, stopping)
             daily = partial(self._prepare_daily, stopping)
-            tasks.create_task(persevere("journal's months", daily, self.readiness, stopping))
+            tasks.create_task(persevere("journal's months", daily, self.dsn, self.readiness, stopping))
 
     def _start_relays(self, tasks: asyncio.TaskGroup, stopping: asyncio.Event) -> None:
         self.relay = Relay(
             self.connections, self.topics.points, self.shards, self.settings, self.metrics, self.recovery, stopping
         )
         letters = DeadLetterRelay(self.connections, self.topics.dead_letters, self.settings, stopping)
-        tasks.create_task(persevere("relay", self.relay.attempt, self.readiness, stopping))
-        tasks.create_task(persevere("dead letters", letters.attempt, self.readiness, stopping))
+        tasks.create_task(persevere("relay", self.relay.attempt, self.dsn, self.readiness, stopping))
+        tasks.create_task(persevere("dead letters", letters.attempt, self.dsn, self.readiness, stopping))
 
     def _start_sweeper(self, tasks: asyncio.TaskGroup, stopping: asyncio.Event) -> None:
         sweeper = Sweeper(
             self.connections, self.topics.inputs, self.shards, self.settings, self.on_swept, self.recovery, stopping
         )
-        tasks.create_task(persevere("sweeper", sweeper.attempt, self.readiness, stopping))
+        tasks.create_task(persevere("sweeper", sweeper.attempt, self.dsn, self.readiness, stopping))
 
     async def _open(self, works: Works) -> None:
         """See that schema, topics and journal are what this code needs, and make the rows and months it works on."""

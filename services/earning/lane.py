@@ -23,7 +23,7 @@ from services.earning.earn import Place, earn
 from services.earning.journal import Entry
 from services.earning.load import QUERIES
 from services.earning.metrics import Metrics
-from services.earning.persevere import is_asked_to_stop
+from services.earning.persevere import APPLICATION, free_locks, is_asked_to_stop
 from services.earning.program.registry import ProgramCache
 from services.earning.recover import Recovery
 from services.earning.source_events.codec import decode
@@ -163,7 +163,7 @@ class Lane:
 
     async def _connected(self) -> asyncpg.Connection:
         if self._session is None or self._session.is_closed():
-            name = f"tallystick-earning-{self._number}"
+            name = f"{APPLICATION}-{self._number}"
             dsn = self._shared.connections.postgres_dsn
             session = await connect(dsn, role="earning", application=name, settings=LANE_SETTINGS)
             with ExitStack() as otherwise:
@@ -267,6 +267,7 @@ class Lane:
         why = f"{type(error).__name__}: {error}"
         if self._shared.readiness.waits(f"postgres (lane {self._number})", why):
             log.warning("postgres is away", lane=self._number, error=why)
+        await free_locks(self._shared.connections.postgres_dsn, error)
         partitions = self._assignment.partitions_of(self._number)
         self._assignment.consumer.pause(*partitions)
         waiting = asyncio.ensure_future(self._backoff.wait())

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
+import asyncpg
 import structlog
 
 from shared.broker import KAFKA_TRANSIENT, Backoff
-from shared.postgres import TRANSIENT_ERRORS
+from shared.postgres import TRANSIENT_ERRORS, end_overdue
 from shared.telemetry import Readiness
+
+APPLICATION = "tallystick-earning"
+"""What the names of all our sessions with Postgres begin with."""
 
 PASSING: tuple[type[BaseException], ...] = (*KAFKA_TRANSIENT, *TRANSIENT_ERRORS, asyncio.CancelledError)
 """aiokafka lets out cancellations of its own: nobody wanted the work to end, and it would end in silence."""
@@ -20,8 +25,18 @@ Works = Callable[[], None]
 """Called by an attempt when it has got through: the next wait is short again, and we are ready."""
 
 
+async def free_locks(dsn: str, error: BaseException) -> None:
+    """Where a lock was waited for in vain: end sessions that hold theirs in the middle of a COPY, for no timeout does.
+
+    Their process is paused, or gone without a word.
+    """
+    if isinstance(error, asyncpg.LockNotAvailableError):
+        with suppress(*TRANSIENT_ERRORS):
+            await end_overdue(dsn, APPLICATION)
+
+
 async def persevere(
-    name: str, attempt: Callable[[Works], Awaitable[None]], readiness: Readiness, stopping: asyncio.Event
+    name: str, attempt: Callable[[Works], Awaitable[None]], dsn: str, readiness: Readiness, stopping: asyncio.Event
 ) -> None:
     """Attempt until it ends well, or we are to stop; failures of Kafka or Postgres are logged once and waited out.
 
@@ -43,6 +58,7 @@ async def persevere(
             why = f"{type(error).__name__}: {error}"
             if readiness.waits(name, why):
                 log.warning("waits", what=name, error=why)
+            await free_locks(dsn, error)
             await backoff.wait()
         else:
             return

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import asyncpg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
 from aiokafka.structs import TopicPartition
@@ -93,6 +95,39 @@ async def test_another_number_of_partitions_than_at_the_beginning_is_refused(tow
     with pytest.raises(ConfigurationError, match=r"has 4 shards, but .*orders has 6"):
         async with town.worker() as worker:
             await eventually(lambda: worker.shards == 4, what="the worker to refuse", seconds=PATIENCE_S)
+
+
+@asynccontextmanager
+async def paused_while_copying(town: Town) -> AsyncIterator[None]:
+    """A worker that holds every shard's lock, and stands still in the middle of the rows it sends."""
+    session = await asyncpg.connect(town.dsn, server_settings={"application_name": "tallystick-earning-0"})
+    stands = asyncio.Event()
+
+    async def never_done() -> AsyncIterator[bytes]:
+        yield b""
+        stands.set()
+        await asyncio.Event().wait()
+
+    async def copy() -> None:
+        async with session.transaction():
+            await session.execute("SELECT FROM earning.shards FOR UPDATE")
+            await session.copy_to_table("journal", schema_name="earning", source=never_done())
+
+    paused = asyncio.create_task(copy())
+    try:
+        await asyncio.wait_for(stands.wait(), PATIENCE_S)
+        yield
+    finally:
+        paused.cancel()
+        session.terminate()
+        await asyncio.gather(paused, return_exceptions=True)
+
+
+async def test_a_worker_paused_in_the_middle_of_a_copy_loses_its_locks(town: Town) -> None:
+    await town.publish({0: sent(orders("a", 5), timestamp_ms=AT_MS)})
+    async with paused_while_copying(town), town.worker():
+        await town.decided(5)
+    assert await town.totals() == (5, 0, 0, 0)
 
 
 async def test_the_four_counts_are_told_by_partition(town: Town) -> None:
