@@ -77,32 +77,6 @@ async def connect(
     return await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S, server_settings=chosen)
 
 
-_END_OVERDUE = """
-SELECT count(pg_terminate_backend(pid))
-FROM pg_stat_activity
-WHERE datname = current_database() AND starts_with(application_name, $1) AND pid <> pg_backend_pid()
-    AND state = 'active' AND wait_event = 'ClientRead' AND xact_start < now() - $2::float8 * interval '1 ms'
-"""
-
-
-async def end_overdue(dsn: str, application: str) -> int:
-    """End sessions that stand still inside a COPY for longer than a transaction may take; gives how many.
-
-    No timeout of Postgres reaches a session that waits for its client's COPY data: a process paused just then would
-    keep its locks for as long as it is paused. Whoever waits for such a lock in vain calls this. `application` is what
-    the names of those sessions begin with. The DSN's user can end sessions of their own only.
-
-    Raises:
-        OSError, TimeoutError, asyncpg.PostgresError: the server can't be reached; see `TRANSIENT_ERRORS`.
-    """
-    session = await connect(dsn, application="tallystick-end-overdue")
-    try:
-        ended: int = await session.fetchval(_END_OVERDUE, application, float(SESSION_SETTINGS["transaction_timeout"]))
-    finally:
-        await session.close()
-    return ended
-
-
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
@@ -126,3 +100,25 @@ class Queries:
     def names(self) -> tuple[str, ...]:
         """Every statement's name, in the order of the file."""
         return tuple(self._statements)
+
+
+SESSIONS = Queries(Path(__file__).parent / "sql" / "sessions.sql")
+
+
+async def end_overdue(dsn: str, application: str) -> int:
+    """End sessions that stand still inside a COPY for longer than a transaction may take; gives how many.
+
+    No timeout of Postgres reaches a session that waits for its client's COPY data: a process paused just then would
+    keep its locks for as long as it is paused. Whoever waits for such a lock in vain calls this. `application` is what
+    the names of those sessions begin with. The DSN's user can end sessions of their own only.
+
+    Raises:
+        OSError, TimeoutError, asyncpg.PostgresError: the server can't be reached; see `TRANSIENT_ERRORS`.
+    """
+    overdue_ms = float(SESSION_SETTINGS["transaction_timeout"])
+    session = await connect(dsn, application="tallystick-end-overdue")
+    try:
+        ended: int = await session.fetchval(SESSIONS["end_overdue"], application, overdue_ms)
+    finally:
+        await session.close()
+    return ended

@@ -18,7 +18,7 @@ from services.earning import installation, journal
 from services.earning.journal import Entry
 from services.earning.leases import QUERIES as EMIT
 from services.earning.load import QUERIES as EARN
-from shared.postgres import TRANSIENT_ERRORS
+from shared.postgres import SESSIONS, TRANSIENT_ERRORS
 from tests.simulation.doors import PARTITIONS, Door
 from tests.waiting import let_pass
 
@@ -247,6 +247,15 @@ async def a_lease_is_kept_by_who_has_it_until_it_is_over_or_given_back(door: Doo
     assert await lease("ann") == [0, 1]
 
 
+async def who_stands_in_a_transaction_but_in_no_copy_is_not_ended_as_overdue(door: Door) -> None:
+    first, second = await opened(door), await opened(door)
+    async with first.transaction():
+        await heads(first)
+        assert await second.fetchval(SESSIONS["end_overdue"], "", 0.0) == 0
+        await move_shard(first)
+    assert await heads(second) == [(0, 7, "chain"), (1, 0, "")]
+
+
 LOCKS: tuple[Case, ...] = (
     a_shard_locked_after_a_wait_is_as_its_last_owner_left_it,
     a_shard_whose_owner_gave_up_is_as_it_was,
@@ -261,4 +270,5 @@ LOCKS: tuple[Case, ...] = (
     two_who_wait_for_each_other_are_told_apart,
     a_session_that_is_dropped_loses_its_transaction,
     a_lease_is_kept_by_who_has_it_until_it_is_over_or_given_back,
+    who_stands_in_a_transaction_but_in_no_copy_is_not_ended_as_overdue,
 )

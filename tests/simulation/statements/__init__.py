@@ -7,27 +7,30 @@ from pathlib import Path
 
 from shared.postgres import Queries
 from tests.simulation.postgres import Statement
-from tests.simulation.statements import earn, emit, inbox, installation, programs, recover, rederive, store
+from tests.simulation.statements import earn, emit, inbox, installation, programs, recover, rederive, sessions, store
 
-SERVICES = Path(__file__).parents[3] / "services"
-EARNING = {
-    "earn": earn,
-    "emit": emit,
-    "inbox": inbox,
-    "installation": installation,
-    "programs": programs,
-    "recover": recover,
-    "rederive": rederive,
+ROOT = Path(__file__).parents[3]
+FILES = {
+    "services/earning/sql": {
+        "earn": earn,
+        "emit": emit,
+        "inbox": inbox,
+        "installation": installation,
+        "programs": programs,
+        "recover": recover,
+        "rederive": rederive,
+    },
+    "services/projections/sql": {"store": store},
+    "shared/sql": {"sessions": sessions},
 }
-PROJECTIONS = {"store": store}
 
 
 @cache
 def statements() -> dict[str, Statement]:
     """Text, as the services have it in their files, → its double."""
     return {
-        Queries(SERVICES / service / "sql" / f"{file}.sql")[double.name].replace("{generation}", "1"): double
-        for service, files in (("earning", EARNING), ("projections", PROJECTIONS))
+        Queries(ROOT / folder / f"{file}.sql")[double.name].replace("{generation}", "1"): double
+        for folder, files in FILES.items()
         for file, module in files.items()
         for double in module.STATEMENTS
     }
