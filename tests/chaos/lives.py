@@ -44,6 +44,7 @@ activities:
 cards:
   - {id: mask, every: 5, activity: pot, reward: a face mask}
   - {id: weekly, every: 7, activity: pot, points: 15}
+referrals: {referrer: 40, referee: 20, minimum: 30, blocks: [same_device], limit: {times: 20, per: month}}
 rewards:
   - {id: mug, points: 60}
   - {id: hamper, points: 400, tiers: [gold]}
@@ -59,7 +60,7 @@ BEGAN = datetime(2025, 12, 30, 22, tzinfo=UTC)
 STEP = timedelta(milliseconds=500)
 """Stream time between two happenings."""
 
-ORDERS, COMMANDS, REVIEWS, ACTIVITIES = "orders", "commands", "reviews", "activities"
+ORDERS, COMMANDS, REVIEWS, REFERRALS, ACTIVITIES = "orders", "commands", "reviews", "referrals", "activities"
 """Which topic a fact goes to, by its field in `shared.topics.Topics`."""
 
 SKUS = 500
@@ -82,6 +83,17 @@ class Lives:
         self._draw = draw
         self._members = members
         self._met: set[str] = set()
+        self._shares = (
+            (0.66, self._order),
+            (0.80, self._redemption),
+            (0.84, self._adjustment),
+            (0.86, self._import),
+            (0.92, self._review),
+            (0.96, self._activity),
+            (0.98, self._referral),
+            (0.998, self._guest),
+            (1.0, self._merge),
+        )
 
     def happening(self, number: int) -> Iterator[Told]:
         """Something new, and what follows of it at its time."""
@@ -94,18 +106,8 @@ class Lives:
                 segments = {"segments": ["regular"]} if draw.random() < 0.5 else {}
                 yield _told("loyalty.member.enrolled.v1", member, number, at, segments, about=("enrolment", number))
         chance = draw.random()
-        if chance < 0.68:
-            yield from self._order(number, member, at)
-        elif chance < 0.82:
-            yield from self._redemption(number, member, at)
-        elif chance < 0.86:
-            yield from self._adjustment(number, member, at)
-        elif chance < 0.88:
-            yield from self._import(number, member, at)
-        elif chance < 0.94:
-            yield from self._review(number, member, at)
-        else:
-            yield from self._activity(number, member, at)
+        kinds = (happens for share, happens in self._shares if chance < share)
+        yield from next(kinds)(number, member, at)
 
     def _order(self, number: int, member: str, at: datetime) -> Iterator[Told]:
         draw = self._draw
@@ -223,6 +225,43 @@ class Lives:
             later = at + self._after() if draw.random() < 0.8 else at - timedelta(minutes=1)
             yield _told("commerce.activity.withdrawn.v1", member, number, later, activity, about=about)
 
+    def _referral(self, number: int, referrer: str, at: datetime) -> Iterator[Told]:
+        """Somebody new is brought, and orders: before or after it is said who has brought them."""
+        draw, referee, about = self._draw, f"n-{number}", ("referral", number)
+        name = {"referral_id": f"rf-{number}", "referrer_id": referrer}
+        minutes = timedelta(minutes=1)
+
+        def told(what: str, when: datetime, data: dict[str, Any]) -> Told:
+            return _told(f"commerce.referral.{what}.v1", referee, number, when, data, about=about)
+
+        if draw.random() < 0.5:
+            yield told("joined", at - minutes, name)
+        signals = {"signals": {"same_device": True}} if draw.random() < 0.15 else {}
+        order = {"order_id": f"o-{number}"}
+        yield told("completed", at + draw.choice((-minutes, 3 * minutes)), name | order | signals)
+        yield from self._order(number, referee, at)
+        unblocked = {"referral_id": name["referral_id"]}
+        if signals and draw.random() < 0.5:
+            kind = "loyalty.referral.unblock.v1"
+            yield _told(kind, referee, number, at + self._after(), unblocked, about=about)
+        elif draw.random() < 0.1:
+            yield told("voided", at + self._after(), unblocked)
+
+    def _guest(self, number: int, member: str, at: datetime) -> Iterator[Told]:
+        """A guest's order, and what follows of it, perhaps after a member has claimed it."""
+        guest = f"g-{number}"
+        yield from self._order(number, guest, at)
+        yield self._claimed(number, member, guest, at + self._after())
+
+    def _merge(self, number: int, member: str, at: datetime) -> Iterator[Told]:
+        """A member claims another one: whoever speaks of either afterwards speaks of both."""
+        other = f"m-{self._draw.randrange(self._members // 2, self._members):05d}"
+        yield self._claimed(number, member, other, at)
+
+    def _claimed(self, number: int, member: str, other: str, at: datetime) -> Told:
+        kind = "loyalty.member.claimed.v1"
+        return _told(kind, member, number, at, {"from": other}, about=("claim", number))
+
     def _after(self) -> timedelta:
         """Mostly within the hour, sometimes days later."""
         return timedelta(minutes=1 + 60 * self._draw.paretovariate(1.2) * self._draw.random())
@@ -251,6 +290,6 @@ def _told(  # noqa: PLR0913 (a fact has many parts)
             "data": data,
         }
     )
-    topics = {"order": ORDERS, "review": REVIEWS, "activity": ACTIVITIES}
+    topics = {"order": ORDERS, "review": REVIEWS, "referral": REFERRALS, "activity": ACTIVITIES}
     topic = topics.get(kind.split(".")[1], COMMANDS) if kind.startswith("commerce.") else COMMANDS
     return Told(topic, member, received_at or at, value, about)

@@ -49,7 +49,9 @@ SELECT (SELECT coalesce(sum(position), 0) FROM earning.shards)::bigint
      - (SELECT coalesce(sum(position), 0) FROM projection.positions_1)
      + (SELECT coalesce(sum(s.position - e.emitted), 0) FROM earning.shards s JOIN earning.emissions e USING (shard))
      + (SELECT count(*) FROM earning.dead_letters WHERE relayed_at IS NULL)
+     + (SELECT count(*) FROM earning.inbox WHERE failed IS NULL)
 """
+_FAILED = "SELECT count(*) FROM earning.inbox WHERE failed IS NOT NULL"
 _TORN = f"""
 SELECT count(*)
 FROM (
@@ -231,7 +233,7 @@ class World:
         return await self.pipeline.value(_DECIDED)
 
     async def behind(self) -> int:
-        """How many point events and dead letters are not yet everywhere; -1 while Postgres doesn't answer."""
+        """How many point events, dead letters and messages are on their way; -1 while Postgres doesn't answer."""
         return await self.pipeline.value(_BEHIND)
 
     async def folded(self) -> int:
@@ -246,10 +248,12 @@ class World:
     async def forgotten(self) -> list[str]:
         """Whether every order, redemption, … that the shop told of is known, and no other; else something is lost."""
         wrong = []
-        for kind in ("order", "redemption", "adjustment", "review", "activity"):
+        for kind in ("order", "redemption", "adjustment", "review", "activity", "referral"):
             told, known = len(self.facts.keys[kind]), await self.pipeline.value(_KEYS % kind)
             if told != known:
                 wrong.append(f"I3: the shop told of {told} of kind {kind}, and {known} are known")
+        if failed := await self.pipeline.value(_FAILED):
+            wrong.append(f"I11: {failed} messages for members could not be decided")
         return wrong
 
     def last_words(self) -> Iterator[str]:
