@@ -67,7 +67,8 @@ class Report(msgspec.Struct):
 async def rederive(dsn: str, *, check: bool, progress: Progress | None = None) -> Report:
     """Derive all state from the journal again, shard by shard; compare, and unless `check` put it into the tables.
 
-    Services may go on working: each shard is locked for its last rows, the comparison and the exchange.
+    Services may go on working: each shard is locked while its last rows are decided, and what its tables hold is read
+    and exchanged. They are compared afterwards.
 
     Raises:
         UnreadableEventError: the journal has a gap, or a row that can't be read.
@@ -89,12 +90,21 @@ async def rederive(dsn: str, *, check: bool, progress: Progress | None = None) -
             async with session.transaction():
                 await session.fetchval(QUERIES["lock_shard"], shard)
                 await derived.read_on()
-                await derived.compare()
+                stored = await derived.stored()
                 if not check:
                     await derived.put()
+            derived.compare(stored)
         return report
     finally:
         await session.close()
+
+
+class _Stored(NamedTuple):
+    """Rows of one shard, as its tables hold them."""
+
+    standings: list[asyncpg.Record]
+    keys: list[asyncpg.Record]
+    lots: list[asyncpg.Record]
 
 
 class _Derived:
@@ -164,10 +174,18 @@ class _Derived:
             self._versions |= await load_programs(self._session, [program])
         return self._versions.get(program, NONE)
 
-    async def compare(self) -> None:
+    async def stored(self) -> _Stored:
+        """What the tables hold of this shard."""
+        session, shard = self._session, self._shard
+        return _Stored(
+            await session.fetch(QUERIES["standings"], shard),
+            await session.fetch(QUERIES["keys"], shard),
+            await session.fetch(QUERIES["lots"], shard),
+        )
+
+    def compare(self, stored: _Stored) -> None:
         """Compare with the tables: each standing, key and lot that is not as derived, and which of them are missing."""
-        report, session, shard = self._report, self._session, self._shard
-        wallets = self._holdings.wallets
+        report, wallets = self._report, self._holdings.wallets
         standings = {member: wallet.standing for member, wallet in wallets.items() if wallet.standing}
         lots = {
             (*member, lot.lot): lot_row(wallet, lot)
@@ -177,14 +195,11 @@ class _Derived:
         report.standings += len(standings)
         report.keys += len(self._holdings.keys)
         report.lots += len(lots)
-        stored_standings = {
-            (program, member): read_standing(body)
-            for program, member, body in await session.fetch(QUERIES["standings"], shard)
-        }
+        stored_standings = {(program, member): read_standing(body) for program, member, body in stored.standings}
         report.add(_differences(standings, stored_standings, lambda key, _: Difference(key[0], key[1], "standing")))
-        stored_keys = {row.key: row for row in map(read_key, await session.fetch(QUERIES["keys"], shard))}
+        stored_keys = {row.key: row for row in map(read_key, stored.keys)}
         report.add(_differences(self._holdings.keys, stored_keys, _named_key))
-        stored_lots = {tuple(row)[1:4]: tuple(row) for row in await session.fetch(QUERIES["lots"], shard)}
+        stored_lots = {tuple(row)[1:4]: tuple(row) for row in stored.lots}
         report.add(_differences(lots, stored_lots, lambda key, _: Difference(key[0], key[1], f"lot {key[2]}")))
 
     async def put(self) -> None:
