@@ -17,9 +17,11 @@ from services.earning import journal
 from services.earning.dead_letters import COLUMNS as LETTER_COLUMNS
 from services.earning.leases import QUERIES as EMIT
 from services.earning.load import QUERIES as EARN
+from services.earning.program.registry import QUERIES as PROGRAMS
 from services.earning.recover import QUERIES as RECOVER
 from services.earning.rederive import QUERIES as REDERIVE
 from services.earning.save import KEY_COLUMNS, LOT_COLUMNS, STANDING_COLUMNS, insert
+from services.earning.watermark import QUERIES as SWEEP
 from services.projections import store
 from services.projections.fold import MEMBER_COLUMNS
 from services.projections.positions import Fence
@@ -72,6 +74,48 @@ async def keys_are_found_by_id_and_carry_their_lots(door: Door) -> None:
     assert sorted(found) == [(*of, "1", "bob", [1, 2], b"new"), (*of, "2", "ann", [3], b"old")]
     assert tuples(await session.fetch(EARN["keys_of_member"], "shop", "bob")) == [(*of, "1", "bob", [1, 2], b"new")]
     assert tuples(await session.fetch(REDERIVE["keys"], 0)) == [(*of, "2", "ann", [3], b"old")]
+
+
+async def members_who_are_due_are_found_and_looked_at_again_later(door: Door) -> None:
+    session = await opened(door)
+    dues = {"ann": 3, "bob": 1, "cat": 9, "dan": None}
+    rows = [(0, "shop", name, None if day is None else AT + day * DAY, name.encode()) for name, day in dues.items()]
+    await insert(session, "standings", STANDING_COLUMNS, [*rows, (1, "shop", "eve", AT, b"eve")])
+
+    async def due(day: int, at_most: int = 9, held: Sequence[str] = ()) -> list[str]:
+        found = await session.fetch(SWEEP["due"], 0, AT + day * DAY, held, at_most)
+        return [row["member"] for row in found]
+
+    assert (await due(3), await due(3, at_most=1), await due(3, held=["shop"])) == (["bob", "ann"], ["bob"], [])
+    await session.execute(SWEEP["look_again"], ["shop"] * 2, ["ann", "bob"], [None, AT + 2 * DAY])
+    assert await due(9) == ["bob", "cat"]
+    await session.execute(SWEEP["mark_due"], 0, "shop", AT + 4 * DAY)
+    assert await due(9) == ["bob", "ann", "cat", "dan"]
+
+
+async def versions_that_took_force_are_told_until_they_are_marked(door: Door) -> None:
+    session = await opened(door)
+    for version in (1, 2, 3):
+        said = ("shop", version, "{}", f"sum {version}", AT, AT + version * DAY, version)
+        await session.execute(PROGRAMS["insert"], *said)
+
+    async def new(day: int) -> list[tuple[Any, ...]]:
+        return tuples(await session.fetch(SWEEP["new_versions"], [0, 1], AT + day * DAY, []))
+
+    assert (await new(1), await new(2)) == ([], [(shard, "shop", 2, AT + 2 * DAY) for shard in (0, 1)])
+    await session.execute(SWEEP["marked"], 0, "shop", 2)
+    assert await new(3) == [(0, "shop", 3, AT + 3 * DAY), (1, "shop", 3, AT + 2 * DAY)]
+
+
+async def a_fence_that_moved_just_now_is_not_idle(door: Door) -> None:
+    session = await opened(door)
+
+    async def idle(after: timedelta) -> list[bool]:
+        return [row["idle"] for row in await session.fetch(SWEEP["fences"], ["orders"], after)]
+
+    assert (await idle(DAY), await idle(-DAY)) == ([False, False], [True, True])
+    await session.execute(SWEEP["clear_holds"])
+    assert await session.fetch(SWEEP["held"]) == []
 
 
 def lot(number: int, remaining: int, expires: int | None, *, pending: bool = False, due: int | None = None) -> Any:
@@ -178,6 +222,9 @@ STATEMENTS: tuple[Case, ...] = (
     fences_count_up_and_keep_the_latest_of_what_they_are_told,
     standings_are_found_and_changed_by_member,
     keys_are_found_by_id_and_carry_their_lots,
+    members_who_are_due_are_found_and_looked_at_again_later,
+    versions_that_took_force_are_told_until_they_are_marked,
+    a_fence_that_moved_just_now_is_not_idle,
     lots_come_in_spending_order_and_by_what_is_due,
     the_journal_is_read_in_order_of_position_from_any_position_on,
     what_is_emitted_goes_forward_and_back_only_where_it_is_lost,

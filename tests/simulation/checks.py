@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Event = dict[str, Any]
 
+KEPT = {"available": 1, "pending": 1, "deficit": -1, "redeemed": 1, "expired": 1, "expired_reversed": -1}
+"""Where points are that were earned or given, and not taken back: how each counts."""
+
 
 class Checks:
     """Finds violations, each under the number of its invariant in docs/reliability.md. `seen` is what it looked at."""
@@ -133,8 +136,8 @@ class Checks:
             sums = held.get((PROGRAM, member), {})
             worth = sum(order.worth for order in account.orders.values()) + sum(account.adjusted.values())
             worth += account.rewards
-            net = sums.get("available", 0) + sums.get("pending", 0) - sums.get("deficit", 0) + sums.get("redeemed", 0)
-            self._report.expect("I2", member, "points held or redeemed", found=net, expected=worth)
+            net = sum(sign * sums.get(name, 0) for name, sign in KEPT.items())
+            self._report.expect("I2", member, "points held, redeemed or expired", found=net, expected=worth)
             self._compare_redemptions(member, account, decided, events)
 
     def _compare_redemptions(self, member: str, account: Account, decided: Counter[str], events: list[Event]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from services.earning import dead_letters as earning_dead_letters
-from services.earning import earn, emit, journal, lane, load, save
+from services.earning import earn, emit, holds, journal, lane, load, save, sweep
 from services.earning.batch import Span
 from services.earning.emit import Relay
 from services.earning.lane import Lane
@@ -21,6 +21,7 @@ from shared.postgres import TRANSIENT_ERRORS
 from tests.simulation.loop import Host, here
 from tests.simulation.postgres import Backend, statement
 from tests.simulation.session import Session
+from tests.simulation.shop import PROGRAM
 from tests.simulation.statements import statements
 from tests.simulation.tables import Shard
 
@@ -191,6 +192,24 @@ def messages_are_lost(patch: Patch) -> None:
     patch.setattr(save, "insert", inserted)
 
 
+def what_is_swept_is_not_saved(patch: Patch) -> None:
+    """The sweeper writes events and leaves the standings as they were."""
+
+    async def saved(*_: Any) -> None:
+        return
+
+    patch.setattr(sweep, "save", saved)
+
+
+def the_sweeper_sleeps(patch: Patch) -> None:
+    """Nobody whose time has come is brought forward."""
+
+    async def held(*_: Any) -> list[str]:
+        return [PROGRAM]
+
+    patch.setattr(holds, "held", held)
+
+
 def readers_skip_what_is_missing(patch: Patch) -> None:
     """A reader takes the next record it sees for the next position."""
     follow = positions.follow
@@ -237,6 +256,8 @@ DEFECTS: tuple[Plant, ...] = (
     holes_are_not_looked_for,
     dead_letters_are_dropped,
     messages_are_lost,
+    what_is_swept_is_not_saved,
+    the_sweeper_sleeps,
     readers_skip_what_is_missing,
     readers_fold_again_what_they_know,
     errors_of_the_database_end_a_lane,

@@ -22,12 +22,24 @@ time_zone: Europe/Berlin
 rules:
   - id: base
     rate: 1
+orders: {pending: {days: 1}}
+expiry: {mode: after_available, months: 1}
+tiers:
+  window: rolling
+  months: 1
+  levels: [{id: bronze}, {id: silver, threshold: 60}]
 referrals: {referrer: 20, referee: 10, minimum: 30}
 """
 REFEREE = "dan"
 REFERRER_POINTS, REFEREE_POINTS, MINIMUM = 20, 10, 30
 
 TRAFFIC_S = 8.0
+HISTORIES = (timedelta(0), timedelta(days=3), timedelta(days=70))
+"""What the shop tells happens now, or it tells its latest days: points are released, expire, and tiers end among it."""
+
+LATEST_S = 4.0
+"""What follows of an order, and what comes twice, comes at most so much later."""
+
 TWICE = 0.2
 POISON = (b"", b"{", b'{"specversion": "1.0"}', None)
 
@@ -57,9 +69,10 @@ class Account:
 
 
 class Publication(NamedTuple):
-    """A record to publish: when (seconds from the beginning), where, and what."""
+    """A record to publish: when (seconds from the beginning), with which timestamp, where, and what."""
 
     at_s: float
+    timestamp_ms: int
     topic: str
     partition: int
     key: bytes | None
@@ -82,6 +95,7 @@ class _Writer:
         self._commands, self._orders = topics
         self._shards = shards
         self._began = began
+        self._history = chance.choice(HISTORIES)
         self._strays = chance.choice((0.0, 0.3, 1.0))
         self._ends_s = chance.choice((1.0, TRAFFIC_S))
         self.publications: list[Publication] = []
@@ -96,6 +110,12 @@ class _Writer:
     def referral(self, kind: str, member: str, at_s: float, **data: Any) -> None:
         self._fact(self._orders, f"commerce.referral.{kind}.v1", member, at_s, data)
 
+    def _time(self, at_s: float) -> datetime:
+        """When what is published at a moment has happened; of a history its end is the present."""
+        if not self._history:
+            return self._began + timedelta(seconds=at_s)
+        return self._began - self._history * (1 - min(1.0, at_s / (TRAFFIC_S + LATEST_S)))
+
     def moment_s(self) -> float:
         return self._chance.random() * self._ends_s
 
@@ -106,7 +126,7 @@ class _Writer:
             "source": SOURCE,
             "type": kind,
             "subject": member,
-            "time": (self._began + timedelta(seconds=at_s)).isoformat(),
+            "time": self._time(at_s).isoformat(),
             "program": PROGRAM,
             "data": data,
         }
@@ -118,7 +138,9 @@ class _Writer:
     def publish(self, topic: str, member: str, value: bytes | None, at_s: float) -> None:
         stray = self._chance.random() < self._strays
         partition = self._chance.randrange(self._shards) if stray else shard_of(PROGRAM, member, self._shards)
-        self.publications.append(Publication(at_s, topic, partition, member_key(PROGRAM, member).encode(), value))
+        timestamp_ms = int(self._time(at_s).timestamp() * 1000)
+        key = member_key(PROGRAM, member).encode()
+        self.publications.append(Publication(at_s, timestamp_ms, topic, partition, key, value))
 
 
 def traffic(chance: Random, topics: tuple[str, str], shards: int, began: datetime) -> Traffic:

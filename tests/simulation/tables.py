@@ -160,6 +160,14 @@ class ProgramRow(NamedTuple):
     serial: int
 
 
+class VersionSweep(NamedTuple):
+    """earning.version_sweeps."""
+
+    shard: int
+    program: str
+    version: int
+
+
 class Generation(NamedTuple):
     """projection.generation."""
 
@@ -264,6 +272,7 @@ KEYS: dict[type[tuple[Any, ...]], tuple[str, ...]] = {
     DeadLetterRow: ("topic", "partition", "offset", "log"),
     Registry: (),
     ProgramRow: ("program", "version"),
+    VersionSweep: ("shard", "program"),
     Generation: (),
     PositionRow: ("partition",),
     MemberRow: ("program", "member", "partition"),

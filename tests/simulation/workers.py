@@ -57,7 +57,10 @@ class _NamedSettings(EarningSettings):
 
 
 HTTP = Http()
-EARNING = _NamedSettings(relay_poll_ms=1000, inbox_poll_ms=1000, roles=frozenset({"decide", "relay"}))
+IDLE_S = 15.0
+"""Longer than the shop is ever silent while it has something to say."""
+
+EARNING = _NamedSettings(relay_poll_ms=1000, inbox_poll_ms=1000, sweep_poll_ms=3000, idle_s=IDLE_S)
 PROJECTIONS = ProjectionsSettings()
 
 

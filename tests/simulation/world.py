@@ -7,7 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ import shared.broker
 import shared.migrations
 from services.earning import app as earning_app
 from services.earning import emit_dead_letters, lane, log_end, watermark
+from services.earning.decide import SETTLE
 from services.earning.program.check import check
 from services.earning.program.registry import Published, Record
 from services.earning.program.registry import record as record_of
@@ -46,6 +47,7 @@ from tests.simulation.tables import (
     ProgramRow,
     Registry,
     Shard,
+    StandingRow,
 )
 from tests.simulation.wire import pass_by
 from tests.simulation.workers import TOPICS, Earning, Projections, Worker
@@ -55,6 +57,9 @@ BEGAN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HARM_S = 12.0
 CALM_MAX_S = 90.0
 """Within so many seconds after the last harm nothing may be behind any more."""
+
+SWEPT_WITHIN = timedelta(seconds=10)
+"""Members who are due are swept within so long once their inputs are idle; the sweeper looks every few seconds."""
 
 STEPS_MAX = 50_000
 """Ten times what a run takes: somebody is busy without end."""
@@ -160,7 +165,7 @@ class World:
 
     def _publish(self, what: Publication) -> None:
         where = TopicPartition(what.topic, what.partition)
-        self.broker.append(where, what.key, what.value, with_gaps=True)
+        self.broker.append(where, what.key, what.value, timestamp_ms=what.timestamp_ms, with_gaps=True)
 
     # harm
 
@@ -248,6 +253,10 @@ class World:
                     f"shard {shard}: {head.position} decided, {emitted.emitted} emitted, {logged} in the log, "
                     f"{folded.position} folded"
                 )
+        swept_to = self.server.clock() - SETTLE - SWEPT_WITHIN
+        due = sum(row.next_due is not None and row.next_due <= swept_to for row in self._rows(StandingRow))
+        if due:
+            behind.append(f"{due} members are due and not swept")
         messages = len(self.server.tables[InboxRow])
         if messages:
             behind.append(f"{messages} messages wait in inboxes")

@@ -7,7 +7,18 @@ from pathlib import Path
 
 from shared.postgres import Queries
 from tests.simulation.postgres import Statement
-from tests.simulation.statements import earn, emit, inbox, installation, programs, recover, rederive, sessions, store
+from tests.simulation.statements import (
+    earn,
+    emit,
+    inbox,
+    installation,
+    programs,
+    recover,
+    rederive,
+    sessions,
+    store,
+    sweep,
+)
 
 ROOT = Path(__file__).parents[3]
 FILES = {
@@ -19,6 +30,7 @@ FILES = {
         "programs": programs,
         "recover": recover,
         "rederive": rederive,
+        "sweep": sweep,
     },
     "services/projections/sql": {"store": store},
     "shared/sql": {"sessions": sessions},
