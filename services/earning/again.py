@@ -8,14 +8,15 @@ from typing import NamedTuple
 
 import msgspec
 
-from services.earning.decide import Decision, advance, decide, needs
+from services.earning.decide import Decision, advance, decide_message, needs, refuse
 from services.earning.load import Wallet
 from services.earning.program.terms import Versions
 from services.earning.source_events.facts import fact_of
 from services.earning.standing import BusinessKey, Rows
 from shared.codec import decoder_of
 from shared.errors import UnreadableEventError
-from shared.point_events import EventData
+from shared.point_events import EventData, FactRecorded
+from shared.reasons import Reason
 
 
 class Written(NamedTuple):
@@ -77,7 +78,10 @@ def again(versions: Versions, wallet: Wallet, events: Sequence[Written]) -> Agai
         return Again((), lambda rows: advance(versions, standing, rows, until))
     fact = fact_of(told)
     decided_at = fact.received_at if standing is None else max(standing.decided_at, fact.received_at)
-    return Again(needs(fact).keys, lambda rows: decide(versions, standing, rows, fact, decided_at))
+    if isinstance(told, FactRecorded) and told.reason == Reason.OWNED_BY_ANOTHER_MEMBER:
+        # The row that says so may be of another shard: here the log is what knows of it.
+        return Again((), lambda rows: refuse(versions, standing, rows, fact, decided_at, told.reason))
+    return Again(needs(fact).keys, lambda rows: decide_message(versions, standing, rows, fact, decided_at))
 
 
 def _told(events: Sequence[Written]) -> EventData | None:

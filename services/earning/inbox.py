@@ -17,7 +17,7 @@ import msgspec
 import structlog
 
 from services.earning import failpoints, journal
-from services.earning.decide import Decision, decide, needs
+from services.earning.decide import Decision, decide_message, needs
 from services.earning.guard import guarded
 from services.earning.journal import Entry, Head, Journal
 from services.earning.leases import Leases
@@ -166,7 +166,7 @@ async def _decided(
     decided_at = fact.received_at if standing is None else max(standing.decided_at, fact.received_at)
     while True:
         try:
-            return guarded(decide, versions, standing, holdings.rows_for(wallet, keys, asked), fact, decided_at)
+            return guarded(decide_message, versions, standing, holdings.rows_for(wallet, keys, asked), fact, decided_at)
         except RowsMissingError as missing:
             known = asked.issuperset(missing.keys) if missing.keys else False
             if known or not await supply(session, holdings, wallet, missing):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from services.earning.decide import Decision, Outcome, advance, decide, needs
+from services.earning.decide import Decision, Outcome, advance, decide, decide_message, needs
 from services.earning.program.terms import Versions
 from services.earning.source_events.facts import Fact
 from services.earning.standing import BusinessKey, KeyRow, Lot, Rows, RowsMissingError, Standing
@@ -80,7 +80,7 @@ def _ruling(programs: Mapping[str, Versions], ledger: Ledger, arrival: Arrival) 
     try:
         if isinstance(arrival.fact, PermanentError):
             raise arrival.fact
-        decision = _decide(programs, ledger, arrival.fact)
+        decision = _decide(programs, ledger, arrival.fact, decide)
     except PermanentError as refusal:
         return Ruling(arrival, None, [], refusal)
     ledger.keep(decision)
@@ -92,14 +92,14 @@ def _told(programs: Mapping[str, Versions], ledger: Ledger, decision: Decision) 
     events: list[EventData] = []
     waiting = deque(decision.messages)
     while waiting:
-        following = _decide(programs, ledger, waiting.popleft())
+        following = _decide(programs, ledger, waiting.popleft(), decide_message)
         ledger.keep(following)
         events += following.events
         waiting += following.messages
     return events
 
 
-def _decide(programs: Mapping[str, Versions], ledger: Ledger, fact: Fact) -> Decision:
+def _decide(programs: Mapping[str, Versions], ledger: Ledger, fact: Fact, work: Callable[..., Decision]) -> Decision:
     versions = programs.get(fact.program)
     if versions is None:
         raise PermanentError(
@@ -111,7 +111,7 @@ def _decide(programs: Mapping[str, Versions], ledger: Ledger, fact: Fact) -> Dec
     standing = ledger.standings.get((fact.program, fact.member))
     decided_at = fact.received_at if standing is None else max(standing.decided_at, fact.received_at)
     member = (fact.program, fact.member)
-    return _supplied(ledger, member, needs(fact).keys, lambda rows: decide(versions, standing, rows, fact, decided_at))
+    return _supplied(ledger, member, needs(fact).keys, lambda rows: work(versions, standing, rows, fact, decided_at))
 
 
 def _supplied(

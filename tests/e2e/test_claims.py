@@ -72,6 +72,14 @@ def _commands() -> list[tuple[str, int, bytes]]:
     return told + claims
 
 
+def _refused() -> list[tuple[str, int, bytes]]:
+    """Each alias claims what the next one's member has claimed already."""
+    return [
+        _told("loyalty.member.claimed", f"guest-{n}", 950, {"from": f"guest-{(n + 1) % MEMBERS}"})
+        for n in range(MEMBERS)
+    ]
+
+
 def _records(told: list[tuple[str, int, bytes]], shards: int) -> dict[int, list[Outgoing]]:
     partitions: dict[int, list[Outgoing]] = {}
     for member, at_ms, value in told:
@@ -93,10 +101,13 @@ async def test_a_worker_dies_while_members_hand_over(pipeline: Pipeline, failpoi
         pipeline.start("earning", ONE_BY_ONE, number=number)
     await pipeline.settled(inputs)
     inputs += await pipeline.publish(_records(_cancels(), pipeline.shards))
+    inputs += await pipeline.publish(_records(_refused(), pipeline.shards), pipeline.topics.commands)
     await pipeline.settled(inputs)
     tables = await pipeline.tables()
     have = {str(member): available for _, member, available, *_ in tables.balances}
     assert have == {f"member-{n}": 60 for n in range(MEMBERS)} | {f"guest-{n}": 0 for n in range(MEMBERS)}
+    refused = [row for row in tables.history if str(row[6]).endswith("owned_by_another_member")]
+    assert len(refused) == MEMBERS
     report = await verify(pipeline.bootstrap_servers, pipeline.dsn, pipeline.topics)
     assert report.findings == []
     again = await rederive(pipeline.dsn, check=True)

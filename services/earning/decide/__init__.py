@@ -1,9 +1,10 @@
 """Decide: facts and rules in, points out. Pure: no clock, no randomness, no I/O.
 
-`needs(fact)` says which rows to load, `advance` brings a standing to an instant, `decide` says what a fact means now.
+`needs(fact)` says which rows to load, `advance` brings a standing to an instant, `decide` says what a fact means now,
+`decide_message` what one means that another member's decision has sent on.
 """
 
-from services.earning.decide.deciding import advance, decide, needs
+from services.earning.decide.deciding import advance, decide, decide_message, needs, refuse
 from services.earning.decide.decision import SETTLE, Decision, Needs, Outcome
 
-__all__ = ["SETTLE", "Decision", "Needs", "Outcome", "advance", "decide", "needs"]
+__all__ = ["SETTLE", "Decision", "Needs", "Outcome", "advance", "decide", "decide_message", "needs", "refuse"]

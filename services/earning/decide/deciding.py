@@ -56,6 +56,7 @@ from services.earning.source_events.messages import (
     ClaimAsked,
     ClaimGiven,
     ClaimRefused,
+    MessageData,
     ReferralAnswered,
     ReferralAsked,
 )
@@ -68,6 +69,7 @@ from services.earning.source_events.referrals import (
 )
 from services.earning.standing import BusinessKey, Rows, Standing
 from shared.errors import PermanentError
+from shared.point_events import FactRecorded
 from shared.reasons import Reason
 
 FUTURE_MAX = timedelta(minutes=5)
@@ -168,6 +170,42 @@ def decide(versions: Versions, standing: Standing | None, rows: Rows, fact: Fact
     outcome = prepared(draft) if prepared is not None else Outcome.DUPLICATE
     plan_next(draft, versions)
     return draft.decision(outcome)
+
+
+def decide_message(
+    versions: Versions, standing: Standing | None, rows: Rows, fact: Fact, decided_at: datetime
+) -> Decision:
+    """What a fact means that another member's decision has sent on: a message, or a fact told under a claimed id.
+
+    As such a fact was taken in under that id, it can't be a dead letter any more: where it can't be decided, an event
+    says so, with the reason.
+
+    Raises:
+        PermanentError: a message can't be decided, which is a fault of ours.
+        RowsMissingError: more rows or lots must be loaded; decide again then.
+    """
+    try:
+        return decide(versions, standing, rows, fact, decided_at)
+    except PermanentError as error:
+        if isinstance(fact.data, MessageData):
+            raise
+        return refuse(versions, standing, rows, fact, decided_at, error.reason)
+
+
+def refuse(
+    versions: Versions, standing: Standing | None, rows: Rows, fact: Fact, decided_at: datetime, reason: str
+) -> Decision:
+    """Say that a fact told under a claimed id can't be decided, and why.
+
+    Where a row of another shard is why, whoever decides a log again goes by what it says.
+
+    Raises:
+        RowsMissingError: lots that are due must be loaded; refuse again then.
+    """
+    draft = _begun(versions, standing, rows, fact, decided_at)
+    draft.say(FactRecorded, key=public(key_of(fact)), reason=reason)
+    plan_next(draft, versions)
+    return draft.decision(Outcome.REJECTED)
 
 
 def advance(versions: Versions, standing: Standing, rows: Rows, until: datetime) -> Decision:

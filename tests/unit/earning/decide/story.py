@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from services.earning.decide import Decision, advance, decide, needs
+from services.earning.decide import Decision, advance, decide, decide_message, needs
 from services.earning.program.terms import Program, Rule, TierLevel, Tiers, Versions
 from services.earning.source_events.facts import (
     FACT_TYPES,
@@ -138,7 +139,7 @@ class Story:
 
     def take(self, fact: Fact) -> Decision:
         """Decide one fact."""
-        decision = self._decide(fact)
+        decision = self._decide(fact, decide)
         self.inbox += decision.messages
         while self.inbox and not self.holding:
             self.deliver()
@@ -146,17 +147,17 @@ class Story:
 
     def deliver(self, place: int = 0) -> Decision:
         """Decide one of the messages that wait, for its member."""
-        decision = self._decide(self.inbox.pop(place))
+        decision = self._decide(self.inbox.pop(place), decide_message)
         self.inbox += decision.messages
         return decision
 
-    def _decide(self, fact: Fact) -> Decision:
+    def _decide(self, fact: Fact, work: Callable[..., Decision]) -> Decision:
         standing = self.standings.get(fact.member)
         decided_at = fact.received_at if standing is None else max(standing.decided_at, fact.received_at)
         rows = self._rows(fact)
         while True:
             try:
-                decision = decide(self.versions, standing, rows, fact, decided_at)
+                decision = work(self.versions, standing, rows, fact, decided_at)
             except PermanentError as error:
                 raised(error, fact)
                 raise

@@ -206,3 +206,16 @@ def test_rule_30_of_two_who_claim_each_other_the_first_by_name_stays() -> None:
     while told.inbox:
         told.deliver()
     assert held(told) == {"ann": (20, 0, 0), "bob": (0, 0, 0)}
+
+
+@pytest.mark.rule(30)
+def test_rule_30_what_an_alias_tells_and_can_not_be_decided_is_recorded_with_its_reason() -> None:
+    told = story().tell(guest("2026-06-01", paid("o", "10")), claim("2026-06-02"))
+    told.tell(claim("2026-06-03", "cat", "bob"), guest("2026-06-04", MemberClaimed(guest="cat")))
+    assert told.said[-2:] == ["fact.recorded member_claimed", "fact.recorded owned_by_another_member"]
+    told.tell(
+        guest("2026-06-05", RedemptionRequested(redemption_id="r", points=4)),
+        guest("2026-06-06", RedemptionRequested(redemption_id="r", points=5)),
+    )
+    assert told.said[-1] == "fact.recorded conflict"
+    assert held(told)["ann"] == (6, 0, 0)
