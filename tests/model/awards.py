@@ -131,7 +131,7 @@ class Firing:
 def firing(program: Program, who: Who, total: Fraction, among: Firing | None = None) -> Firing:
     """Those whose conditions hold and whose minimum a basis (program currency) reaches."""
     rules = among.rules if among else program.rules
-    campaigns = among.campaigns if among else program.campaigns
+    campaigns = among.campaigns if among else tuple(one for one in program.campaigns if not one.activities)
     return Firing(
         tuple(r for r in rules if holds(r.conditions, who, program) and total * 1_000_000 >= r.minimum_micros),
         tuple(c for c in campaigns if holds(c.conditions, who, program) and total * 1_000_000 >= c.minimum_micros),

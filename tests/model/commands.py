@@ -190,7 +190,8 @@ def revert(member: NaiveMember, versions: Versions, program: Program, fact: Fact
         member.account.reverse(key, member.imported.pop(key).points, forgive=forgive, counter="reverted")
         member.extra.pop(key, None)
     settle(member, versions, before)
-    if member.given is not None and member.given.by in rows:
+    given = member.given
+    if given is not None and given.by in rows and (given.until is None or given.until > member.now):
         end_imported(member, versions)
     return APPLIED
 

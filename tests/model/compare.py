@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime
 
-from services.earning.books import OrderBook
+from services.earning.books import OrderBook, ReferralBook, ReferrerBook
 from tests.model import tiers
 from tests.model.account import COUNTERS
 from tests.model.core import Core
@@ -22,8 +22,8 @@ def differences(model: Naive, core: Core) -> Differences:
         found.append(f"members: model {sorted(model.members)}, core {sorted(core.standings)}")
     for name in sorted(set(model.members) & set(core.standings)):
         found += _balances(model, core, name) + _orders(model, core, name)
-        found += _lots(model, core, name) + _tier(model, core, name)
-    return found
+        found += _lots(model, core, name) + _tier(model, core, name) + _referrals(model, core, name)
+    return found + _differ("messages under way (decision 0015)", model.letters.waiting, core.post.waiting)
 
 
 def _differ(what: str, model: object, core: object) -> Differences:
@@ -87,3 +87,20 @@ def _tier(model: Naive, core: Core, name: str) -> Differences:
     kept = {window: total for window, total in standing.qualifying.items() if total}
     counting = {window: total for window, total in totals.items() if window in kept or window in still}
     return found + _differ(f"{name} qualifying (rules 22, 23)", counting, kept)
+
+
+def _referrals(model: Naive, core: Core, name: str) -> Differences:
+    """Both sides of referrals: whether they count, why not, and for how much."""
+    member = model.members[name]
+    found: Differences = []
+    for key, referral in member.referrals.items():
+        book = core.book(*key)
+        own = (referral.granted, referral.blocked, member.rewards[key].points if key in member.rewards else 0)
+        held = (book.granted, book.blocked, book.grant.points) if isinstance(book, ReferralBook) else None
+        found += _differ(f"{name} referral {key[2]} (rules 26, 67)", own, held)
+    for key, referred in member.referred.items():
+        book = core.book(*key)
+        given = (referred.counts, bool(referred.place), member.rewards[key].points if key in member.rewards else 0)
+        kept = (book.qualifies, bool(book.place), book.grant.points) if isinstance(book, ReferrerBook) else None
+        found += _differ(f"{name} brought by {key[2]} (rules 26, 67)", given, kept)
+    return found

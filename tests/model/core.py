@@ -1,6 +1,7 @@
 """The real core with its rows in memory: a shell that loads as little as it may, as the service does.
 
-Everything saved goes through bytes and back, and what is given to the core must come out of it unchanged.
+Everything saved goes through bytes and back, and what is given to the core must come out of it unchanged. Messages
+wait until they are delivered: those from one member to another in their order, as the inbox of a shard gives them.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from datetime import datetime
 import msgspec
 
 from services.earning.books import Book
-from services.earning.decide import Decision, advance, decide, needs
+from services.earning.decide import Decision, Outcome, advance, decide, needs
 from services.earning.program.terms import Versions
-from services.earning.source_events.facts import Fact
+from services.earning.source_events.facts import Fact, LoggedFact, told
+from services.earning.source_events.messages import MESSAGE_TYPES
 from services.earning.standing import BusinessKey, KeyRow, Lot, Rows, RowsMissingError, SpendingOrder, Standing
 from shared.errors import PermanentError
 from shared.point_events import EventData
 from tests.model.books import broken
+from tests.model.post import Pair, Post
 from tests.model.told import refused_badly, told_badly
 
 LOADS_MAX = 50
@@ -42,17 +45,22 @@ class _Wanted:
     keys: set[BusinessKey] = field(default_factory=set)
     due_until: datetime | None = None
     everything: bool = False
+    every_row: bool = False
 
     def more(self, error: RowsMissingError) -> None:
         """Remember what else it wants."""
-        points, before = error.points, (self.taken, len(self.keys), self.due_until, self.everything)
+        points, before = error.points, self._so_far()
         while points > 0 and self.taken < len(self.spendable):
             points -= self.spendable[self.taken].remaining
             self.taken += 1
         self.keys |= set(error.keys)
         self.due_until = max(filter(None, (self.due_until, error.due_until)), default=None)
-        self.everything |= error.everything or points > 0
-        assert before != (self.taken, len(self.keys), self.due_until, self.everything), f"asks in vain: {error}"
+        self.everything |= error.everything or error.every_row or points > 0
+        self.every_row |= error.every_row
+        assert before != self._so_far(), f"asks in vain: {error}"
+
+    def _so_far(self) -> tuple[object, ...]:
+        return self.taken, len(self.keys), self.due_until, self.everything, self.every_row
 
     def rows(self, member: str, keys: dict[BusinessKey, KeyRow], every: dict[int, Lot]) -> Rows:
         """The rows to give."""
@@ -64,6 +72,8 @@ class _Wanted:
         lots |= {n: every[n] for n, due in dues.items() if until is not None and due is not None and due <= until}
         if self.everything:
             lots |= {n: lot for n, lot in every.items() if lot.remaining or lot.qualifies or lot.available_at is None}
+        if self.every_row:
+            lots = every
         return Rows(
             keys=keys,
             lots=lots,
@@ -72,6 +82,7 @@ class _Wanted:
             due_until=until,
             next_due=min((due for due in dues.values() if due and (until is None or due > until)), default=None),
             asked=frozenset(self.keys),
+            all_keys=self.every_row,
         )
 
 
@@ -85,6 +96,7 @@ class Core:
     lots: dict[str, dict[int, bytes]] = field(default_factory=dict)
     events: list[EventData] = field(default_factory=list)
     latest: list[EventData] = field(default_factory=list)
+    post: Post[Fact] = field(default_factory=Post)
 
     def standing(self, member: str) -> Standing | None:
         """What is saved of a member."""
@@ -124,6 +136,16 @@ class Core:
             self._save(fact.member, decision, fact)
         return str(decision.outcome)
 
+    def deliver(self, pair: Pair) -> Fact | None:
+        """Decide the oldest message from one member to another; None: there is none."""
+        message = self.post.fetch(pair)
+        if message is None:
+            return None
+        outcome = self.take(message)
+        forwarded = type(message.data) not in MESSAGE_TYPES.values()
+        assert forwarded or outcome in set(Outcome), f"a message that can't be decided: {outcome}"
+        return message
+
     def advance(self, member: str, until: datetime) -> None:
         """Bring a member's time forward."""
         self.latest = []
@@ -138,6 +160,8 @@ class Core:
         every = {lot.lot: lot for lot in self.lots_of(member)}
         wanted = _Wanted(sorted((lot for lot in every.values() if lot.available_at and lot.remaining), key=_turn))
         for _ in range(LOADS_MAX):
+            if wanted.every_row:
+                keys |= {key: row for key in self.rows if (row := self.row(key)) is not None and row.member == member}
             for key in wanted.keys:
                 if (row := self.row(key)) is not None:
                     keys[key] = row
@@ -166,3 +190,6 @@ class Core:
         assert not found, "\n".join(found)
         self.latest = decision.events
         self.events += decision.events
+        for message in decision.messages:
+            written = msgspec.msgpack.encode(LoggedFact.of(message))
+            self.post.send(member, told(msgspec.msgpack.decode(written), message.program, message.member))

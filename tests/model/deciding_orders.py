@@ -84,11 +84,19 @@ def capped(member: NaiveMember, program: Program, order: NaiveOrder, award: Awar
 
 def pin(member: NaiveMember, versions: Versions, order: NaiveOrder, when: datetime) -> Pinned:
     """Who the member is when an order is first decided."""
-    others = any(other.left for other in member.orders.values() if other is not order)
+    return Pinned(tier_at(member, versions, when), pinned_segments(member), first_order(member, order), when)
+
+
+def first_order(member: NaiveMember, order: NaiveOrder | None = None) -> bool:
+    """Whether nothing is left of any order of the member, but perhaps of this one (rule 50)."""
+    return not any(other.left for other in member.orders.values() if other is not order)
+
+
+def pinned_segments(member: NaiveMember) -> tuple[str, ...]:
+    """The segments the member is in by the newest word (rule 36)."""
     said = [fact for fact in member.words if getattr(fact.data, "segments", None) is not None]
     newest = max(said, key=lambda fact: fact.occurred_at, default=None)
-    segments = getattr(newest.data, "segments", ()) if newest is not None else ()
-    return Pinned(tier_at(member, versions, when), segments, not others, when)
+    return getattr(newest.data, "segments", ()) if newest is not None else ()
 
 
 def worth(order: NaiveOrder, now: OrderView, program: Program | None, versions: Versions) -> Award:
@@ -111,25 +119,29 @@ def worth(order: NaiveOrder, now: OrderView, program: Program | None, versions: 
 
 def earn(member: NaiveMember, key: KeyId, now: OrderView, program: Program, fact: Fact, points: int) -> None:
     """A further lot for an award that came to be, or grew (rules 13, 15)."""
-    account = member.account
+    raised_at = fact.occurred_at if member.account.of(key) else None
+    put(member, key, program, fact.occurred_at, points, release_of(now, program, raised_at))
+
+
+def put(
+    member: NaiveMember,
+    key: KeyId,
+    program: Program,
+    at: datetime,
+    points: int,
+    wait: tuple[bool, datetime | None],
+) -> None:
+    """Points earned by a fact of that time become a lot; `wait` says whether it waits, and until when."""
+    account, (waits, release_at) = member.account, wait
     account.counters["earned"] += points
-    raised_at = fact.occurred_at if account.of(key) else None
-    waits, release_at = release_of(now, program, raised_at)
     assert member.decided_at is not None
-    lot = NaiveLot(
-        len(account.lots) + 1,
-        key,
-        points,
-        points,
-        fact.occurred_at,
-        max(release_at or fact.occurred_at, fact.occurred_at),
-    )
+    lot = NaiveLot(len(account.lots) + 1, key, points, points, at, max(release_at or at, at))
     if waits and (release_at is None or release_at > member.now):
         lot.pending, lot.release_at, lot.available_at = True, release_at, None
     else:
-        start_life(member, lot, program, fact.occurred_at, member.decided_at)
+        start_life(member, lot, program, at, member.decided_at)
     account.add(lot)
-    active(member, program, fact.occurred_at)
+    active(member, program, at)
 
 
 def reschedule(member: NaiveMember, key: KeyId, now: OrderView, program: Program, *, late: bool) -> None:

@@ -9,6 +9,7 @@ from services.earning.source_events.commands import BalanceImport
 from services.earning.source_events.facts import Fact
 from tests.model.account import Account, KeyId, Taken
 from tests.model.awards import Award
+from tests.model.referral_books import NaiveReferral, NaiveReferred, NaiveReward
 
 
 class DeadLetterError(Exception):
@@ -99,6 +100,10 @@ class NaiveMember:
     since: datetime | None = None
     cause_at: datetime | None = None
     closed: bool = False
+    referrals: dict[KeyId, NaiveReferral] = field(default_factory=dict)
+    referred: dict[KeyId, NaiveReferred] = field(default_factory=dict)
+    rewards: dict[KeyId, NaiveReward] = field(default_factory=dict)
+    provisional: bool = False
 
     @property
     def now(self) -> datetime:

@@ -19,12 +19,21 @@ from services.earning.source_events.commands import (
     TierAssigned,
 )
 from services.earning.source_events.facts import Fact, MemberEnrolled
+from services.earning.source_events.referrals import (
+    ReferralClicked,
+    ReferralCompleted,
+    ReferralJoined,
+    ReferralUnblock,
+    ReferralVoided,
+)
 from tests.model import commands, tiers
-from tests.model.account import KeyId
+from tests.model.account import KeyId, NaiveLot
 from tests.model.deciding_orders import decide_order, refuse
+from tests.model.letters import Letter
 from tests.model.lifetimes import release
 from tests.model.member import DeadLetterError, NaiveMember, NaiveOrder, NaiveRedemption
 from tests.model.order_facts import content, view
+from tests.model.touching import Touching
 
 SETTLE = timedelta(hours=1)
 FUTURE = timedelta(minutes=5)
@@ -39,13 +48,8 @@ NAMES = {
 """Commands: what they are about, and the fields that name it."""
 
 
-class Naive:
+class Naive(Touching):
     """All members of one program."""
-
-    def __init__(self, versions: Versions) -> None:
-        self.versions = versions
-        self.members: dict[str, NaiveMember] = {}
-        self.owners: dict[KeyId, str] = {}
 
     def take(self, fact: Fact) -> str:
         """One fact in order of arrival; returns applied, duplicate, rejected, or the reason of the dead letter."""
@@ -60,11 +64,6 @@ class Naive:
         if member is not None and member.clock is not None and until > member.clock:
             self._advance(member, until)
 
-    def totals(self, name: str) -> dict[str, int]:
-        """What qualifies for a member's tier, by window."""
-        member = self.members[name]
-        return tiers.totals(member, self.versions.at(member.now))
-
     def _take(self, fact: Fact) -> str:
         if fact.occurred_at > fact.received_at + FUTURE:
             raise DeadLetterError("occurred_in_future")
@@ -77,9 +76,11 @@ class Naive:
                 return self._assign(fact)
             case PointsReinstate():
                 return self._whole(fact)
+            case ReferralClicked() | ReferralJoined() | ReferralCompleted() | ReferralVoided() | ReferralUnblock():
+                return self.refer(fact)
         return self._command(fact) if type(fact.data) in NAMES else self._order_fact(fact)
 
-    def _member(self, fact: Fact) -> NaiveMember:
+    def _member(self, fact: Fact | Letter) -> NaiveMember:
         """The member, with time brought as far as this fact says."""
         member = self.members.setdefault(fact.member, NaiveMember(fact.member))
         decided_at = max(fact.received_at, member.decided_at or fact.received_at)
@@ -113,14 +114,19 @@ class Naive:
         member.clock = member.cause_at = at
         for lot in member.account.lots:
             if lot.pending and lot.remaining and lot.release_at == at:
-                pinned = self.versions.at(member.orders[lot.key].when or at)
-                assert pinned is not None
-                release(member, lot, pinned)
+                release(member, lot, self._program_of(member, lot, at))
         for lot in member.account.spendable():
             if member.account.ends(lot) == at:
                 member.account.expire(lot)
         tiers.judge(member, self.versions)
         tiers.settle(member, self.versions, before)
+
+    def _program_of(self, member: NaiveMember, lot: NaiveLot, at: datetime) -> Program:
+        """The version by which a lot was made."""
+        if lot.key in member.rewards:
+            return member.rewards[lot.key].program
+        order = member.orders.get(lot.key)
+        return self.versions.at((order.when if order is not None else None) or at) or self.versions.all[0]
 
     def _say_who(self, fact: Fact) -> str:
         """Enrolled, updated or closed: of each thing the newest word counts (rules 36, 71)."""
@@ -240,6 +246,7 @@ class Naive:
         order.facts.append(fact)
         before = self.totals(fact.member)
         decide_order(member, self.versions, key, order, fact)
+        self.follow(member, fact)
         tiers.settle(member, self.versions, before)
         return "applied"
 

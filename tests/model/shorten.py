@@ -13,20 +13,26 @@ from services.earning.source_events.facts import Fact
 from tests.model.compare import differences
 from tests.model.core import Core
 from tests.model.naive import Naive
+from tests.model.post import Pair
 
 FORMS_MAX = 2_500
 
 
 @dataclass(frozen=True)
 class Step:
-    """A fact that is delivered, or (no fact) time that comes for everybody."""
+    """A fact that is delivered, a message that arrives, or (neither) time that comes for everybody."""
 
     at: datetime
     fact: Fact | None = None
+    pair: Pair | None = None
 
 
 def apply(model: Naive, core: Core, step: Step) -> list[str]:
     """One step to both; what differs after it."""
+    if step.pair is not None:
+        model.deliver(step.pair)
+        core.deliver(step.pair)
+        return differences(model, core)
     if step.fact is None:
         for member in sorted(model.members):
             model.advance(member, step.at)
@@ -152,7 +158,9 @@ def report(versions: Versions, steps: list[Step]) -> str:
     versions, steps, found = shorten(versions, steps)
     told = [tell(program) for program in versions.all]
     for step in steps:
-        if step.fact is None:
+        if step.pair is not None:
+            told.append(f"{' → '.join(step.pair)}: a message arrives")
+        elif step.fact is None:
             told.append(f"{step.at.isoformat()} time passes")
         else:
             fact = step.fact

@@ -43,6 +43,10 @@ def totals(member: NaiveMember, program: Program | None) -> dict[str, int]:
             window = ladder.window_of(order.when)
             found[window] = found.get(window, 0) + order_qualifies(member, key, order, ladder.tiers.measure)
     if ladder.tiers.measure == "points_earned":
+        for key, reward in member.rewards.items():
+            waits = [lot.remaining + lot.expired for lot in member.account.of(key) if lot.pending]
+            window = ladder.window_of(reward.when)
+            found[window] = found.get(window, 0) + reward.points - sum(waits)
         for other in member.extra.values():
             window = ladder.window_of(other.at)
             found[window] = found.get(window, 0) + other.points

@@ -23,6 +23,7 @@ from shared.point_events import (
     PointsExpired,
     PointsReleased,
     PointsReversed,
+    ReferralRewarded,
     TierChanged,
     TierRetained,
 )
@@ -95,6 +96,7 @@ def told_badly(
         tier = event.after if isinstance(event, TierChanged) else tier
     if events and tier != after.tier:
         found.append(f"tier told is {tier}, held {after.tier}")
+    found += _rewarded(events)
     return found + _lots(told, lots, after) + _kept(keys, lots, after.member) + _until(events, after)
 
 
@@ -144,7 +146,10 @@ def _caused(event: EventData, fact: Fact | None, *, first: bool) -> list[str]:
 
 
 def _named(event: EventData, fact: Fact | None, versions: Versions, lots: Sequence[Lot]) -> list[str]:
-    """An event names the business key that it is about, and a version of the program that there is."""
+    """An event names the business key that it is about, and a version of the program that there is.
+
+    Referrals that follow an order speak for themselves.
+    """
     if not 0 <= event.program_version <= len(versions.all):
         return [f"{event.TYPE}: no version {event.program_version}"]
     if isinstance(event, PointsExpired) or (event.cause == DUE and not isinstance(event, _OF_AWARDS)):
@@ -156,7 +161,8 @@ def _named(event: EventData, fact: Fact | None, versions: Versions, lots: Sequen
         return []
     own = fact is not None and event.key.source == fact.source and event.key.id in _names(fact)
     bonus = event.key.source == SOURCE and event.key.kind == "entry_bonus"
-    if own or bonus or event.key in by_lot:
+    followed = event.key.kind == "referral"
+    if own or bonus or followed or event.key in by_lot:
         return []
     return [f"{event.TYPE}: of {event.key}, which is not what the fact is about"]
 
@@ -168,6 +174,13 @@ def _names(fact: Fact) -> set[str]:
     batch = getattr(data, "batch_id", None)
     rows = [str(getattr(data, "row", "")), fact.member, *map(str, range(100))]
     return names | {f"{batch}/{row}" for row in rows}
+
+
+def _rewarded(events: Sequence[EventData]) -> list[str]:
+    """Who is told that a referral was rewarded has earned as much by it."""
+    said = [(event.key, event.points) for event in events if isinstance(event, ReferralRewarded) and event.points]
+    earned = [(event.key, event.points) for event in events if isinstance(event, PointsEarned)]
+    return [f"rewarded, not earned: {one}" for one in said if one not in earned]
 
 
 def _lots(told: Mapping[int, LotChange], lots: Sequence[Lot], after: Standing) -> list[str]:

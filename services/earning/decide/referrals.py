@@ -137,7 +137,7 @@ def _follow(draft: Draft, versions: Versions, row: KeyRow, book: ReferralBook, b
         book = replace(book, is_new=not draft.standing.lifetime)
     state = _state(draft, versions, row, book)
     blocked = state.reason if state.reason in _BLOCKS else None
-    _remember(draft, row, book, following=blocked is None)
+    _remember(draft, row, book)
     asking = _asking(book, state)
     granting = Granting(draft, versions, because, state.release)
     grant = book.grant
@@ -164,11 +164,14 @@ def _told(row: KeyRow, book: ReferralBook) -> dict[str, Any]:
     return {"referral": row.key.id, "role": "referee", "other": book.referrer}
 
 
-def _remember(draft: Draft, row: KeyRow, book: ReferralBook, *, following: bool) -> None:
-    """Let the referral follow its order, or not; one that is blocked waits for nothing but a person."""
+def _remember(draft: Draft, row: KeyRow, book: ReferralBook) -> None:
+    """Let the referral follow the order that its newest completion names, even where it is blocked.
+
+    An order that turns out to have been paid earlier chooses another version, which may not block.
+    """
     standing = draft.standing
     others = tuple(one for one in standing.referred if (one.source, one.referral_id) != (row.key.source, row.key.id))
-    if following and book.completed is not None:
+    if book.completed is not None:
         own = Referral(row.key.source, book.completed.order_id, row.key.id)
         standing.referred = (*others, own)[-FOLLOWED_MAX:]
     else:
@@ -283,7 +286,8 @@ def _reward(draft: Draft, versions: Versions, row: KeyRow, book: ReferralBook) -
         draft.say(FactRecorded, key=public(row.key), reason=state.reason or Reason.NOTHING_ELIGIBLE)
         return
     deserved = multiplied(program, pin, "referee", REFERRAL, terms.referee)
-    own = {**_told(row, book), "points": deserved.points, "order": book.asked.order_id}
+    points = 0 if draft.standing.closed else deserved.points
+    own = {**_told(row, book), "points": points, "order": book.asked.order_id}
     draft.say(ReferralRewarded, key=public(row.key), version=program.version, **own)
     granting = Granting(draft, versions, "", state.release)
     grant = granting.bring(

@@ -42,7 +42,7 @@ def prepare_question(case: Case, data: ReferralAsked) -> Prepared | None:
         else:
             granting.wait_anew(row)
             draft.say(FactRecorded, key=public(row.key), reason=Reason.NOTHING_CHANGED)
-        row.book = ReferrerBook(data.version, counts, grant, place)
+        row.book = ReferrerBook(data.version, counts, grant, place, blocked)
         if data.qualifies:
             answer = ReferralAnswered(referral_id=data.referral_id, version=data.version, blocked=blocked)
             draft.send(data.referee, row.key, ANSWERED, data.version, answer)
@@ -55,6 +55,8 @@ def prepare_question(case: Case, data: ReferralAsked) -> Prepared | None:
 def _place(draft: Draft, versions: Versions, book: ReferrerBook, data: ReferralAsked) -> tuple[str, str]:
     """The place under the referrer's limit, and why there is none.
 
+    Who was refused stays so while the referral qualifies, until a person unblocks it.
+
     Raises:
         RowsMissingError: the limit's row was not looked for yet.
     """
@@ -65,6 +67,8 @@ def _place(draft: Draft, versions: Versions, book: ReferrerBook, data: ReferralA
     limit = program.referrals.limit if program is not None and program.referrals is not None else None
     if program is None or limit is None or book.place:
         return book.place, ""
+    if book.blocked and not data.unblocked:
+        return "", book.blocked
     place = take_place(draft, program, limit, REFERRAL, data.when, beyond=data.unblocked)
     return place, "" if place else Reason.REFERRER_CAP
 

@@ -266,10 +266,37 @@ def test_rule_30_the_bonus_for_enrolling_is_given_once() -> None:
 
 
 @pytest.mark.rule(26)
-def test_a_referral_follows_its_order_only_while_it_may_count() -> None:
-    told = story().tell(*days(ORDER, completed(same_ip=True)))
-    assert not told.ann.referred
-    told.tell(*days(UNBLOCK, first=5))
+def test_a_referral_follows_its_order_even_where_it_is_blocked() -> None:
+    """A payment that turns up later, and was earlier, chooses a version that doesn't block."""
+    strict = program(rules=(), version=2, in_force_from=instant("2026-06-01"), referrals=GIVE_20_GET_20)
+    told = Story(Versions((program(rules=(), referrals=Referrals(20, 20)), strict)))
+    told.tell(*days(ORDER, completed(same_ip=True)))
+    assert balances(told) == (0, 0)
     assert [one.order_id for one in told.ann.referred] == ["o"]
+    told.tell(Told("2026-05-30", ORDER, received="2026-06-05"))
+    assert balances(told) == (20, 20)
     assert told.keys[BusinessKey("club", "shop", "referrer", "f")].member == "bob"
     assert told.standings["bob"].decided_at == instant("2026-06-05")
+
+
+@pytest.mark.rule(67)
+def test_rule_67_who_was_refused_for_the_limit_stays_refused_while_the_referral_qualifies() -> None:
+    told = story(Referrals(20, 20, limit=Limit(1)), pending=Pending("fulfilled", 2))
+    for name in ("ann", "cat"):
+        told.tell(Told("2026-06-01", paid(f"o-{name}", "60"), member=name))
+        told.tell(Told("2026-06-02", completed(f"o-{name}", f"f-{name}"), member=name))
+    told.tell(Told("2026-06-03", cancelled("o-ann"), member="ann"))
+    told.tell(Told("2026-06-04", fulfilled("o-cat"), member="cat"))
+    assert said(told, "cat")[0] == "referral.blocked referrer_cap"
+    assert "cat" in told.standings
+    assert told.standings["cat"].balances.pending == 0
+    told.tell(Told("2026-06-05", cancelled("o-cat"), member="cat"))
+    told.tell(Told("2026-06-06", paid("o-cat", "60"), member="cat"))
+    assert told.standings["cat"].balances.pending == 20
+
+
+@pytest.mark.rule(26, 71)
+def test_rule_71_a_referee_whose_membership_is_closed_is_told_of_no_points() -> None:
+    told = story().tell(*days(ORDER, MemberClosed(), completed()))
+    assert said(told, "ann")[-1] == "referral.rewarded 0"
+    assert balances(told) == (0, 20)

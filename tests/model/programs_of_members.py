@@ -1,0 +1,53 @@
+"""Random programs in which members touch members: referrals with limits and blocks, and what multiplies them."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from services.earning.program.terms import Campaign, Limit, Program, Referrals, Tiers, Versions
+from tests.model.chance import Chance
+from tests.model.programs import MINIMUMS, MULTIPLIERS, conditions
+from tests.model.referrals import REFERRAL, SIGNALS, WINDOWS
+
+PERIODS = tuple(WINDOWS)
+
+
+def of_members(chance: Chance, versions: Versions) -> Versions:
+    """The same program with what it gives for bringing members; each version has terms of its own, or none."""
+    tiers = versions.all[0].tiers
+    if tiers is not None and chance.once_in(2):
+        tiers = _doubling(chance, tiers)
+    return Versions(tuple(_touching(chance, replace(program, tiers=tiers)) for program in versions.all))
+
+
+def _touching(chance: Chance, program: Program) -> Program:
+    if chance.once_in(8):
+        return program
+    extra = (
+        Campaign("bring", chance.among(MULTIPLIERS), conditions=conditions(chance), activities=frozenset({REFERRAL})),
+    )
+    return replace(
+        program,
+        referrals=referral_terms(chance),
+        campaigns=program.campaigns + (extra if chance.once_in(3) else ()),
+    )
+
+
+def referral_terms(chance: Chance) -> Referrals:
+    """Points for both sides, or for one; often blocked by nothing, seldom without a limit."""
+    return Referrals(
+        referrer=chance.one(20, 20, 7, 0),
+        referee=chance.one(20, 15, 0),
+        minimum_micros=chance.one(0, *MINIMUMS),
+        blocks=frozenset(chance.subset(SIGNALS) if chance.once_in(2) else ()),
+        limit=Limit(chance.one(1, 1, 2), chance.one("lifetime", *PERIODS)) if not chance.once_in(3) else None,
+    )
+
+
+def _doubling(chance: Chance, tiers: Tiers) -> Tiers:
+    """Levels above the base multiply referrals."""
+    levels = tuple(
+        replace(level, activities=((REFERRAL, chance.among(MULTIPLIERS)),)) if level.threshold else level
+        for level in tiers.levels
+    )
+    return replace(tiers, levels=levels)

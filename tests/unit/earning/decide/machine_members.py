@@ -1,0 +1,134 @@
+"""Steps of the machine in which members touch members: referrals, and the messages that come of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+
+from services.earning.source_events.facts import (
+    OrderCancelled,
+    OrderFulfilled,
+    OrderPaid,
+    OrderRefunded,
+    RefundLine,
+)
+from services.earning.source_events.referrals import (
+    ReferralClicked,
+    ReferralCompleted,
+    ReferralJoined,
+    ReferralUnblock,
+    ReferralVoided,
+)
+from tests.model.post import Pair
+from tests.model.referrals import SIGNALS
+from tests.model.shorten import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from services.earning.source_events.facts import FactData
+    from tests.model.chance import Chance
+    from tests.model.core import Core
+    from tests.model.naive import Naive
+
+MEMBERS = ("ann", "bob", "cat")
+REFERRALS = (("f1", "ann", "cat"), ("f2", "bob", "cat"), ("f3", "cat", "ann"), ("f4", "bob", "bob"))
+"""Each with its referee and its referrer."""
+
+
+class MembersTouchMembers(RuleBasedStateMachine):
+    """Messages arrive late, and in any order between different pairs of members."""
+
+    if TYPE_CHECKING:
+        chance: Chance
+        core: Core
+        now: datetime
+        model: Naive
+        sold: dict[str, tuple[str, dict[str, Any]]]
+
+        def _wait(self) -> None: ...
+        def _send(self, member: str, content: FactData) -> None: ...
+        def _step(self, step: Step) -> None: ...
+        def _sell(self, member: str) -> None: ...
+
+    def _arrives(self, pair: Pair) -> None:
+        self._step(Step(self.now, pair=pair))
+
+    def messages_arrive(self) -> None:
+        """Some of the messages under way arrive."""
+        while self.core.post.waiting and not self.chance.once_in(3):
+            self._arrives(self.chance.among(list(self.core.post.waiting)))
+
+    @precondition(lambda self: self.core.post.waiting)
+    @rule()
+    def a_message_arrives(self) -> None:
+        self._arrives(self.chance.among(list(self.core.post.waiting)))
+
+    @rule()
+    def refers(self) -> None:
+        """A referral's facts: mostly of one referee and one referrer, now and then of others."""
+        self._wait()
+        name, referee, referrer = self.chance.one(*REFERRALS[:2], *REFERRALS)
+        if self.chance.once_in(12):
+            referee, referrer = self.chance.among(MEMBERS), self.chance.among(MEMBERS)
+        content = self.chance.either(
+            lambda: self._completed(name, referee, referrer),
+            lambda: self._completed(name, referee, referrer),
+            lambda: ReferralJoined(referral_id=name, referrer_id=referrer),
+            lambda: ReferralClicked(referral_id=name),
+            lambda: self.chance.one(ReferralVoided, ReferralUnblock)(referral_id=name),
+        )
+        self._send(referrer if isinstance(content, ReferralClicked) else referee, content)
+
+    @rule()
+    def brings(self) -> None:
+        """One member after the other is brought by the same, and buys."""
+        self._wait()
+        name, referee, referrer = self.chance.among(REFERRALS[:2])
+        self._send(referee, self._completed(name, referee, referrer))
+
+    def _completed(self, name: str, referee: str, referrer: str) -> ReferralCompleted:
+        """By an order of the referee; mostly they have one by then."""
+        if not self._orders_of(referee) and not self.chance.once_in(3):
+            self._sell(referee)
+        signals = self.chance.subset(SIGNALS, 0, 2) if self.chance.once_in(4) else ()
+        return ReferralCompleted(
+            referral_id=name,
+            referrer_id=referrer,
+            order_id=self.chance.one(*self._orders_of(referee), self.chance.one("o1", "o2")),
+            signals={signal: not self.chance.once_in(3) for signal in signals},
+        )
+
+    def _orders_of(self, member: str) -> list[str]:
+        return sorted(order_id for order_id, (owner, _) in self.sold.items() if owner == member)
+
+    @precondition(lambda self: any(self._referred()))
+    @rule()
+    def a_referral_changes(self) -> None:
+        """What happens to an order that a referral waits for or is rewarded by."""
+        self._wait()
+        member, order_id = self.chance.among([*self._referred()])
+        sold = self.sold[order_id][1]
+        back = tuple(RefundLine(line_id=line.line_id, amount=line.subtotal, quantity=9) for line in sold["lines"])
+        content: FactData = self.chance.either(
+            lambda: OrderCancelled(order_id=order_id),
+            lambda: OrderPaid(**sold),
+            lambda: OrderPaid(**sold),
+            lambda: OrderFulfilled(order_id=order_id),
+            lambda: OrderRefunded(order_id=order_id, refund_id="r5", lines=self.chance.one(back, back[:1])),
+        )
+        self._send(member, content)
+
+    def _referred(self) -> Iterator[tuple[str, str]]:
+        """Orders by which referrals were asked for, each with who it belongs to."""
+        for name, member in sorted(self.model.members.items()):
+            for referral in member.referrals.values():
+                if referral.asked.version and referral.named in self.sold:
+                    yield name, referral.named
+
+    def teardown(self) -> None:
+        """All messages arrive; then nothing is under way that could still change anything."""
+        while self.core.post.waiting:
+            self._arrives(self.chance.among(list(self.core.post.waiting)))
