@@ -73,12 +73,8 @@ def spendable(draft: Draft, points: int, but: KeyRow | None = None) -> list[Lot]
     if not rows.all_lots:
         if standing.inactive_at is not None:
             raise RowsMissingError(points, everything=True)
-        known = rows.lots
-        lots = [
-            lot
-            for lot in lots
-            if lot.lot not in known or (horizon is not None and spending_order(standing, lot) <= horizon)
-        ]
+        # A lot that this decision made may come after stored ones that were not loaded: they all count by the horizon.
+        lots = [lot for lot in lots if horizon is not None and spending_order(standing, lot) <= horizon]
     missing = points - sum(lot.remaining for lot in lots)
     if missing > 0:
         raise RowsMissingError(missing)

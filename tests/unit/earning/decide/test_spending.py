@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.earning.program.terms import Expiry, Pending, Reward, Versions
+from services.earning.program.terms import Expiry, Pending, Reward, TierLevel, Tiers, Versions
 from services.earning.source_events.commands import (
     BalanceImport,
     ImportRevert,
@@ -185,6 +185,15 @@ def test_rule_18_soonest_end_first_never_expiring_last_then_age() -> None:
     event = told.events[-1]
     assert isinstance(event, PointsRedeemed)
     assert [(lot.lot, lot.change) for lot in event.lots] == [(3, -10), (2, -10), (4, -7), (1, -3)]
+
+
+@pytest.mark.rule(18)
+def test_rule_18_a_lot_made_in_the_same_decision_waits_its_turn() -> None:
+    gold = TierLevel("gold", 50, entry_bonus=50)
+    told = story(pending=Pending(days=1), tiers=Tiers("bronze", (TierLevel("bronze", 0), gold)))
+    told.tell(Told("2026-01-01", paid("o", "100")))
+    told.tell(Told("2026-01-10", adjust("a", -24)))  # with it the release came due, the tier and its bonus
+    assert [lot.remaining for lot in told.lots["ann"].values()] == [76, 50]
 
 
 @pytest.mark.rule(20)
