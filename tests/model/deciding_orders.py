@@ -145,8 +145,8 @@ def put(
 
 
 def reschedule(member: NaiveMember, key: KeyId, now: OrderView, program: Program, *, late: bool) -> None:
-    """Lots that wait for fulfilment learn of it; those whose time has come are released."""
-    if program.pending is None or program.pending.after != "fulfilled":
+    """Lots that wait learn of a fulfilment or of another payment; those whose time has come are released."""
+    if program.pending is None:
         return
     for lot in sorted(member.account.of(key), key=lambda lot: lot.number):
         if lot.pending and lot.remaining:

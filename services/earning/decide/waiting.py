@@ -66,8 +66,8 @@ def earn_lot(
 
 
 def wait_anew(draft: Draft, row: KeyRow, program: Program | None, known: Known) -> list[tuple[int, datetime]]:
-    """Give lots that wait for a fulfilment their date, now that it is known; those whose date has come, with it."""
-    if program is None or program.pending is None or program.pending.after != "fulfilled":
+    """Give lots that wait their date, now that a fulfilment or another payment is known; those whose date has come."""
+    if program is None or program.pending is None:
         return []
     come, first = [], first_with_points(draft, row)
     for number in row.lots:

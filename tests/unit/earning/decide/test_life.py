@@ -54,6 +54,16 @@ def test_rule_15_refunds_while_pending_shrink_the_pending_lot() -> None:
     assert balances(told.until("2026-07-01")) == (70, 0, 0)
 
 
+@pytest.mark.rule(15, 34)
+@pytest.mark.parametrize("first", ["2026-06-01", "2026-06-20"])
+def test_rule_34_the_days_run_from_the_earliest_payment_whichever_was_told_first(first: str) -> None:
+    days = [first, *({"2026-06-01", "2026-06-20"} - {first})]
+    facts = [Told(day, paid("o", "100"), received="2026-06-21") for day in days]
+    told = story(**DAYS_14).tell(*facts)
+    assert balances(told) == (100, 0, 0)
+    assert told.lots["ann"][1].available_at == instant("2026-06-16")
+
+
 @pytest.mark.rule(15)
 @pytest.mark.parametrize(("days", "spendable"), [(0, "2026-06-10 12:00"), (7, "2026-06-18")])
 def test_rule_15_pending_until_fulfilled(days: int, spendable: str) -> None:
