@@ -63,11 +63,12 @@ class Taken:
 
 @dataclass
 class Account:
-    """What a member has, and every counter that only grows."""
+    """What a member has, and every counter that only grows; a guest's account `waits` for their enrolment."""
 
     lots: list[NaiveLot] = field(default_factory=list)
     deficit: int = 0
     inactive_at: datetime | None = None
+    waits: bool = False
     forgiven: list[list[int]] = field(default_factory=list)
     counters: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTERS, 0))
 
@@ -95,7 +96,9 @@ class Account:
         return sorted((lot for lot in self.lots if lot.key == key), key=lambda lot: -lot.number)
 
     def add(self, lot: NaiveLot) -> NaiveLot:
-        """A new lot; if it can be spent, it pays the deficit first."""
+        """A new lot; if it can be spent, it pays the deficit first. A guest's lots all wait (rule 30)."""
+        if self.waits and not lot.pending:
+            lot.pending, lot.release_at, lot.available_at = True, lot.available_at, None
         self.lots.append(lot)
         if not lot.pending:
             self.pay_deficit(lot)

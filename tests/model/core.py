@@ -122,7 +122,9 @@ class Core:
         """Decide a fact and save; returns its outcome, or the reason of its dead letter."""
         self.latest = []
         standing = self.standing(fact.member)
-        decided_at = fact.received_at if standing is None else max(standing.decided_at, fact.received_at)
+        decided_at = fact.received_at
+        if standing is not None:  # a sweep goes no further than what it books; `advance` here may
+            decided_at = max(standing.decided_at, standing.clock, fact.received_at)
         keys = {key: row for key in needs(fact).keys if (row := self.row(key)) is not None}
         try:
             decision = self._until_loaded(

@@ -152,5 +152,5 @@ def reschedule(member: NaiveMember, key: KeyId, now: OrderView, program: Program
         if lot.pending and lot.remaining:
             first = lot.number == min(other.number for other in member.account.of(key))
             lot.release_at = release_of(now, program, None if first else lot.earned_at)[1]
-            if lot.release_at is not None and lot.release_at <= member.now:
+            if lot.release_at is not None and lot.release_at <= member.now and not member.provisional:
                 release(member, lot, program, late=late)

@@ -43,7 +43,7 @@ def release_of(order: OrderView, program: Program, raised_at: datetime | None) -
 def start_life(member: NaiveMember, lot: NaiveLot, program: Program, fact_at: datetime, decided_at: datetime) -> None:
     """The date on which a lot ends that becomes available with the fact that made it (rules 16, 37)."""
     expiry = program.expiry
-    if expiry.mode == "never":
+    if expiry.mode == "never" or member.provisional:
         return
     available = local_date(lot.available_at or fact_at, program.zone)
     own = plus_months(available, expiry.months)
@@ -60,18 +60,23 @@ def start_own_life(
 ) -> None:
     """The same for imports and adjustments, which start the clock for their own lot only (rules 53, 54)."""
     start_life(member, lot, program, fact_at, decided_at)
-    if lot.follows and lot.expires_at is None:
+    if lot.follows and lot.expires_at is None and not member.provisional:
         lot.expires_at = end_of(plus_months(local_date(fact_at, program.zone), program.expiry.months), program)
 
 
 def release(member: NaiveMember, lot: NaiveLot, program: Program, *, late: bool = False) -> None:
     """A pending lot becomes available at its instant; its life starts, the deficit is paid.
 
-    Released by a late fact, it has the days that late awards have (rule 37).
+    Released by a late fact, it has the days that late awards have (rule 37). A date of its own never moves (rule 53).
     """
     assert lot.release_at is not None
     lot.pending, lot.available_at = False, lot.release_at
     expiry = program.expiry
+    if lot.expires_at is not None:
+        member.account.pay_deficit(lot)
+        if lot.expires_at <= member.now:
+            member.account.expire(lot)
+        return
     lasts = end_of(plus_months(local_date(lot.release_at, program.zone), expiry.months), program)
     if expiry.mode == "after_available":
         lot.expires_at = lasts

@@ -103,7 +103,11 @@ class NaiveMember:
     referrals: dict[KeyId, NaiveReferral] = field(default_factory=dict)
     referred: dict[KeyId, NaiveReferred] = field(default_factory=dict)
     rewards: dict[KeyId, NaiveReward] = field(default_factory=dict)
-    provisional: bool = False
+
+    @property
+    def provisional(self) -> bool:
+        """Whether they are a guest, in a program that asks for enrolment."""
+        return self.account.waits
 
     @property
     def now(self) -> datetime:

@@ -27,7 +27,7 @@ from services.earning.source_events.referrals import (
     ReferralVoided,
 )
 from tests.model import commands, tiers
-from tests.model.account import KeyId, NaiveLot
+from tests.model.account import KeyId
 from tests.model.deciding_orders import decide_order, refuse
 from tests.model.letters import Letter
 from tests.model.lifetimes import release
@@ -82,9 +82,13 @@ class Naive(Touching):
 
     def _member(self, fact: Fact | Letter) -> NaiveMember:
         """The member, with time brought as far as this fact says."""
+        is_known = fact.member in self.members
         member = self.members.setdefault(fact.member, NaiveMember(fact.member))
-        decided_at = max(fact.received_at, member.decided_at or fact.received_at)
+        times = (fact.received_at, member.decided_at, member.clock)
+        decided_at = max(time for time in times if time is not None)
         until = max(min(fact.occurred_at, decided_at), decided_at - SETTLE)
+        if not is_known and not isinstance(fact.data, MemberEnrolled):
+            member.account.waits = (self.versions.at(until) or self.versions.all[0]).enrolment_required
         self._advance(member, max(until, member.clock or until))
         member.decided_at = decided_at
         if member.since is None:  # where anniversaries count from, for ever
@@ -102,7 +106,7 @@ class Naive(Touching):
 
     def _next_due(self, member: NaiveMember) -> datetime | None:
         account, now = member.account, member.now
-        dues = [lot.release_at for lot in account.lots if lot.pending and lot.remaining]
+        dues = [lot.release_at for lot in account.lots if lot.pending and lot.remaining and not account.waits]
         dues += [account.ends(lot) for lot in account.spendable()]
         dues += [order.over_at for order in member.orders.values()]
         dues.append(tiers.next_check(member, self.versions))
@@ -113,20 +117,13 @@ class Naive(Touching):
         before = tiers.totals(member, program)
         member.clock = member.cause_at = at
         for lot in member.account.lots:
-            if lot.pending and lot.remaining and lot.release_at == at:
+            if lot.pending and lot.remaining and lot.release_at == at and not member.provisional:
                 release(member, lot, self._program_of(member, lot, at))
         for lot in member.account.spendable():
             if member.account.ends(lot) == at:
                 member.account.expire(lot)
         tiers.judge(member, self.versions)
         tiers.settle(member, self.versions, before)
-
-    def _program_of(self, member: NaiveMember, lot: NaiveLot, at: datetime) -> Program:
-        """The version by which a lot was made."""
-        if lot.key in member.rewards:
-            return member.rewards[lot.key].program
-        order = member.orders.get(lot.key)
-        return self.versions.at((order.when if order is not None else None) or at) or self.versions.all[0]
 
     def _say_who(self, fact: Fact) -> str:
         """Enrolled, updated or closed: of each thing the newest word counts (rules 36, 71)."""
@@ -141,6 +138,8 @@ class Naive(Touching):
             if isinstance(fact.data, MemberClosed) and not member.closed:
                 commands.close(member)
             member.closed = isinstance(fact.data, MemberClosed)
+        if isinstance(fact.data, MemberEnrolled) and member.provisional:
+            self.release_all(member, fact)
         tiers.settle(member, self.versions, before)
         return "applied"
 

@@ -1,4 +1,4 @@
-"""Random programs in which members touch members: referrals with limits and blocks, and what multiplies them."""
+"""Random programs in which members touch members: referrals with limits and blocks, what multiplies them; guests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ def of_members(chance: Chance, versions: Versions) -> Versions:
     tiers = versions.all[0].tiers
     if tiers is not None and chance.once_in(2):
         tiers = _doubling(chance, tiers)
-    return Versions(tuple(_touching(chance, replace(program, tiers=tiers)) for program in versions.all))
+    asks = chance.once_in(3)
+    programs = [_touching(chance, replace(program, tiers=tiers)) for program in versions.all]
+    # Now and then a version asks for enrolment, or no longer does: who is a guest by then remains one.
+    return Versions(tuple(replace(one, enrolment_required=asks != chance.once_in(8)) for one in programs))
 
 
 def _touching(chance: Chance, program: Program) -> Program:

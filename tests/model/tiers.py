@@ -23,11 +23,11 @@ def ladder_of(member: NaiveMember, program: Program | None) -> Ladder | None:
 
 
 def order_qualifies(member: NaiveMember, key: KeyId, order: NaiveOrder, measure: str) -> int:
-    """What an order counts for tiers now."""
+    """What an order counts for tiers now; a guest's orders wait with their points."""
     if measure == "points_earned":
         waits = [lot.remaining + lot.expired for lot in member.account.of(key) if lot.pending]
         return order.award.points - sum(waits)
-    if not order.counts or order.over_at is None or order.over_at > member.now:
+    if not order.counts or order.over_at is None or order.over_at > member.now or member.provisional:
         return 0
     return order.spend if measure == "spend" else int(order.left)
 

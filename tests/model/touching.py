@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from datetime import datetime
 
-from services.earning.program.terms import Versions
+from services.earning.program.terms import Program, Versions
 from services.earning.source_events.facts import Fact
 from services.earning.source_events.referrals import ReferralClicked
 from tests.model import referrals, tiers
-from tests.model.account import KeyId
+from tests.model.account import KeyId, NaiveLot
 from tests.model.letters import Letter, Letters
+from tests.model.lifetimes import release
 from tests.model.member import DeadLetterError, NaiveMember
 from tests.model.post import Pair
 from tests.model.referral_books import Answer, Question
@@ -38,6 +40,22 @@ class Touching(ABC):
         letter = self.letters.fetch(pair)
         if letter is not None:
             self._open(letter)
+
+    def _program_of(self, member: NaiveMember, lot: NaiveLot, at: datetime) -> Program:
+        """The version by which a lot was made."""
+        if lot.key in member.rewards:
+            return member.rewards[lot.key].program
+        order = member.orders.get(lot.key)
+        return self.versions.at((order.when if order is not None else None) or at) or self.versions.all[0]
+
+    def release_all(self, member: NaiveMember, fact: Fact | Letter) -> None:
+        """A guest has enrolled: what waited for that alone is released (rules 30, 71)."""
+        member.account.waits = False
+        for lot in sorted(member.account.lots, key=lambda lot: lot.number):
+            if lot.pending and lot.remaining and lot.release_at is not None and lot.release_at <= member.now:
+                lot.release_at = max(lot.release_at, fact.occurred_at)
+                program = self._program_of(member, lot, member.now)
+                release(member, lot, program, late=fact.occurred_at < member.now)
 
     def follow(self, member: NaiveMember, fact: Fact) -> None:
         """An order has changed: so may have what its referrals mean."""

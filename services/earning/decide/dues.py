@@ -137,6 +137,8 @@ def release_lot(draft: Draft, versions: Versions, number: int, instant: datetime
         lots=[told(lot, -paid)],
         **qualified.told,
     )
+    if lot.remaining and lot.expires_at is not None and lot.expires_at <= standing.clock:
+        say_expired(draft, [expire_lot(draft, number)], "expired")  # its own date came while it waited
     return qualified
 
 

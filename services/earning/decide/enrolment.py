@@ -27,8 +27,9 @@ def release_all(draft: Draft, case: Case) -> None:
     released = []
     for lot in sorted(draft.visible_lots(), key=lambda lot: lot.lot):
         note_due(standing, lot)
-        if lot.available_at is None and lot.release_at is not None and lot.release_at <= standing.clock:
-            instant = max(lot.release_at, draft.occurred_at)
+        due = lot.due if lot.available_at is None else None
+        if due is not None and due <= standing.clock:
+            instant = max(due, draft.occurred_at)
             released.append(release_lot(draft, case.versions, lot.lot, instant))
     qualified = together(released)
     present = ladder_of(case.versions.at(standing.clock))

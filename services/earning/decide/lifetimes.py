@@ -28,10 +28,10 @@ def end_after(program: Program, instant: datetime, months: int) -> datetime:
 def begin_life(draft: Draft, lot: Lot, program: Program, *, own_clock: bool = False) -> None:
     """Give a lot that is available from now on its end, by the program; a late fact's lot lives a while from now.
 
-    With `own_clock` (imports, adjustments) inactivity starts for this lot alone.
+    With `own_clock` (imports, adjustments) inactivity starts for this lot alone. A guest's lots live once released.
     """
     expiry = program.expiry
-    if expiry.mode == "never" or lot.available_at is None:
+    if expiry.mode == "never" or lot.available_at is None or draft.standing.provisional:
         return
     lot.follows = expiry.mode == "inactivity"
     if lot.follows and not draft.is_late and not own_clock:
@@ -50,9 +50,12 @@ def _end(draft: Draft, program: Program, available_at: datetime) -> datetime:
 
 
 def begin_life_released(draft: Draft, lot: Lot, program: Program) -> None:
-    """Give a lot that was pending its end, by the version that awarded it; its release counts for inactivity."""
+    """Give a lot that was pending its end, by the version that awarded it; its release counts for inactivity.
+
+    A date of its own, which a person or an import gave a guest's lot, stays.
+    """
     expiry, standing = program.expiry, draft.standing
-    if expiry.mode == "never" or lot.available_at is None:
+    if expiry.mode == "never" or lot.available_at is None or lot.expires_at is not None:
         return
     if expiry.mode == "inactivity":
         lot.follows = True

@@ -241,18 +241,18 @@ class _Settlement:
     def _carrier(self) -> int | None:
         """The pending lot with which an order's spend, or the order itself, waits to qualify; None: it does not wait.
 
-        It is the one made for its points just now; where it earned none, one without points.
+        It is the one made for its points just now; where it earned none, one without points. A guest's orders all wait.
         """
         draft, row = self.draft, self.row
-        release = release_of(self.program, self.known, None)
-        if not release.waits or (release.at is not None and release.at <= draft.standing.clock):
+        release, guest = release_of(self.program, self.known, None), draft.standing.provisional
+        if not guest and (not release.waits or (release.at is not None and release.at <= draft.standing.clock)):
             return None
         newest = draft.lots.get(row.lots[-1]) if row.lots else None
         if newest is not None and newest.available_at is None and newest.lot not in draft.rows.lots:
             return newest.lot
         lot = new_lot(draft, row, 0, self._version)
         lot.when = self.book.pin.when if self.book.pin is not None else None
-        fill_pending(draft, lot, release.at)
+        fill_pending(draft, lot, release.at if release.waits else draft.occurred_at)
         return lot.lot
 
     @property

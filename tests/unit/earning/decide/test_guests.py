@@ -75,6 +75,36 @@ def test_rule_30_tiers_count_once_points_are_released() -> None:
     assert told.tell(Told("2026-06-03", MemberEnrolled())).ann.tier == "gold"
 
 
+@pytest.mark.rule(30, 22)
+@pytest.mark.parametrize("measure", ["spend", "order_count"])
+@pytest.mark.parametrize("pending", [None, Pending(days=3)])
+def test_rule_30_a_guests_orders_count_for_tiers_by_any_measure_once_they_enrol(
+    measure: str, pending: Pending | None
+) -> None:
+    tiers = Tiers("bronze", (TierLevel("bronze", 0), TierLevel("gold", 1)), measure=measure)
+    told = club(tiers=tiers, pending=pending).tell(Told("2026-06-01", paid("o", "10")))
+    assert told.until("2026-06-20").ann.tier == "bronze"
+    assert told.tell(Told("2026-06-21", MemberEnrolled())).ann.tier == "gold"
+    assert told.tell(Told("2026-06-22", cancelled("o"))).ann.tier == "bronze"
+
+
+@pytest.mark.rule(30, 53)
+@pytest.mark.parametrize("mode", ["never", "after_available", "inactivity"])
+def test_rule_53_a_date_of_its_own_never_moves_while_a_guests_points_wait(mode: str) -> None:
+    given = PointsAdjust(adjustment_id="x", points=5, reason="sorry", actor_id="me", expires_at=instant("2026-06-10"))
+    for enrolled, until, expired in (("2026-06-05", "2026-06-09", 0), ("2026-06-05", "2026-06-10", 5)):
+        told = club(expiry=Expiry(mode, 1)).tell(Told("2026-06-01", given), Told(enrolled, MemberEnrolled()))
+        assert told.until(until).ann.balances.expired == expired
+    told = club(expiry=Expiry(mode, 1)).tell(Told("2026-06-01", given), Told("2026-06-20", MemberEnrolled()))
+    assert (told.ann.balances.available, told.ann.balances.expired) == (0, 5)
+
+
+@pytest.mark.rule(30)
+def test_rule_30_what_was_taken_back_while_it_waited_is_not_said_to_be_released() -> None:
+    told = club().tell(Told("2026-06-01", paid("o", "10")), Told("2026-06-02", cancelled("o")))
+    assert told.tell(Told("2026-06-03", MemberEnrolled())).said[2:] == ["member.enrolled"]
+
+
 @pytest.mark.rule(30, 21)
 def test_rule_30_points_that_a_person_gives_a_guest_wait_too() -> None:
     given = PointsAdjust(adjustment_id="x", points=5, reason="sorry", actor_id="me")
