@@ -92,7 +92,7 @@ async def rederive(dsn: str, *, check: bool, progress: Progress | None = None) -
                 await derived.read_on()
                 stored = await derived.stored()
                 if not check:
-                    await derived.put()
+                    await derived.put(stored)
             derived.compare(stored)
         return report
     finally:
@@ -121,6 +121,7 @@ class _Derived:
         self._holdings = Holdings(shards)
         self._journal = Journal({shard: Head(0, CHAIN_START)}, date.min)
         self._position = 0
+        self._leaving: dict[BusinessKey, KeyRow] = {}
 
     async def read_on(self) -> None:
         """Decide again what the journal has beyond what was read so far."""
@@ -153,6 +154,7 @@ class _Derived:
         if come_out != [event.bytes for event in events]:
             what = f"event {self._shard}/{events[0].data.position} comes out otherwise"
             self._report.add([Difference(wallet.program, wallet.member, what)])
+        self._leaving |= {key: self._holdings.keys[key] for key in decision.gone}
         self._holdings.apply(wallet, decision)
 
     def _with_rows(self, wallet: Wallet, made: Again) -> Decision:
@@ -197,19 +199,25 @@ class _Derived:
         report.lots += len(lots)
         stored_standings = {(program, member): read_standing(body) for program, member, body in stored.standings}
         report.add(_differences(standings, stored_standings, lambda key, _: Difference(key[0], key[1], "standing")))
-        stored_keys = {row.key: row for row in map(read_key, stored.keys)}
+        stored_keys = {row.key: row for row in map(read_key, stored.keys) if not self._is_leaving(row)}
         report.add(_differences(self._holdings.keys, stored_keys, _named_key))
         stored_lots = {tuple(row)[1:4]: tuple(row) for row in stored.lots}
         report.add(_differences(lots, stored_lots, lambda key, _: Difference(key[0], key[1], f"lot {key[2]}")))
 
-    async def put(self) -> None:
+    def _is_leaving(self, row: KeyRow) -> bool:
+        """Whether a member was claimed who owned this row: it stays until the claimer takes it over."""
+        return row.key not in self._holdings.keys and self._leaving.get(row.key) == row
+
+    async def put(self, stored: _Stored) -> None:
         """Put what was derived in the place of what the tables hold of this shard."""
         session, holdings = self._session, self._holdings
+        leaving = [row for row in map(read_key, stored.keys) if self._is_leaving(row)]
         for table in ("standings", "keys", "lots"):
             await session.execute(QUERIES[f"delete_{table}"], self._shard)
         wallets = holdings.wallets.values()
         await insert(session, "standings", STANDING_COLUMNS, [standing_row(one) for one in wallets if one.standing])
-        await insert(session, "keys", KEY_COLUMNS, [key_row(row, self._shard) for row in holdings.keys.values()])
+        keys = [*holdings.keys.values(), *leaving]
+        await insert(session, "keys", KEY_COLUMNS, [key_row(row, self._shard) for row in keys])
         lots = [lot_row(wallet, lot) for wallet in wallets for lot in wallet.lots.values()]
         await insert(session, "lots", LOT_COLUMNS, lots)
 

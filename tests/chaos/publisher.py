@@ -36,6 +36,7 @@ class Publisher:
 
     def go_on(self) -> None:
         """Publish."""
+        self._idle.clear()  # at once: whoever holds right afterwards waits for the portion that this begins
         self._on.set()
 
     async def hold(self) -> None:

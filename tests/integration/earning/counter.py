@@ -12,7 +12,7 @@ import msgspec
 from aiokafka import ConsumerRecord
 from prometheus_client import CollectorRegistry
 
-from services.earning import installation
+from services.earning import inbox, installation
 from services.earning.batch import Counts, Earned, Span
 from services.earning.earn import Place, earn
 from services.earning.journal import Entry
@@ -56,6 +56,12 @@ def redeemed(redemption: str, points: int, *, member: str = "ann") -> bytes:
     fact = msgspec.json.decode(event("paid", redemption, member, PROGRAM, {}))
     data = {"redemption_id": redemption, "points": points}
     return msgspec.json.encode(fact | {"type": "loyalty.redemption.requested.v1", "data": data})
+
+
+def claimed(member: str, *, by: str) -> bytes:
+    """A claim of one member by another."""
+    fact = msgspec.json.decode(event("paid", member, by, PROGRAM, {}))
+    return msgspec.json.encode(fact | {"type": "loyalty.member.claimed.v1", "data": {"from": member}})
 
 
 def event(kind: str, order: str, member: str, program: str, data: dict[str, Any]) -> bytes:
@@ -103,6 +109,10 @@ class Counter:
         ranks = {"commands": 0, TOPIC: 1}
         place = Place(self.session, self.programs, SHARDS, ranks, RoomClock(CollectorRegistry()))
         return await earn(place, spans)
+
+    async def take_messages(self, member: str) -> int:
+        """Decide the messages that wait on a member's shard; how many they were."""
+        return (await inbox.take(self.session, self.programs, SHARDS, shard(member))).messages
 
     async def counted(self, *spans: Span) -> Counts:
         """Decide a batch of one partition; what became of its inputs."""

@@ -8,7 +8,7 @@ import pytest
 from services.earning.batch import Counts
 from services.earning.rederive import Difference, rederive
 from shared.errors import UnreadableEventError
-from tests.integration.earning.counter import Counter, paid, refunded, span
+from tests.integration.earning.counter import Counter, claimed, paid, refunded, span
 
 STATE = {
     "standings": "SELECT * FROM earning.standings ORDER BY program, member",
@@ -63,6 +63,19 @@ async def test_everything_can_be_dropped_and_comes_back(counter: Counter) -> Non
     assert await state(counter) == before
     assert await counter.counted(span([refunded("cid-0", "1.00", member="cid")], start=14)) == Counts(applied=1)
     assert await counter.points("cid") == 39
+
+
+async def test_rows_of_a_claimed_member_may_be_on_their_way(counter: Counter) -> None:
+    await some_history(counter)
+    await counter.earn(span([claimed("bob", by="ann")], start=14))
+    await counter.take_messages("bob")
+    on_their_way = await state(counter)
+    for check in (True, False, True):
+        assert (await rederive(counter.dsn, check=check)).different == 0
+        assert await state(counter) == on_their_way
+    await counter.take_messages("ann")
+    assert await counter.points("ann") == 36 + 40
+    assert (await rederive(counter.dsn, check=True)).different == 0
 
 
 async def test_a_hole_in_the_journal_is_told_with_its_place(counter: Counter) -> None:
