@@ -76,7 +76,7 @@ async def pause_worker(world: World, draw: random.Random) -> Struck:
     await let_pass(seconds)
     for victim in victims:
         world.wake(victim)
-    return Struck(f"{_names(stopped)} stand still for {seconds} s", len(stopped))
+    return Struck(f"{_names(stopped) or 'nobody, for all are dead,'} stands still for {seconds} s", len(stopped))
 
 
 async def replace_zombie(world: World, draw: random.Random) -> Struck:
