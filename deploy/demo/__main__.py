@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.rule import Rule
 
 from deploy.demo.checks import checks
-from deploy.demo.facts import PROGRAM, SEED, FactsFile, facts_file
+from deploy.demo.envelopes import PROGRAM, SEED
+from deploy.demo.facts import FactsFile, facts_file
 from deploy.demo.live import Run, publish_and_watch
 from deploy.demo.tables import show_all
 from deploy.local_stack import Endpoints
@@ -39,6 +40,9 @@ PROGRAM_FILE = Path(__file__).parent.parent / "programs" / "grocer.yaml"
 SHARDS = 8
 INTERRUPTED = 130  # what shells say of a command that was ended by Ctrl-C
 SMALL_ONE_HOUSEHOLD_IN = 12
+BATCH = "200"
+"""A year passes within a minute or two here. What one member's order means for another is decided between batches: in
+small ones that takes days of the year, in those of 2,000 facts months."""
 
 SQL = """\
 SELECT * FROM loyalty.balances ORDER BY available DESC LIMIT 10;
@@ -109,6 +113,7 @@ class Demo:
         at = self._installation.servers_up(SHARDS, say)
         asyncio.run(self._must_be_empty(at))
         program.publish(PROGRAM_FILE, dsn=at.dsn, bootstrap_servers=at.bootstrap_servers)
+        os.environ.setdefault("EARNING_BATCH", BATCH)
         self._installation.services_up(at, SHARDS, say)
         return at
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import asyncpg
 from rich.console import Console
 
-from deploy.demo.facts import PROGRAM, ZONE, Counts
+from deploy.demo.envelopes import PROGRAM, ZONE
+from deploy.demo.facts import Counts
 from services.cli.console import print_table
 from services.cli.explain import explanation, print_explanation
 from services.cli.members import print_history

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 import asyncpg
@@ -15,7 +14,7 @@ import pytest
 
 from deploy.demo.facts import facts_file
 from shared.topics import Topics
-from tests.e2e.demo.recount import Member, recount
+from tests.e2e.demo.recount import Member, Word, recount, steps_of
 
 PROJECT = Path(__file__).parents[3]
 SMALL_ONE_HOUSEHOLD_IN = 12
@@ -65,23 +64,17 @@ async def test_every_member_has_what_an_independent_count_comes_to(environment: 
             facts.setdefault(json.loads(line)["id"], line)  # what was delivered twice was decided the first time
     connection = await asyncpg.connect(dsn)
     try:
-        decided = in_order_of_decision([bytes(row["bytes"]) for row in await connection.fetch(_LOG)])
+        steps = list(steps_of(json.loads(bytes(row["bytes"])) for row in await connection.fetch(_LOG)))
         accounts = await connection.fetch(_ACCOUNTS)
         ends = {row["member"]: row["balance"] for row in await connection.fetch(_HISTORY_ENDS)}
     finally:
         await connection.close()
-    assert set(decided) == set(facts)
-    expected = recount(facts[fact] for fact in decided)
+    assert {step for step in steps if isinstance(step, str)} == set(facts)
+    expected = recount(step if isinstance(step, Word) else facts[step] for step in steps)
     assert all(account.adds_up for account in expected.values())
     counted = {member: figures(account) for member, account in expected.items()}
     assert {row["member"]: tuple(row)[1:] for row in accounts} == counted
     assert ends == {member: account.available for member, account in expected.items()}
-
-
-def in_order_of_decision(log: Iterable[bytes]) -> list[str]:
-    """Ids of the facts that the log says were decided, each member's in the order of their decisions."""
-    causes = (json.loads(event)["data"]["cause"]["id"] for event in log)
-    return list(dict.fromkeys(cause for cause in causes if cause))
 
 
 def figures(account: Member) -> tuple[object, ...]:
