@@ -20,7 +20,7 @@ from deploy.demo.checks import checks
 from deploy.demo.envelopes import PROGRAM, SEED
 from deploy.demo.facts import FactsFile, facts_file
 from deploy.demo.live import Run, publish_and_watch
-from deploy.demo.tables import show_all
+from deploy.demo.tables import PROGRAM_FILE, show_all
 from deploy.local_stack import Endpoints
 from services.cli import program
 from services.cli.console import err, out, report
@@ -36,7 +36,6 @@ from shared.errors import ConfigurationError, TallystickError
 from shared.topics import Topics
 
 DIRECTORY = Path(".tallystick/demo")
-PROGRAM_FILE = Path(__file__).parent.parent / "programs" / "grocer.yaml"
 SHARDS = 8
 INTERRUPTED = 130  # what shells say of a command that was ended by Ctrl-C
 SMALL_ONE_HOUSEHOLD_IN = 12
@@ -48,6 +47,7 @@ SQL = """\
 SELECT * FROM loyalty.balances ORDER BY available DESC LIMIT 10;
 SELECT booked_at, why, change, balance FROM loyalty.history WHERE member = '{member}' ORDER BY sequence;
 SELECT kind, reason, count(*), sum(net) FROM loyalty.history GROUP BY kind, reason ORDER BY kind, reason;
+SELECT kind, rule, awards, earned, reversed FROM loyalty.points_sources ORDER BY earned DESC;
 SELECT tier, count(*), round(avg(qualifying)) FROM loyalty.tiers GROUP BY tier;"""
 
 
@@ -102,7 +102,10 @@ class Demo:
         self._console.print(
             f"[dim]Not in the data, derived by the fixed seed {SEED}: {counts.line_refunds + counts.amount_refunds:,} "
             f"refunds, {counts.cancels:,} cancels, {counts.redelivered:,} repeated deliveries, "
-            f"{counts.refund_before_order:,} refunds before their order, {counts.redemptions:,} redemptions.[/]"
+            f"{counts.refund_before_order:,} refunds before their order, {counts.redemptions:,} redemptions; "
+            f"{counts.reviews:,} reviews ({counts.reviews_with_photo:,} with photos, {counts.review_edits:,} edited, "
+            f"{counts.review_removals:,} removed); {counts.referrals:,} households brought by others "
+            f"({counts.charged_back:,} of their first payments bounced).[/]"
         )
         return file
 
