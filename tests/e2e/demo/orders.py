@@ -29,12 +29,17 @@ class Order:
 
     paid: dict[str, Any] | None = None
     paid_at: datetime | None = None
+    whole: dict[str, int] = field(default_factory=dict)  # line → what it cost, in cents
     refunds: dict[str, dict[str, Any]] = field(default_factory=dict)
     cancelled: bool = False
     multiplier: Fraction | None = None
     first: bool = False
     stamps: int = 0
     award: Award = field(default_factory=Award)
+
+    def sell(self, paid: dict[str, Any], paid_at: datetime) -> None:
+        """It is paid, with these lines."""
+        self.paid, self.paid_at, self.whole = paid, paid_at, values(paid)
 
     @property
     def stands(self) -> bool:
@@ -49,12 +54,13 @@ class Order:
     @property
     def cents(self) -> Cents:
         """What is left of each line."""
-        return {line: value * self.shares[line] for line, value in values(_lines(self)).items()}
+        shares = self.shares
+        return {line: value * shares[line] for line, value in self.whole.items()}
 
     @property
     def shares(self) -> Shares:
         """What part of each line is left. Amounts without lines take the same part of everything."""
-        whole = values(_lines(self))
+        whole = self.whole
         if not self.refunds:
             return dict.fromkeys(whole, 1)
         gone: dict[str, Fraction] = dict.fromkeys(whole, Fraction(0))
@@ -76,9 +82,8 @@ class Order:
         """Its points now: those of what is left, never more than those of the whole."""
         if not self.stands:
             return 0
-        whole = values(_lines(self))
-        big = sum(whole.values()) >= BIG
-        points = self._points(whole, big=big)
+        big = sum(self.whole.values()) >= BIG
+        points = self._points(self.whole, big=big)
         return min(points, self._points(self.cents, big=big)) if self.refunds else points
 
     def _points(self, money: Cents, *, big: bool) -> int:
@@ -94,14 +99,14 @@ class Order:
         """Units from the bakery that are left: one is gone where a refund names it, or all of its line came back."""
         if not self.stands:
             return 0
-        back = dict.fromkeys(self.shares, 0)
+        shares, back = self.shares, dict.fromkeys(self.whole, 0)
         for refund in self.refunds.values():
             for line in refund.get("lines", ()):
                 back[line["line_id"]] += line.get("quantity", 0)
         return sum(
             max(line["quantity"] - back[line["line_id"]], 0)
             for line in _lines(self)["lines"]
-            if set(line.get("categories", ())) & BAKERY and self.shares[line["line_id"]]
+            if set(line.get("categories", ())) & BAKERY and shares[line["line_id"]]
         )
 
 

@@ -111,6 +111,7 @@ def recount(steps: Iterable[bytes | Word]) -> dict[str, Member]:
                 queue.popleft()
                 moved = True
     assert not any(queues.values()), "words that nobody has said"
+    assert count.unheard == [], "words that nobody has heard"
     return count.members
 
 
@@ -120,6 +121,16 @@ class _Count:
     def __init__(self) -> None:
         self.members: dict[str, Member] = {}
         self._referrals: dict[str, Referral] = {}
+
+    @property
+    def unheard(self) -> list[str]:
+        """Referrals of which one side was told less than the other has said."""
+        return [
+            name
+            for name, referral in self._referrals.items()
+            if referral.to_referrer
+            or (referral.counts and referral.answer and referral.answer.counts and not referral.for_referee.points)
+        ]
 
     def take(self, name: str, step: dict[str, Any] | Word) -> bool:
         """Take a step of a member; False: it is a word that is not said yet."""
@@ -150,7 +161,7 @@ class _Count:
         order = member.orders.setdefault(data["order_id"], Order())
         match change:
             case "paid":
-                order.paid, order.paid_at = data, occurred
+                order.sell(data, occurred)
             case "refunded":
                 order.refunds[data["refund_id"]] = data
             case "cancelled":
