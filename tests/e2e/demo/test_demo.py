@@ -207,9 +207,10 @@ def test_the_recount_knows_referrals_by_hand() -> None:
     for nothing in (told("same_device"), told("same_payment"), told(by="n"), told(amount="9.99")):
         with pytest.raises(AssertionError, match="nobody has said"):
             recount([*nothing, TO_REFERRER])
-    for unheard in (told(), [*told(), TO_REFERRER]):
+    heard: tuple[list[Word], ...] = ([], [TO_REFERRER])
+    for some in heard:
         with pytest.raises(AssertionError, match="nobody has heard"):
-            recount(unheard)
+            recount([*told(), *some])
     before = [order("0", "04-30T10:00", "5", member="n"), *told()]
     with pytest.raises(AssertionError, match="nobody has said"):
         recount([*before, TO_REFERRER])
