@@ -17,9 +17,10 @@ from rich.console import Console
 from rich.rule import Rule
 
 from deploy.demo.checks import checks
-from deploy.demo.facts import PROGRAM, SEED, FactsFile, facts_file
+from deploy.demo.envelopes import PROGRAM, SEED
+from deploy.demo.facts import FactsFile, facts_file
 from deploy.demo.live import Run, publish_and_watch
-from deploy.demo.tables import show_all
+from deploy.demo.tables import PROGRAM_FILE, show_all
 from deploy.local_stack import Endpoints
 from services.cli import program
 from services.cli.console import err, out, report
@@ -35,15 +36,18 @@ from shared.errors import ConfigurationError, TallystickError
 from shared.topics import Topics
 
 DIRECTORY = Path(".tallystick/demo")
-PROGRAM_FILE = Path(__file__).parent.parent / "programs" / "grocer.yaml"
 SHARDS = 8
 INTERRUPTED = 130  # what shells say of a command that was ended by Ctrl-C
 SMALL_ONE_HOUSEHOLD_IN = 12
+BATCH = "200"
+"""A year passes within a minute or two here. What one member's order means for another is decided between batches: in
+small ones that takes days of the year, in those of 2,000 facts months."""
 
 SQL = """\
 SELECT * FROM loyalty.balances ORDER BY available DESC LIMIT 10;
 SELECT booked_at, why, change, balance FROM loyalty.history WHERE member = '{member}' ORDER BY sequence;
 SELECT kind, reason, count(*), sum(net) FROM loyalty.history GROUP BY kind, reason ORDER BY kind, reason;
+SELECT kind, rule, awards, earned, reversed FROM loyalty.points_sources ORDER BY earned DESC;
 SELECT tier, count(*), round(avg(qualifying)) FROM loyalty.tiers GROUP BY tier;"""
 
 
@@ -98,7 +102,10 @@ class Demo:
         self._console.print(
             f"[dim]Not in the data, derived by the fixed seed {SEED}: {counts.line_refunds + counts.amount_refunds:,} "
             f"refunds, {counts.cancels:,} cancels, {counts.redelivered:,} repeated deliveries, "
-            f"{counts.refund_before_order:,} refunds before their order, {counts.redemptions:,} redemptions.[/]"
+            f"{counts.refund_before_order:,} refunds before their order, {counts.redemptions:,} redemptions; "
+            f"{counts.reviews:,} reviews ({counts.reviews_with_photo:,} with photos, {counts.review_edits:,} edited, "
+            f"{counts.review_removals:,} removed); {counts.referrals:,} households brought by others "
+            f"({counts.charged_back:,} of their first payments bounced).[/]"
         )
         return file
 
@@ -109,6 +116,7 @@ class Demo:
         at = self._installation.servers_up(SHARDS, say)
         asyncio.run(self._must_be_empty(at))
         program.publish(PROGRAM_FILE, dsn=at.dsn, bootstrap_servers=at.bootstrap_servers)
+        os.environ.setdefault("EARNING_BATCH", BATCH)
         self._installation.services_up(at, SHARDS, say)
         return at
 

@@ -52,6 +52,14 @@ class Basket(NamedTuple):
     coupons: int
 
 
+class Visit(NamedTuple):
+    """A visit to the till by its time alone; `basket` is the number of what was bought."""
+
+    household: int
+    basket: int
+    time: datetime
+
+
 def data_directory() -> Path:
     """Where the installed package keeps its parquet files. It is never imported: that would ask for pandas.
 
@@ -70,6 +78,18 @@ def data_directory() -> Path:
 def rows() -> int:
     """Number of transaction lines in the data set."""
     return int(pq.ParquetFile(data_directory() / "transactions.parquet").metadata.num_rows)
+
+
+def visits(*, one_household_in: int = 1) -> Iterator[Visit]:
+    """All visits in order of time, those of `baskets`; they take a moment only."""
+    columns = ["household_id", "basket_id", "transaction_timestamp"]
+    table = pq.read_table(data_directory() / "transactions.parquet", columns=columns).combine_chunks()
+    numbers = table["basket_id"].combine_chunks()
+    begins = pa.concat_arrays([pa.array([True]), pc.not_equal(numbers[1:], numbers[:-1])])
+    rows_of = [_plain(name, table.filter(begins)[name]).to_pylist() for name in columns]
+    for household, basket, time in zip(*rows_of, strict=True):
+        if household % one_household_in == 0:
+            yield Visit(household, basket, time.replace(tzinfo=UTC))
 
 
 def baskets(*, one_household_in: int = 1) -> Iterator[tuple[int, Basket]]:

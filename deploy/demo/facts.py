@@ -1,4 +1,4 @@
-"""Facts from baskets: each visit an order; what the data hasn't (refunds, redemptions, disorder) by a fixed seed.
+"""Facts from baskets: each visit an order; what the data hasn't (refunds, redemptions, reviews, …) by a fixed seed.
 
 The file is in order of arrival: JSON lines of CloudEvents, as `tallystick publish --history` and `tallystick try` take
 them. A fact that arrives later than it happened says so in its extension `receivedat`.
@@ -13,25 +13,20 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
-from deploy.demo.baskets import Basket, Line, baskets, rows
+from deploy.demo.baskets import Basket, Line, baskets, rows, visits
+from deploy.demo.envelopes import SEED, YEAR_END, Event, fact, late
+from deploy.demo.referrals import Referrals, referrals_of
+from deploy.demo.reviews import reviews_of
 from deploy.local_stack.jars import cache_directory
 
-PROGRAM = "grocer"
-SOURCE = "grocer-tills"
 CURRENCY = "USD"
-ZONE = ZoneInfo("America/New_York")
-SEED = 2017
-"""Of everything the data set doesn't have; the same seed gives the same file, byte for byte."""
 
-_EDITION = 3  # in the file's name: a file of an older edition of this module is not used again
-_YEAR_END = datetime(2018, 1, 1, tzinfo=ZONE).astimezone(UTC)
+_EDITION = 4  # in the file's name: a file of an older edition of these modules is not used again
 
 # Of 10,000 baskets so many …
 _ONE_LINE_REFUNDED = 200
@@ -41,18 +36,19 @@ _DELIVERED_TWICE = 50
 _REFUND_FIRST = 30
 _REDEEMED = 600
 _OUT_OF = 10_000
+_BOUNCES_AFTER_DAYS = 60, 150
 _GOODWILL_CENTS = 500
 _WISHES = ({"reward": "five-dollars"}, {"reward": "hamper"}, {"points": 100}, {"points": 250})
 """What a household that redeems asks for; whether it has the points is for the program to say."""
-
-Event = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Counts:
     """What is in a file of facts.
 
-    `facts` = orders + line_refunds + amount_refunds + cancels + redelivered + redemptions.
+    `facts` = orders + line_refunds + amount_refunds + cancels + redelivered + redemptions + reviews + review_edits +
+    review_removals + 3 × referrals (a click, a sign-up, an order each). `cancels` has `charged_back` in it,
+    `reviews` has `reviews_with_photo`, `review_removals` has `removals_before_review`.
     """
 
     facts: int
@@ -65,6 +61,13 @@ class Counts:
     redelivered: int
     redemptions: int
     refund_before_order: int
+    reviews: int
+    reviews_with_photo: int
+    review_edits: int
+    review_removals: int
+    removals_before_review: int
+    referrals: int
+    charged_back: int
     paid_cents: int
 
 
@@ -109,14 +112,16 @@ def _in_order_of_arrival(
     """Every fact with the number of rows read, by the instant at which it arrives."""
     made.update(dict.fromkeys(Counts.__dataclass_fields__, 0))
     del made["households"]
-    later: list[tuple[datetime, int, Event]] = []
-    number = 0
+    referrals = referrals_of(visits(one_household_in=one_household_in), made)
+    later = [(arrival, number, event) for number, (arrival, event) in enumerate(referrals.facts)]
+    heapq.heapify(later)
+    number = len(later)
     read = 0
     for read, basket in baskets(one_household_in=one_household_in):
         while later and later[0][0] <= basket.time:
             yield read, heapq.heappop(later)[2]
         households.add(basket.household)
-        for arrival, event in (*_facts_of(basket, made), *_redemptions_of(basket, made)):
+        for arrival, event in _all_of(basket, referrals, made):
             if arrival <= basket.time:
                 yield read, event
             else:
@@ -126,8 +131,18 @@ def _in_order_of_arrival(
         yield read, heapq.heappop(later)[2]
 
 
-def _facts_of(basket: Basket, made: Counter[str]) -> Iterator[tuple[datetime, Event]]:
-    """A basket's facts, each with its arrival; what is not in the data is drawn by the seed and the basket's number."""
+def _all_of(basket: Basket, referrals: Referrals, made: Counter[str]) -> Iterator[tuple[datetime, Event]]:
+    """Everything that follows from a visit, each fact with its arrival."""
+    yield from _facts_of(basket, made, charged_back=basket.id in referrals.charged_back)
+    yield from _redemptions_of(basket, made)
+    yield from reviews_of(basket, made)
+
+
+def _facts_of(basket: Basket, made: Counter[str], *, charged_back: bool) -> Iterator[tuple[datetime, Event]]:
+    """A basket's facts, each with its arrival; what is not in the data is drawn by the seed and the basket's number.
+
+    `charged_back`: its payment bounces, months later.
+    """
     made["orders"] += 1
     made["lines"] += len(basket.lines)
     made["paid_cents"] += sum(line.value for line in basket.lines) - basket.coupons
@@ -136,16 +151,17 @@ def _facts_of(basket: Basket, made: Counter[str]) -> Iterator[tuple[datetime, Ev
     ticket = draw.randrange(_OUT_OF)
     later = basket.time + timedelta(seconds=draw.randrange(3_600, 10 * 86_400))
     paid = [value - share for value, share in zip(*_values_and_shares(basket), strict=True)]
-    if later >= _YEAR_END or not any(paid):
+    if later >= YEAR_END or not any(paid):
         yield basket.time, order
+    elif charged_back and (bounced := basket.time + timedelta(days=draw.randrange(*_BOUNCES_AFTER_DAYS))) < YEAR_END:
+        made["charged_back"] += 1
+        yield from _cancelled(basket, order, bounced, made)
     elif ticket < (drawn := _ONE_LINE_REFUNDED):
         made["line_refunds"] += 1
         yield basket.time, order
         yield later, _line_refund(basket, later, paid, draw)
     elif ticket < (drawn := drawn + _CANCELLED):
-        made["cancels"] += 1
-        yield basket.time, order
-        yield later, _event(basket, "cancelled", "cancel", later, {"order_id": str(basket.id)})
+        yield from _cancelled(basket, order, later, made)
     elif ticket < (drawn := drawn + _AMOUNT_REFUNDED):
         made["amount_refunds"] += 1
         yield basket.time, order
@@ -154,26 +170,31 @@ def _facts_of(basket: Basket, made: Counter[str]) -> Iterator[tuple[datetime, Ev
     elif ticket < (drawn := drawn + _DELIVERED_TWICE):
         made["redelivered"] += 1
         yield basket.time, order
-        yield later, _late(order, later)
+        yield later, late(order, later)
     elif ticket < drawn + _REFUND_FIRST:
         made["line_refunds"] += 1
         made["refund_before_order"] += 1
         yield later, _line_refund(basket, later, paid, draw)
-        arrival = min(later + timedelta(hours=2), _YEAR_END - timedelta(seconds=1))
-        yield arrival, _late(order, arrival)
+        arrival = min(later + timedelta(hours=2), YEAR_END - timedelta(seconds=1))
+        yield arrival, late(order, arrival)
     else:
         yield basket.time, order
+
+
+def _cancelled(basket: Basket, order: Event, later: datetime, made: Counter[str]) -> Iterator[tuple[datetime, Event]]:
+    made["cancels"] += 1
+    yield basket.time, order
+    yield later, _event(basket, "cancelled", "cancel", later, {"order_id": str(basket.id)})
 
 
 def _redemptions_of(basket: Basket, made: Counter[str]) -> Iterator[tuple[datetime, Event]]:
     """After some visits the household asks for a reward, or spends points as such."""
     draw = random.Random(f"{SEED}/redeem/{basket.id}")  # noqa: S311 (as above)
     time = basket.time + timedelta(seconds=draw.randrange(60, 3_600))
-    if draw.randrange(_OUT_OF) < _REDEEMED and time < _YEAR_END:
+    if draw.randrange(_OUT_OF) < _REDEEMED and time < YEAR_END:
         made["redemptions"] += 1
         data = {"redemption_id": f"redeem-{basket.id}"} | draw.choice(_WISHES)
-        event = _event(basket, "paid", "redeem", time, data)
-        yield time, event | {"type": "loyalty.redemption.requested.v1"}
+        yield time, fact("loyalty.redemption.requested", f"redeem-{basket.id}", basket.household, time, data)
 
 
 def _order(basket: Basket) -> Event:
@@ -230,21 +251,7 @@ def _values_and_shares(basket: Basket) -> tuple[list[int], list[int]]:
 
 
 def _event(basket: Basket, change: str, kind: str, time: datetime, data: Event) -> Event:
-    return {
-        "specversion": "1.0",
-        "id": f"{kind}-{basket.id}",
-        "source": SOURCE,
-        "type": f"commerce.order.{change}.v1",
-        "subject": f"household-{basket.household}",
-        "time": time.astimezone(ZONE).isoformat(),
-        "datacontenttype": "application/json",
-        "program": PROGRAM,
-        "data": data,
-    }
-
-
-def _late(event: Event, arrival: datetime) -> Event:
-    return event | {"receivedat": arrival.astimezone(ZONE).isoformat()}
+    return fact(f"commerce.order.{change}", f"{kind}-{basket.id}", basket.household, time, data)
 
 
 def _money(cents: int) -> str:

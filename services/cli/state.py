@@ -77,7 +77,10 @@ class LogChange(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """An installation at one moment, in records (inputs) and point events (the rest)."""
+    """An installation at one moment, in records (inputs) and point events (the rest).
+
+    `messages` between members wait to be decided; those that failed don't wait.
+    """
 
     inputs: list[Input]
     journal: int
@@ -87,6 +90,7 @@ class State(msgspec.Struct, frozen=True):
     generation: int
     dead_letters: list[Letters]
     log_changes: list[LogChange] = []
+    messages: int = 0
 
     @property
     def published(self) -> int:
@@ -110,8 +114,8 @@ class State(msgspec.Struct, frozen=True):
 
     @property
     def settled(self) -> bool:
-        """Every record is decided, and every point event visible."""
-        return self.lag == 0 and self.visible == self.journal
+        """Every record is decided, what that means for other members too, and every point event visible."""
+        return self.lag == 0 and not self.messages and self.visible == self.journal
 
 
 class Observer:
@@ -140,8 +144,12 @@ class Observer:
             for service, session in (("earning", self._earning), ("projections", self._projector))
             for row in await session.fetch(_QUERIES[f"{service}_dead_letters"])
         ]
-        [(decided, emitted)] = await self._earning.fetch(_QUERIES["journal"])
-        fences = {row["topic"]: row for row in await self._earning.fetch(_QUERIES["fences"])}
+        # As they were at one moment: else the last fact could be decided between two of these answers.
+        async with self._earning.transaction(isolation="repeatable_read", readonly=True):
+            [(decided, emitted)] = await self._earning.fetch(_QUERIES["journal"])
+            fences = {row["topic"]: row for row in await self._earning.fetch(_QUERIES["fences"])}
+            messages: int = await self._earning.fetchval(_QUERIES["messages"])
+            changes = [LogChange(*row) for row in await self._earning.fetch(_QUERIES["changes"])]
         names = (*self._topics.inputs, self._topics.points)
         bounds = {name: await self._bounds(name) for name in names}
         return State(
@@ -152,7 +160,8 @@ class Observer:
             visible=visible,
             generation=generation,
             dead_letters=letters,
-            log_changes=[LogChange(*row) for row in await self._earning.fetch(_QUERIES["changes"])],
+            log_changes=changes,
+            messages=messages,
         )
 
     async def _bounds(self, topic: str) -> tuple[int, int]:

@@ -98,6 +98,7 @@ def _plain(state: State, services: Sequence[ServiceState]) -> dict[str, object]:
         "services": [asdict(service) for service in services],
         "inputs": inputs,
         "points": points,
+        "messages": state.messages,
         "generation": state.generation,
         "dead_letters": state.dead_letters,
         "log_changes": state.log_changes,
@@ -119,6 +120,8 @@ def show(state: State, services: Sequence[ServiceState]) -> None:
         ("decided", "published", "visible", "to publish", "to show", "generation"),
         [(state.journal, state.emitted, state.visible, to_publish, to_show, state.generation)],
     )
+    if state.messages:
+        out().print(f"{state.messages:,} messages from members to members wait (earning.inbox)")
     if state.dead_letters:
         print_table(
             "Dead letters (`tallystick dead-letters list` has each)",

@@ -12,6 +12,9 @@ SELECT topic, partition, changed_at, change FROM earning.fences WHERE changed_at
 SELECT coalesce((SELECT sum(position) FROM earning.shards), 0)::bigint AS decided,
     coalesce((SELECT sum(emitted) FROM earning.emissions), 0)::bigint AS emitted;
 
+-- name: messages
+SELECT count(*) FROM earning.inbox WHERE failed IS NULL;
+
 -- name: earning_dead_letters
 SELECT reason, count(*) AS count, count(*) FILTER (WHERE relayed_at IS NULL) AS not_relayed,
     count(*) FILTER (WHERE retried_at IS NOT NULL) AS retried

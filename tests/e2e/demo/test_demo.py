@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 import asyncpg
@@ -15,7 +14,7 @@ import pytest
 
 from deploy.demo.facts import facts_file
 from shared.topics import Topics
-from tests.e2e.demo.recount import Member, recount
+from tests.e2e.demo.recount import Member, Word, recount, steps_of
 
 PROJECT = Path(__file__).parents[3]
 SMALL_ONE_HOUSEHOLD_IN = 12
@@ -65,23 +64,17 @@ async def test_every_member_has_what_an_independent_count_comes_to(environment: 
             facts.setdefault(json.loads(line)["id"], line)  # what was delivered twice was decided the first time
     connection = await asyncpg.connect(dsn)
     try:
-        decided = in_order_of_decision([bytes(row["bytes"]) for row in await connection.fetch(_LOG)])
+        steps = list(steps_of(json.loads(bytes(row["bytes"])) for row in await connection.fetch(_LOG)))
         accounts = await connection.fetch(_ACCOUNTS)
         ends = {row["member"]: row["balance"] for row in await connection.fetch(_HISTORY_ENDS)}
     finally:
         await connection.close()
-    assert set(decided) == set(facts)
-    expected = recount(facts[fact] for fact in decided)
+    assert {step for step in steps if isinstance(step, str)} == set(facts)
+    expected = recount(step if isinstance(step, Word) else facts[step] for step in steps)
     assert all(account.adds_up for account in expected.values())
     counted = {member: figures(account) for member, account in expected.items()}
     assert {row["member"]: tuple(row)[1:] for row in accounts} == counted
     assert ends == {member: account.available for member, account in expected.items()}
-
-
-def in_order_of_decision(log: Iterable[bytes]) -> list[str]:
-    """Ids of the facts that the log says were decided, each member's in the order of their decisions."""
-    causes = (json.loads(event)["data"]["cause"]["id"] for event in log)
-    return list(dict.fromkeys(cause for cause in causes if cause))
 
 
 def figures(account: Member) -> tuple[object, ...]:
@@ -90,9 +83,9 @@ def figures(account: Member) -> tuple[object, ...]:
     return (account.available, account.pending, account.deficit, account.earned, *went, account.tier)
 
 
-def fact(kind: str, time: str, **data: object) -> bytes:
-    """A fact of the member `m` in 2017, New York's summer time."""
-    envelope = {"type": kind, "subject": "m", "time": f"2017-{time}:00-04:00", "data": data}
+def fact(kind: str, time: str, member: str = "m", /, **data: object) -> bytes:
+    """A fact of a member in 2017, New York's summer time."""
+    envelope = {"type": kind, "subject": member, "time": f"2017-{time}:00-04:00", "data": data}
     return json.dumps(envelope).encode()
 
 
@@ -136,3 +129,88 @@ def test_the_recount_knows_the_life_of_a_point_by_hand() -> None:
     # All of it comes back after 40 were spent and 103 had ended: 103 were taken from nobody, 40 are owed.
     cancel = fact("commerce.order.cancelled.v1", "11-11T10:00", order_id="1")
     assert figures(recount([ORDER, first, cancel])["m"]) == (0, 0, 40, 143, 143, 40, 103, 103, "bronze")
+
+
+def order(number: str, time: str, subtotal: str, *, units: int = 1, member: str = "m") -> bytes:
+    """An order of one line from the bakery."""
+    line = {"line_id": "1", "subtotal": subtotal, "quantity": units, "categories": ["PASTRY"]}
+    return fact("commerce.order.paid.v1", time, member, order_id=number, lines=[line])
+
+
+def cancel(number: str, time: str, member: str = "m") -> bytes:
+    return fact("commerce.order.cancelled.v1", time, member, order_id=number)
+
+
+def review(change: str, time: str, number: str = "r", **data: object) -> bytes:
+    content = {} if change == "removed" else {"product_id": "p", "verified": True, "photos": 0, "length": 20} | data
+    return fact(f"commerce.review.{change}.v1", time, review_id=number, **content)
+
+
+def test_the_recount_knows_the_bonus_weekend_by_hand() -> None:
+    """10.75 USD: 10 points, and 21 from the 13th of May, 00:00, to the end of the 14th."""
+    days = {"05-12T23:59": 10, "05-13T00:00": 21, "05-14T23:59": 21, "05-15T00:00": 10}
+    assert {time: recount([order("1", time, "10.75")])["m"].pending for time in days} == days
+
+
+def test_the_recount_knows_reviews_by_hand() -> None:
+    first, photo, gone = review("published", "05-01T10:00"), review("updated", "05-02T10:00", photos=1), "05-03T10:00"
+    again, without = review("published", "05-02T11:00", "s", photos=1), review("updated", "05-03T10:00")
+    removed = review("removed", gone)
+    cases: list[tuple[list[bytes], int]] = [
+        ([first], 5),
+        ([first, photo], 15),
+        ([photo, first], 15),
+        ([first, photo, without], 5),
+        ([first, photo, removed], 0),
+        ([removed, first], 0),
+        ([first, again], 5),
+        ([first, again, removed], 0),  # who was refused stays so
+        ([first, removed, again], 15),
+        ([review("published", "05-01T10:00", length=19)], 0),
+        ([review("published", "05-01T10:00", verified=False)], 0),
+    ]
+    assert [recount(facts)["m"].available for facts, _ in cases] == [points for _, points in cases]
+
+
+def test_the_recount_knows_stamp_cards_by_hand() -> None:
+    """25 points for each 10 pieces, at once; they go with the pieces, and come again with others."""
+    first, more = order("1", "05-01T10:00", "1", units=9), order("2", "05-02T10:00", "1", units=12)
+    back = [{"line_id": "1", "quantity": 2, "amount": "0.10"}]
+    refund = fact("commerce.order.refunded.v1", "05-03T10:00", order_id="2", refund_id="r", lines=back)
+    assert recount([first])["m"].available == 0
+    assert recount([first, more])["m"].available == 50
+    assert recount([first, more, refund])["m"].available == 25
+    assert recount([first, more, refund, order("3", "05-04T10:00", "1")])["m"].available == 50
+    assert recount([first, more, cancel("2", "05-04T10:00")])["m"].available == 0
+
+
+def told(*signals: str, by: str = "m", amount: str = "10.00") -> list[bytes]:
+    """The member `n` came by somebody and ordered."""
+    referral = {"referral_id": "f", "referrer_id": by}
+    data = {**referral, "order_id": "1", "signals": dict.fromkeys(signals, True)}
+    return [
+        fact("commerce.referral.joined.v1", "05-01T09:00", "n", **referral),
+        fact("commerce.referral.completed.v1", "05-01T09:59", "n", **data),
+        order("1", "05-01T10:00", amount, member="n"),
+    ]
+
+
+TO_REFERRER, TO_REFEREE = Word("m", "f", to_referrer=True), Word("n", "f", to_referrer=False)
+
+
+def test_the_recount_knows_referrals_by_hand() -> None:
+    """Who brought gets 150, who came 50 beside the 10 of the order; all of it waits for 7 whole days."""
+    both = recount([TO_REFERRER, *told(), TO_REFEREE])  # a word is heard once it is said
+    assert (both["m"].pending, both["n"].pending) == (150, 60)
+    gone = recount([*told(), TO_REFERRER, TO_REFEREE, cancel("1", "06-20T10:00", "n"), TO_REFERRER])
+    assert [figures(gone[member])[:5] for member in "mn"] == [(0, 0, 0, 150, 150), (0, 0, 0, 60, 60)]
+    for nothing in (told("same_device"), told("same_payment"), told(by="n"), told(amount="9.99")):
+        with pytest.raises(AssertionError, match="nobody has said"):
+            recount([*nothing, TO_REFERRER])
+    heard: tuple[list[Word], ...] = ([], [TO_REFERRER])
+    for some in heard:
+        with pytest.raises(AssertionError, match="nobody has heard"):
+            recount([*told(), *some])
+    before = [order("0", "04-30T10:00", "5", member="n"), *told()]
+    with pytest.raises(AssertionError, match="nobody has said"):
+        recount([*before, TO_REFERRER])

@@ -30,7 +30,7 @@ def tallystick(*arguments: str) -> Result:
 def test_a_valid_program_is_said_to_be_valid() -> None:
     result = tallystick("program", "check", GROCER)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert "program grocer is valid (3 rules, 0 campaigns, 3 tiers)" in result.stdout.replace("\n", " ")
+    assert "program grocer is valid (3 rules, 1 campaigns, 3 tiers)" in result.stdout.replace("\n", " ")
 
 
 def test_an_invalid_program_is_a_finding_told_on_stderr() -> None:

@@ -27,10 +27,11 @@ def test_each_record_decided_became_one_of_the_four(topic: Input, adds_up: bool)
 
 
 def test_settled_is_when_nothing_waits_anywhere() -> None:
-    def state(decided: int, visible: int) -> State:
+    def state(decided: int, visible: int, messages: int = 0) -> State:
         topic = orders(decided=decided, applied=decided)
-        return State([topic], 12, 12, 12, visible, 1, [])
+        return State([topic], 12, 12, 12, visible, 1, [], messages=messages)
 
     assert state(10, 12).settled
     assert not state(9, 12).settled
     assert not state(10, 11).settled
+    assert not state(10, 12, messages=1).settled
