@@ -100,9 +100,13 @@ class Holdings:
             if row is not None:
                 rows[key] = row
         if wallet.all_keys:
-            rows |= {key: row for key, row in self.keys.items() if (key.program, row.member) == wallet.of}
+            rows |= {row.key: row for row in self.rows_of(wallet)}
         known = wallet.lots, wallet.horizon, wallet.whole, wallet.due_until, wallet.next_due
         return Rows(rows, *known, asked, wallet.all_keys)
+
+    def rows_of(self, wallet: Wallet) -> Iterable[KeyRow]:
+        """The rows known here that a member owns."""
+        return [row for key, row in self.keys.items() if (key.program, row.member) == wallet.of]
 
     def apply(self, wallet: Wallet, decision: Decision) -> None:
         """Take over what a member's decision has changed."""

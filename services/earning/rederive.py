@@ -5,6 +5,7 @@ Every decision of the log is decided again, from its canonical fact; its events 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
@@ -107,6 +108,25 @@ class _Stored(NamedTuple):
     lots: list[asyncpg.Record]
 
 
+class _Everything(Holdings):
+    """All of a shard in memory: whose rows are whose is found without looking at every one."""
+
+    def __init__(self, shards: int) -> None:
+        super().__init__(shards)
+        self._owned: defaultdict[tuple[str, str], set[BusinessKey]] = defaultdict(set)
+
+    def rows_of(self, wallet: Wallet) -> Iterable[KeyRow]:
+        """The rows that a member owns."""
+        return [self.keys[key] for key in self._owned[wallet.of]]
+
+    def apply(self, wallet: Wallet, decision: Decision) -> None:
+        """Take over what a member's decision has changed; of messages only the log tells."""
+        super().apply(wallet, decision)
+        self.messages.clear()
+        self._owned[wallet.of] -= decision.gone
+        self._owned[wallet.of].update(decision.keys)
+
+
 class _Derived:
     """One shard, decided again in memory."""
 
@@ -118,7 +138,7 @@ class _Derived:
         self._report = report
         self._told = told
         self._versions: dict[str, Versions] = {}
-        self._holdings = Holdings(shards)
+        self._holdings = _Everything(shards)
         self._journal = Journal({shard: Head(0, CHAIN_START)}, date.min)
         self._position = 0
         self._leaving: dict[BusinessKey, KeyRow] = {}
