@@ -1,90 +1,50 @@
-"""`tallystick dead-letters list|show|retry`: inputs that could not be decoded or decided, and giving them again."""
+"""`tallystick dead-letters list|show|retry|discard|republish`: inputs that could not be decoded or decided."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections import defaultdict
+import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import asyncpg
 import typer
-from aiokafka import AIOKafkaProducer
 
+from services.cli import letters
 from services.cli.console import err, out, print_json, print_table
+from services.cli.letters import Place
 from services.cli.members import instant
-from services.cli.servers import Bootstrap, Dsn, Json, bootstrap_or_local, dsn_or_local, kafka_producer, postgres
-from services.earning.dead_letters import read
-from shared import broker
-from shared.broker import Outgoing
-from shared.dead_letters import DeadLetter
-from shared.errors import ConfigurationError, TallystickError
-from shared.postgres import Queries
+from services.cli.servers import Bootstrap, Dsn, Json, bootstrap_or_local, dsn_or_local
+from shared.errors import ConfigurationError
 from shared.reasons import MEANINGS, Reason
 
-app = typer.Typer(help="Dead letters: list them, show one, give them again.", no_args_is_help=True)
+app = typer.Typer(help="Dead letters: list them, show one, give them again, discard them.", no_args_is_help=True)
 
-_QUERIES = Queries(Path(__file__).parent / "sql" / "dead_letters.sql")
-_RETRIED_AT_ONCE = 500
+WHY_LENGTH_MAX = 500
 
 ReasonOption = Annotated[str | None, typer.Option("--reason", "-r", help="Only those with this reason code.")]
+AllOfReason = Annotated[str | None, typer.Option("--reason", "-r", help="All open ones with this reason code.")]
 PlaceArgument = Annotated[str, typer.Argument(help="Where the record lies, as `list` has it: TOPIC/PARTITION/OFFSET.")]
-
-
-class Place(NamedTuple):
-    """Where a record lies."""
-
-    topic: str
-    partition: int
-    offset: int
-
-    @classmethod
-    def read(cls, text: str) -> Place:
-        """From `topic/partition/offset`.
-
-        Raises:
-            ConfigurationError: it isn't that.
-        """
-        topic, _, rest = text.partition("/")
-        partition, _, offset = rest.partition("/")
-        if not (topic and partition.isdigit() and offset.isdigit()):
-            raise ConfigurationError(
-                f"{text!r} is no place of a record.", cure="Give it as `list` shows it: commerce.orders/3/1204"
-            )
-        return cls(topic, int(partition), int(offset))
-
-    def __str__(self) -> str:
-        return f"{self.topic}/{self.partition}/{self.offset}"
-
-
-class NoDeadLetterError(TallystickError):
-    """No dead letter is kept of a record.
-
-    Attributes:
-        place: where the record lies.
-    """
-
-    def __init__(self, place: Place) -> None:
-        super().__init__(f"There is no dead letter of {place}.", cure="`tallystick dead-letters list` shows all.")
-        self.place = place
+PlaceArguments = Annotated[list[str] | None, typer.Argument(help="TOPIC/PARTITION/OFFSET, as `list` shows it.")]
 
 
 @app.command("list")
 def list_(
     *,
     reason: ReasonOption = None,
-    every: Annotated[bool, typer.Option("--all", help="Also those that were given again.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Also those that were given again or discarded.")] = False,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="The newest, at most so many.")] = 50,
     dsn: Dsn = "",
     as_json: Json = False,
 ) -> None:
-    """List dead letters, the newest first: where each lies, why, and what is wrong.
+    """List dead letters that are open, the newest first: where each lies, why, and what is wrong.
+
+    With --all also those that were dealt with, and how: retried, or discarded and why.
 
     Example: `tallystick dead-letters list --reason unknown_program`
     """
-    rows = asyncio.run(_list(dsn_or_local(dsn), reason, every=every, limit=limit))
+    rows = asyncio.run(letters.listed(dsn_or_local(dsn), reason, every=every, limit=limit))
     if as_json:
         for row in rows:
             print_json(dict(row) | {"place": str(Place(row["topic"], row["partition"], row["offset"]))})
@@ -92,7 +52,7 @@ def list_(
     if not rows:
         out().print("no dead letters")
         return
-    columns = ("record", "reason", "what is wrong", "received", "given again")
+    columns = ("record", "reason", "what is wrong", "received", "state")
     print_table(f"{len(rows)} dead letters", columns, [_row(row) for row in rows])
     for code in sorted({row["reason"] for row in rows} & set(Reason)):
         meaning, cure = MEANINGS[Reason(code)]
@@ -102,15 +62,14 @@ def list_(
 def _row(row: asyncpg.Record) -> tuple[object, ...]:
     place = Place(row["topic"], row["partition"], row["offset"])
     at = f" ({row['field']})" if row["field"] not in row["text"] else ""
-    return (str(place), row["reason"], row["text"] + at, instant(row["received_at"]), instant(row["retried_at"]))
+    return (str(place), row["reason"], row["text"] + at, instant(row["received_at"]), _state(row))
 
 
-async def _list(dsn: str, reason: str | None, *, every: bool, limit: int) -> list[asyncpg.Record]:
-    async with postgres(dsn, role="earning") as session:
-        rows: list[asyncpg.Record] = await session.fetch(_QUERIES["list"], reason, every, limit)
-    async with postgres(dsn, role="projector") as session:
-        rows += await session.fetch(_QUERIES["list_foreign"], reason, limit)
-    return sorted(rows, key=lambda row: row["recorded_at"], reverse=True)[:limit]
+def _state(row: asyncpg.Record) -> str:
+    """The state, since when, and why."""
+    since = row["discarded_at"] or row["retried_at"]
+    why = f": {row['discarded_why']}" if row["discarded_why"] else ""
+    return " ".join(filter(None, (row["state"], instant(since)))) + why
 
 
 @app.command()
@@ -119,12 +78,15 @@ def show(place: PlaceArgument, *, dsn: Dsn = "", as_json: Json = False) -> None:
 
     Example: `tallystick dead-letters show commerce.orders/3/1204`
     """
-    letter = asyncio.run(_get(dsn_or_local(dsn), Place.read(place)))
+    kept = asyncio.run(letters.find(dsn_or_local(dsn), Place.read(place)))
+    letter = kept.letter
     headers = {name: None if raw is None else raw.decode(errors="replace") for name, raw in letter.headers}
     value, key = (None if raw is None else raw.decode(errors="replace") for raw in (letter.value, letter.key))
     if as_json:
         told = {"place": place, "reason": letter.reason, "text": letter.text, "field": letter.field}
-        print_json(told | {"received_at": letter.received_at, "key": key, "headers": headers, "value": value})
+        record = {"received_at": letter.received_at, "key": key, "headers": headers, "value": value}
+        done = {"retried_at": kept.retried_at, "discarded_at": kept.discarded_at, "discarded_why": kept.discarded_why}
+        print_json({**told, **record, "state": kept.state, **done})
         return
     for name, content in (
         ("record", place),
@@ -133,6 +95,7 @@ def show(place: PlaceArgument, *, dsn: Dsn = "", as_json: Json = False) -> None:
         ("field", letter.field or "-"),
         ("set aside by", letter.service),
         ("received", letter.received_at.isoformat()),
+        ("state", f"{kept.state}: {kept.discarded_why}" if kept.discarded_why else kept.state),
         ("key", "none" if key is None else key),
         ("headers", json.dumps(headers, ensure_ascii=False)),
     ):
@@ -140,23 +103,11 @@ def show(place: PlaceArgument, *, dsn: Dsn = "", as_json: Json = False) -> None:
     out().print(value if value is not None else "(no value)", markup=False, soft_wrap=True)
 
 
-async def _get(dsn: str, place: Place) -> DeadLetter:
-    async with postgres(dsn, role="earning") as session:
-        if row := await session.fetchrow(_QUERIES["get"], *place):
-            return read(row)
-    async with postgres(dsn, role="projector") as session:
-        row = await session.fetchrow(_QUERIES["get_foreign"], *place)
-    if row is None:
-        raise NoDeadLetterError(place)
-    headers = tuple((name, None if raw is None else bytes.fromhex(raw)) for name, raw in json.loads(row["headers"]))
-    return DeadLetter(**(dict(row) | {"headers": headers, "service": "projections"}))
-
-
 @app.command()
 def retry(
-    places: Annotated[list[str] | None, typer.Argument(help="TOPIC/PARTITION/OFFSET, as `list` shows it.")] = None,
+    places: PlaceArguments = None,
     *,
-    reason: Annotated[str | None, typer.Option("--reason", "-r", help="All with this reason, not retried yet.")] = None,
+    reason: AllOfReason = None,
     history: Annotated[bool, typer.Option("--history", help="With their own timestamps, as they arrived.")] = False,
     dsn: Dsn = "",
     bootstrap_servers: Bootstrap = "",
@@ -168,53 +119,89 @@ def retry(
 
     Example: `tallystick dead-letters retry --reason unknown_program`
     """
-    if bool(places) == bool(reason):
-        raise ConfigurationError(
-            "Say which: either places, or --reason.", cure="`tallystick dead-letters list` has both."
-        )
-    wanted = [Place.read(place) for place in places or ()]
-    count = asyncio.run(
-        _retry(bootstrap_or_local(bootstrap_servers), dsn_or_local(dsn), wanted, reason, history=history)
-    )
+    wanted = _wanted(places, reason)
+    where = bootstrap_or_local(bootstrap_servers), dsn_or_local(dsn)
+    if reason is None:
+        count = asyncio.run(letters.retry(*where, wanted, history=history))
+    else:
+        count = asyncio.run(letters.retry_all(*where, reason, history=history))
     if as_json:
         print_json({"retried": count})
     else:
         out().print(f"gave {count:,} dead letters again; `tallystick status` shows what becomes of them")
 
 
-async def _retry(bootstrap: str, dsn: str, places: Sequence[Place], reason: str | None, *, history: bool) -> int:
-    async with postgres(dsn, role="earning") as session, kafka_producer(bootstrap) as producer:
-        if reason is None:
-            letters = [await _mine(session, place) for place in places]
-            await _give_again(producer, session, letters, history=history)
-            return len(letters)
-        count, after = 0, Place("", -1, -1)
-        begun = await session.fetchval(_QUERIES["now"])  # what fails again meanwhile is for another time
-        while rows := await session.fetch(_QUERIES["to_retry"], reason, *after, begun, _RETRIED_AT_ONCE):
-            letters = [read(row) for row in rows]
-            await _give_again(producer, session, letters, history=history)
-            count += len(letters)
-            after = Place(letters[-1].topic, letters[-1].partition, letters[-1].offset)
-        return count
-
-
-async def _mine(session: asyncpg.Connection, place: Place) -> DeadLetter:
-    row = await session.fetchrow(_QUERIES["get"], *place)
-    if row is None:
-        raise NoDeadLetterError(place)
-    return read(row)
-
-
-async def _give_again(
-    producer: AIOKafkaProducer, session: asyncpg.Connection, letters: Sequence[DeadLetter], *, history: bool
+@app.command()
+def discard(
+    places: PlaceArguments = None,
+    *,
+    why: Annotated[str, typer.Option("--why", "-w", help="Why nothing comes of them; no personal data.")],
+    reason: AllOfReason = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --reason: don't ask.")] = False,
+    dsn: Dsn = "",
+    as_json: Json = False,
 ) -> None:
-    """Publish the letters' original records, then note that they were; a failure in between gives some twice."""
-    records: dict[str, dict[int, list[Outgoing]]] = defaultdict(lambda: defaultdict(list))
-    for letter in letters:
-        timestamp_ms = int(letter.received_at.timestamp() * 1000) if history else None
-        record = Outgoing(letter.key, letter.value, letter.headers, timestamp_ms)
-        records[letter.topic][letter.partition].append(record)
-    for topic, partitions in records.items():
-        await broker.publish(producer, topic, partitions)
-    places = zip(*((letter.topic, letter.partition, letter.offset) for letter in letters), strict=True)
-    await session.execute(_QUERIES["mark_retried"], *map(list, places))
+    """Note that nothing is to come of dead letters, and why: they stay as they are, and are not listed as open.
+
+    The counts of `status` don't change by it: an input that became a dead letter stays one.
+
+    Example: `tallystick dead-letters discard --reason not_json --why "a load test of the web shop"`
+    """
+    wanted = _wanted(places, reason)
+    if not why.strip() or len(why) > WHY_LENGTH_MAX or "\x00" in why:
+        raise ConfigurationError(
+            "--why doesn't say why.", cure=f"Say it in a few words, at most {WHY_LENGTH_MAX} characters."
+        )
+    database = dsn_or_local(dsn)
+    count = (
+        asyncio.run(letters.discard(database, wanted, why))
+        if reason is None
+        else _discard_all(database, reason, why, yes=yes)
+    )
+    if as_json:
+        print_json({"discarded": count})
+    else:
+        out().print(f"discarded {count:,} dead letters; `tallystick dead-letters list --all` still shows them")
+
+
+def _discard_all(dsn: str, reason: str, why: str, *, yes: bool) -> int:
+    """Discard all of a reason that there are now, once somebody has seen how many.
+
+    Raises:
+        ConfigurationError: nobody is there to ask.
+    """
+    which = asyncio.run(letters.count_open(dsn, reason))
+    if which.number and not yes:
+        if not sys.stdin.isatty():
+            message = f"{which.number:,} dead letters with the reason {reason} would be discarded."
+            raise ConfigurationError(message, cure="Add --yes, if that is what you want.")
+        typer.confirm(f"Discard {which.number:,} dead letters with the reason {reason}?", abort=True, err=True)
+    return asyncio.run(letters.discard_all(dsn, which, why))
+
+
+def _wanted(places: Sequence[str] | None, reason: str | None) -> list[Place]:
+    """The places that were named; none where a reason was.
+
+    Raises:
+        ConfigurationError: both, neither, or what is no place.
+    """
+    if bool(places) == bool(reason):
+        raise ConfigurationError(
+            "Say which: either places, or --reason.", cure="`tallystick dead-letters list` has both."
+        )
+    return [Place.read(place) for place in places or ()]
+
+
+@app.command()
+def republish(*, dsn: Dsn = "", as_json: Json = False) -> None:
+    """Put every dead letter on the dead-letter topic again, because that has lost them; the services do it.
+
+    Whoever reads the topic gets copies, with the same headers.
+
+    Example: `tallystick dead-letters republish`
+    """
+    count = asyncio.run(letters.republish(dsn_or_local(dsn)))
+    if as_json:
+        print_json({"republished": count})
+    else:
+        out().print(f"{count:,} dead letters wait to be published again; `tallystick status` shows how many still do")

@@ -65,6 +65,12 @@ class Letters(msgspec.Struct, frozen=True):
     count: int
     not_relayed: int
     retried: int
+    discarded: int = 0
+
+    @property
+    def open(self) -> int:
+        """Those that nobody has dealt with yet."""
+        return self.count - self.retried - self.discarded
 
 
 class LogChange(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Annotated
 
 import typer
+from msgspec import structs
 from rich.text import Text
 
 from services.cli.console import Exit, out, print_json, print_table
@@ -100,7 +101,7 @@ def _plain(state: State, services: Sequence[ServiceState]) -> dict[str, object]:
         "points": points,
         "messages": state.messages,
         "generation": state.generation,
-        "dead_letters": state.dead_letters,
+        "dead_letters": [structs.asdict(each) | {"open": each.open} for each in state.dead_letters],
         "log_changes": state.log_changes,
         "adds_up": state.adds_up,
         "settled": state.settled,
@@ -124,9 +125,12 @@ def show(state: State, services: Sequence[ServiceState]) -> None:
         out().print(f"{state.messages:,} messages from members to members wait (earning.inbox)")
     if state.dead_letters:
         print_table(
-            "Dead letters (`tallystick dead-letters list` has each)",
-            ("service", "reason", "count", "not published", "retried"),
-            [(each.service, each.reason, each.count, each.not_relayed, each.retried) for each in state.dead_letters],
+            "Dead letters (`tallystick dead-letters list` has those that are open)",
+            ("service", "reason", "open", "retried", "discarded", "not published"),
+            [
+                (each.service, each.reason, each.open, each.retried, each.discarded, each.not_relayed)
+                for each in state.dead_letters
+            ],
         )
     if state.log_changes:
         print_table(

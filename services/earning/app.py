@@ -15,6 +15,7 @@ from faststream.kafka import KafkaBroker
 from prometheus_client import CollectorRegistry
 
 from services.earning import installation
+from services.earning.backlog import Backlog
 from services.earning.batch import Earned
 from services.earning.consume import Intake, consume
 from services.earning.emit import Relay
@@ -126,6 +127,8 @@ class Process:
                 tasks.create_task(persevere("inbox", inbox.attempt, self.dsn, self.readiness, stopping))
             if "sweep" in self.settings.roles:
                 self._start_sweeper(tasks, stopping)
+            backlog = Backlog(self.dsn, self.registry, stopping)
+            tasks.create_task(persevere("backlog", backlog.attempt, self.dsn, self.readiness, stopping))
             daily = partial(self._prepare_daily, stopping)
             tasks.create_task(persevere("journal's months", daily, self.dsn, self.readiness, stopping))
 

@@ -63,9 +63,16 @@ class DeadLetterRelay:
         self, session: asyncpg.Connection, publisher: AIOKafkaProducer, letters: Sequence[tuple[DeadLetter, int]]
     ) -> None:
         partitions = len(await publisher.partitions_for(self._topic))
-        for letter, log_number in letters:
-            await self._send(publisher, letter, letter.partition % partitions)
-            await session.execute(QUERIES["record_relayed"], letter.topic, letter.partition, letter.offset, log_number)
+        records: dict[int, list[Outgoing]] = {}
+        for letter, _ in letters:
+            records.setdefault(letter.partition % partitions, []).append(letter.to_record())
+        try:
+            await publish(publisher, self._topic, records)
+        except MessageSizeTooLargeError:
+            for letter, _ in letters:
+                await self._send(publisher, letter, letter.partition % partitions)
+        places = ((letter.topic, letter.partition, letter.offset, log_number) for letter, log_number in letters)
+        await session.execute(QUERIES["record_relayed"], *map(list, zip(*places, strict=True)))
 
     async def _send(self, publisher: AIOKafkaProducer, letter: DeadLetter, partition: int) -> None:
         record = letter.to_record()

@@ -21,6 +21,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from services.earning import journal
 from services.earning.again import Again, Written, again, decision_of, decisions, keys_of, written
 from services.earning.decide import Decision
+from services.earning.emit_programs import give_again
 from services.earning.journal import Entry, Head, Journal
 from services.earning.leases import QUERIES as EMIT
 from services.earning.load import NONE_ASKED, Holdings, Wallet, load, supply
@@ -131,14 +132,16 @@ async def recover(
             if not adopt:
                 _refuse_foreign(topics.points, heads, ends)
             await compare(session, {shard: end for shard, end in ends.items() if end.position <= heads[shard].position})
-            programs = await _learn_programs(session, consumer, topics.programs)
+            told = await _told_programs(consumer, topics.programs)
+            programs = await registry.restore(session, told)
+            await give_again(connections.kafka_bootstrap_servers, topics.programs, await registry.lost(session, told))
             ahead = [Behind(shard, head.position, ends[shard]) for shard, head in heads.items()]
             learning = _Learning(session, len(heads), [each for each in ahead if each.missing > 0], progress)
             for behind in learning.behind:
                 await learning.learn(behind, _missing(consumer, topics.points, behind))
     finally:
         session.terminate()
-    return Recovered(database, learning.learnt, programs)
+    return Recovered(database, learning.learnt, [f"{one.program} {one.version}" for one in programs])
 
 
 def _refuse_foreign(topic: str, heads: Mapping[int, Head], ends: Mapping[int, LogEnd]) -> None:
@@ -175,8 +178,8 @@ def _fork(shard: int, position: int) -> ForkError:
     return ForkError(shard, position, f"Shard {shard}: the log holds another event than the journal at {position}.")
 
 
-async def _learn_programs(session: asyncpg.Connection, consumer: AIOKafkaConsumer, topic: str) -> list[str]:
-    """Versions published since the backup are in their topic: without them their facts would come out otherwise."""
+async def _told_programs(consumer: AIOKafkaConsumer, topic: str) -> list[bytes]:
+    """All of the programs topic: without the versions published since a backup their facts would come out otherwise."""
     partition = TopicPartition(topic, 0)
     (end,) = (await consumer.end_offsets([partition])).values()
     (begin,) = (await consumer.beginning_offsets([partition])).values()
@@ -186,8 +189,7 @@ async def _learn_programs(session: asyncpg.Connection, consumer: AIOKafkaConsume
     async with asyncio.timeout(ANSWER_TIMEOUT_S):
         while await consumer.position(partition) < end:
             records += (await consumer.getmany(partition, timeout_ms=POLL_MS)).get(partition, ())
-    learnt = await registry.restore(session, (record.value for record in records))
-    return [f"{one.program} {one.version}" for one in learnt]
+    return [record.value for record in records]
 
 
 async def _missing(consumer: AIOKafkaConsumer, topic: str, behind: Behind) -> AsyncIterator[Written]:

@@ -182,6 +182,7 @@ class App:
             try:
                 session = await connect(self._connections.postgres_dsn, role=ROLE, application=f"{APPLICATION}-relay")
                 try:
+                    self.telemetry.open_dead_letters(await dead_letters.count_open(session))
                     if await dead_letters.waiting(session):
                         await self._publish(session)
                 finally:

@@ -42,6 +42,11 @@ async def waiting(session: asyncpg.Connection) -> bool:
     return found
 
 
+async def count_open(session: asyncpg.Connection) -> dict[str, int]:
+    """How many nobody has dealt with yet, by reason."""
+    return dict(tuple(row) for row in await session.fetch(_QUERIES["open_dead_letters"]))
+
+
 async def relay(session: asyncpg.Connection, producer: AIOKafkaProducer, topic: str) -> int:
     """Publish up to 100 dead letters that weren't yet, then note that they are; gives how many.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 
 import structlog
@@ -37,6 +38,12 @@ class Telemetry:
         self._stopped = Gauge("tallystick_partition_stopped", "1: stopped, alarm.", by_partition, registry=registry)
         self._batch = Histogram(
             "tallystick_projection_batch_events", "Events a batch.", buckets=_BATCH_SIZES, registry=registry
+        )
+        self._letters = Gauge(
+            "tallystick_projection_open_dead_letters",
+            "Records not earning's that nobody has dealt with, of the whole installation.",
+            ["reason"],
+            registry=registry,
         )
         self._gaps: set[int] = set()
 
@@ -80,6 +87,12 @@ class Telemetry:
         for gauge in (self._position, self._lag, self._missing, self._stopped):
             with suppress(KeyError):  # nothing was said of it
                 gauge.remove(partition)
+
+    def open_dead_letters(self, numbers: Mapping[str, int]) -> None:
+        """Note how many dead letters nobody has dealt with yet, by reason; each process tells the same."""
+        self._letters.clear()
+        for reason, number in numbers.items():
+            self._letters.labels(reason).set(number)
 
     def lag(self, partition: int, records: int) -> None:
         """Note how many records of the log are still to fold."""

@@ -61,15 +61,18 @@ class Pipeline:
 
     async def prepare(self, document: str) -> None:
         """Make the topics and publish the program."""
-        await topics_plan.create(self.bootstrap_servers, self.topics, self.shards)
-        # The shop's facts are of last year: retention by time would delete them while we read.
-        for topic in self.topics.inputs:
-            await topics_plan.change(self.bootstrap_servers, topic, {"retention.ms": "-1"})
+        await self.make_topics()
         connection = await asyncpg.connect(self.dsn)
         try:
             await registry.publish(connection, check(document.encode(), "program.yaml"))
         finally:
             await connection.close()
+
+    async def make_topics(self) -> None:
+        """Make the topics. The shop's facts are of last year: retention by time would delete them while we read."""
+        await topics_plan.create(self.bootstrap_servers, self.topics, self.shards)
+        for topic in self.topics.inputs:
+            await topics_plan.change(self.bootstrap_servers, topic, {"retention.ms": "-1"})
 
     async def publish(self, records: Mapping[int, list[Outgoing]], topic: str | None = None) -> int:
         """Publish records by partition (to the orders topic); gives their number."""
@@ -86,10 +89,11 @@ class Pipeline:
         process = ServiceProcess(self.directory, service, number=number)
         if process.name not in {known.name for known in self.processes}:
             self.processes.append(process)
-        process.start({**self._environment(), **settings})
+        process.start({**self.environment(), **settings})
         return process
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """What both services and `tallystick` need to find this installation."""
         names = {f"TOPIC_{name.upper()}": value for name, value in self.topics.model_dump().items()}
         group = self.topics.points
         return names | {

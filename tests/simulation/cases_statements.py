@@ -14,6 +14,8 @@ import asyncpg
 import pytest
 
 from services.earning import journal
+from services.earning.backlog import CHANGED_LATELY
+from services.earning.backlog import QUERIES as BACKLOG
 from services.earning.dead_letters import COLUMNS as LETTER_COLUMNS
 from services.earning.leases import QUERIES as EMIT
 from services.earning.load import QUERIES as EARN
@@ -175,8 +177,10 @@ async def dead_letters_wait_until_they_are_relayed(door: Door) -> None:
     values = [("orders", 0, offset, "why", "text", "", None, b"v", b"\x90", AT, 0) for offset in (1, 2)]
     columns = (*LETTER_COLUMNS, "log")
     await session.copy_records_to_table("dead_letters", schema_name="earning", columns=columns, records=values)
-    await session.execute(EMIT["record_relayed"], "orders", 0, 1, 0)
+    await session.execute(EMIT["record_relayed"], ["orders"], [0], [1], [0])
     assert tuples(await session.fetch(EMIT["dead_letters_to_relay"], 10)) == [values[1]]
+    assert tuples(await session.fetch(BACKLOG["open_dead_letters"])) == [("why", 2)]
+    assert tuples(await session.fetch(BACKLOG["waiting"], CHANGED_LATELY)) == [(0, 1, 0, 0, 0, 0, 0)]
 
 
 async def projection(door: Door) -> Any:

@@ -17,10 +17,11 @@ SELECT count(*) FROM earning.inbox WHERE failed IS NULL;
 
 -- name: earning_dead_letters
 SELECT reason, count(*) AS count, count(*) FILTER (WHERE relayed_at IS NULL) AS not_relayed,
-    count(*) FILTER (WHERE retried_at IS NOT NULL) AS retried
+    count(*) FILTER (WHERE retried_at IS NOT NULL AND discarded_at IS NULL) AS retried,
+    count(*) FILTER (WHERE discarded_at IS NOT NULL) AS discarded
 FROM earning.dead_letters
 GROUP BY reason
-ORDER BY count(*) DESC, reason;
+ORDER BY count(*) FILTER (WHERE retried_at IS NULL AND discarded_at IS NULL) DESC, reason;
 
 -- name: generation
 SELECT current FROM projection.generation;
@@ -29,7 +30,8 @@ SELECT current FROM projection.generation;
 SELECT coalesce(sum(position), 0)::bigint AS visible FROM projection.positions_{generation};
 
 -- name: projections_dead_letters
-SELECT reason, count(*) AS count, count(*) FILTER (WHERE relayed_at IS NULL) AS not_relayed, 0::bigint AS retried
+SELECT reason, count(*) AS count, count(*) FILTER (WHERE relayed_at IS NULL) AS not_relayed, 0::bigint AS retried,
+    count(*) FILTER (WHERE discarded_at IS NOT NULL) AS discarded
 FROM projection.dead_letters
 GROUP BY reason
-ORDER BY count(*) DESC, reason;
+ORDER BY count(*) FILTER (WHERE discarded_at IS NULL) DESC, reason;

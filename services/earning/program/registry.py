@@ -234,6 +234,16 @@ async def restore(connection: asyncpg.Connection, values: Iterable[bytes]) -> li
     return missing
 
 
+async def lost(connection: asyncpg.Connection, values: Iterable[bytes]) -> list[Published]:
+    """Versions that were on the programs topic and are not among its values any more, by name and number."""
+    told = {(data.program, data.version) for data in (_event(value).data for value in values)}
+    return [
+        one
+        for one in await list_all(connection)
+        if one.relayed_at is not None and (one.program, one.version) not in told
+    ]
+
+
 def _published(told: _Told) -> Published:
     document = bytes(told.document).decode()
     return Published(

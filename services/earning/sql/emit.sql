@@ -50,5 +50,7 @@ ORDER BY recorded_at
 LIMIT $1;
 
 -- name: record_relayed
-UPDATE earning.dead_letters SET relayed_at = clock_timestamp()
-WHERE topic = $1 AND partition = $2 AND "offset" = $3 AND log = $4;
+UPDATE earning.dead_letters d
+SET relayed_at = clock_timestamp()
+FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::integer[]) AS come (topic, partition, "offset", log)
+WHERE (d.topic, d.partition, d."offset", d.log) = (come.topic, come.partition, come."offset", come.log);

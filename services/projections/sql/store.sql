@@ -87,6 +87,13 @@ ON CONFLICT DO NOTHING;
 -- name: dead_letters_wait
 SELECT EXISTS (SELECT FROM projection.dead_letters WHERE relayed_at IS NULL);
 
+-- name: open_dead_letters
+SELECT reason, count(*) AS number
+FROM projection.dead_letters
+WHERE discarded_at IS NULL
+GROUP BY reason
+ORDER BY reason;
+
 -- name: unrelayed_dead_letters
 SELECT topic, partition, record_offset, reason, message, key, value, headers, received_at
 FROM projection.dead_letters

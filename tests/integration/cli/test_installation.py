@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import ConsumerRecord
 from typer.testing import Result
 
 from services.cli.supervise import ServiceProcess
+from shared.broker import Outgoing, producer, publish
 from shared.topics import Topics
 from tests.integration.cli.conftest import Command
+from tests.integration.cli.test_publish import records_of
 from tests.waiting import eventually
 
 GROCER = Path(__file__).parents[3] / "deploy" / "programs" / "grocer.yaml"
@@ -163,7 +166,7 @@ async def test_an_unknown_member_is_a_finding(installation: Command) -> None:
         assert "grocer/nobody has no points" in unknown.stderr
 
 
-async def test_a_dead_letter_is_listed_shown_and_given_again_whole(
+async def test_a_dead_letter_is_listed_shown_and_given_again_whole_and_takes_effect_once(
     installation: Command, tmp_path: Path, topics: Topics
 ) -> None:
     letter = told(await installation("dead-letters", "list", "--json"))
@@ -181,13 +184,113 @@ async def test_a_dead_letter_is_listed_shown_and_given_again_whole(
     await settled(installation, len(FACTS) + 1)
     assert told(await installation("balance", "nobody", "bob", "--json"))["available"] == 5
     assert (await installation("dead-letters", "list")).stdout == "no dead letters\n"
-    assert told(await installation("dead-letters", "list", "--all", "--json"))["retried_at"] is not None
+    assert told(await installation("dead-letters", "list", "--all", "--json"))["state"] == "retried"
+
+    place = letter["place"]
+    assert told(await installation("dead-letters", "retry", place, place, "--json")) == {"retried": 1}
+    state = await settled(installation, len(FACTS) + 2)
+    assert told(await installation("balance", "nobody", "bob", "--json"))["available"] == 5
+    assert sum(topic["duplicate"] for topic in state["inputs"]) == 2
+    assert [(each["count"], each["open"], each["retried"]) for each in state["dead_letters"]] == [(1, 0, 1)]
+    refused = await installation("dead-letters", "discard", place, "--why", "too late")
+    assert refused.exit_code == 1
+    assert "was given again at" in refused.stderr
+    assert "discard that one" in refused.stderr
 
 
-async def test_places_of_dead_letters_are_checked(installation: Command, topics: Topics) -> None:
-    assert (await installation("dead-letters", "show", "no place")).exit_code == 2
-    assert (await installation("dead-letters", "show", f"{topics.orders}/0/999")).exit_code == 1
-    assert (await installation("dead-letters", "retry")).exit_code == 2
+async def test_a_discarded_dead_letter_is_kept_with_the_reason_and_is_open_no_more(
+    installation: Command, bootstrap_servers: str, topics: Topics
+) -> None:
+    before = await settled(installation, len(FACTS))
+    assert [letter["open"] for letter in before["dead_letters"]] == [1]
+    place = told(await installation("dead-letters", "list", "--json"))["place"]
+    why = "a shop that was never ours"
+    assert told(await installation("dead-letters", "discard", place, "--why", why, "--json")) == {"discarded": 1}
+
+    assert (await installation("dead-letters", "list")).stdout == "no dead letters\n"
+    listed = told(await installation("dead-letters", "list", "--all", "--json"))
+    assert (listed["state"], listed["discarded_why"], listed["retried_at"]) == ("discarded", why, None)
+    assert why in (await installation("dead-letters", "list", "--all")).stdout
+    assert json.loads(told(await installation("dead-letters", "show", place, "--json"))["value"]) == FACTS[5]
+    after = await settled(installation, len(FACTS))
+    assert after["inputs"] == before["inputs"]
+    assert [(letter["count"], letter["open"], letter["discarded"]) for letter in after["dead_letters"]] == [(1, 0, 1)]
+    assert (await installation("verify")).exit_code == 0
+
+    # Its topic gets it again, should that have lost it.
+    await on_their_topic(bootstrap_servers, topics, 1)
+    assert told(await installation("dead-letters", "republish", "--json")) == {"republished": 1}
+    first, second = await on_their_topic(bootstrap_servers, topics, 2)
+    assert (first.value, first.headers) == (second.value, second.headers)
+
+    for again in (["retry", place], ["discard", place, "--why", "twice"]):
+        refused = await installation("dead-letters", *again)
+        assert refused.exit_code == 1
+        assert "was discarded at" in refused.stderr
+        assert why in refused.stderr
+    assert told(await installation("dead-letters", "retry", "--reason", "unknown_program", "--json")) == {"retried": 0}
+
+
+async def on_their_topic(bootstrap_servers: str, topics: Topics, number: int) -> list[ConsumerRecord]:
+    """So many records, once they are on the dead-letter topic."""
+    found: list[ConsumerRecord] = []
+
+    async def there() -> bool:
+        found[:] = await records_of(bootstrap_servers, topics.dead_letters, partitions=1)
+        return len(found) == number
+
+    await eventually(there, what=f"{number} records are on the dead-letter topic")
+    return found
+
+
+async def test_all_dead_letters_of_a_reason_are_discarded_once_somebody_says_yes(
+    installation: Command, bootstrap_servers: str, topics: Topics
+) -> None:
+    strangers = {0: [Outgoing(b"?", b"?", ())] * 2}
+    await send(bootstrap_servers, topics.orders, strangers)
+    await send(bootstrap_servers, topics.points, strangers)
+    await settled(installation, len(FACTS) + 2)
+
+    async def all_found() -> bool:
+        letters = (await installation("dead-letters", "list", "--json")).stdout.splitlines()
+        return len(letters) == 1 + 2 + 2
+
+    await eventually(all_found, what="foreign records of both topics are set aside")
+    letters = [json.loads(line) for line in (await installation("dead-letters", "list", "--json")).stdout.splitlines()]
+    [mine, *_] = [letter for letter in letters if letter["reason"] == "unknown_program"]
+    foreign = next(letter for letter in letters if letter["service"] == "projections")
+    refused = await installation("dead-letters", "retry", foreign["place"])
+    assert refused.exit_code == 1
+    assert "is no fact" in refused.stderr
+    for reason in {letter["reason"] for letter in letters} - {mine["reason"]}:
+        ask = await installation("dead-letters", "discard", "--reason", reason, "--why", "a test")
+        assert ask.exit_code == 2
+        assert "Add --yes" in ask.stderr
+        assert (
+            await installation("dead-letters", "discard", "--reason", reason, "--why", "a test", "--yes")
+        ).exit_code == 0
+    assert told(await installation("dead-letters", "list", "--json"))["place"] == mine["place"]
+
+
+async def send(bootstrap_servers: str, topic: str, records: dict[int, list[Outgoing]]) -> None:
+    """Publish what nobody of ours would."""
+    to = producer(bootstrap_servers, "stranger")
+    await to.start()
+    try:
+        await publish(to, topic, records)
+    finally:
+        await to.stop()
+
+
+async def test_places_of_dead_letters_are_checked(command: Command, topics: Topics) -> None:
+    assert (await command("dead-letters", "show", "no place")).exit_code == 2
+    for arguments in (["show"], ["retry"], ["discard", "--why", "it is not there"]):
+        unknown = await command("dead-letters", *arguments, f"{topics.orders}/0/999")
+        assert unknown.exit_code == 1, arguments
+        assert "dead-letters list --all" in unknown.stderr
+    assert (await command("dead-letters", "retry")).exit_code == 2
+    assert (await command("dead-letters", "discard", "--why", "which?")).exit_code == 2
+    assert (await command("dead-letters", "discard", f"{topics.orders}/0/999", "--why", " ")).exit_code == 2
 
 
 async def test_a_rebuild_is_identical_and_standings_too(installation: Command) -> None:

@@ -38,13 +38,14 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-async def records_of(bootstrap_servers: str, topic: str) -> list[ConsumerRecord]:
+async def records_of(bootstrap_servers: str, topic: str, partitions: int = SHARDS) -> list[ConsumerRecord]:
+    """All records of a topic."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest")
     await consumer.start()
     try:
-        partitions = [TopicPartition(topic, number) for number in range(SHARDS)]
-        consumer.assign(partitions)
-        count = sum((await consumer.end_offsets(partitions)).values())
+        wanted = [TopicPartition(topic, number) for number in range(partitions)]
+        consumer.assign(wanted)
+        count = sum((await consumer.end_offsets(wanted)).values())
         found: list[ConsumerRecord] = []
         while len(found) < count:
             for records in (await consumer.getmany(timeout_ms=500)).values():

@@ -9,6 +9,7 @@ import pytest
 from aiokafka.producer import message_accumulator
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
+from services.earning import backlog
 from shared.broker import Outgoing
 from shared.dead_letters import DeadLetter
 from shared.reasons import Reason
@@ -55,13 +56,16 @@ def bad_records() -> list[tuple[Reason, Outgoing]]:
     ]
 
 
-async def test_every_kind_of_bad_input_is_a_dead_letter_and_its_partition_goes_on(town: Town) -> None:
+async def test_every_kind_of_bad_input_is_a_dead_letter_and_its_partition_goes_on(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backlog, "LOOK_EVERY_S", 0.1)
     bad = bad_records()
     good = Outgoing(b"shop/ann", paid("good"))
     records = [good, *(record for _, record in bad), Outgoing(b"shop/ann", paid("last"))]
     timed = [record._replace(timestamp_ms=AT_MS + at) for at, record in enumerate(records)]
     await town.publish({2: timed})
-    async with town.worker():
+    async with town.worker() as worker:
         await town.decided(len(records))
         assert await town.totals() == (2, 0, 0, len(bad))
 
@@ -75,6 +79,13 @@ async def test_every_kind_of_bad_input_is_a_dead_letter_and_its_partition_goes_o
             return await town.fetch("SELECT count(*) FROM earning.dead_letters WHERE relayed_at IS NULL") == [(0,)]
 
         await eventually(relayed, what="the dead letters are on their topic", seconds=PATIENCE_S)
+
+        def open_ones() -> float | None:
+            return worker.registry.get_sample_value("tallystick_earning_open_dead_letters", {"reason": "not_json"})
+
+        await eventually(lambda: open_ones() == 1, what="it is told how many are open")
+        await town.execute("UPDATE earning.dead_letters SET discarded_at = now(), discarded_why = 'a test'")
+        await eventually(lambda: open_ones() is None, what="it is told that none is open")
     published = [DeadLetter.from_record(r.key, r.value, r.headers) for r in await town.log(town.topics.dead_letters)]
     assert [(one.topic, one.partition, one.offset, one.reason) for one in published] == [
         (town.topics.orders, 2, at, reason) for at, (reason, _) in enumerate(bad, start=1)

@@ -245,13 +245,18 @@ async def test_foreign_records_become_dead_letters_and_take_no_position(desk: De
     await desk.publish_raw(shard, foreign)
     await desk.publish_raw(shard, Outgoing(None, None))
     await desk.publish(desk.log.entries[20:])
-    async with desk.worker():
+    async with desk.worker() as worker:
         await desk.folded()
 
         async def relayed() -> bool:
             return len(await desk.rows("SELECT FROM projection.dead_letters WHERE relayed_at IS NOT NULL")) == 2
 
+        def told() -> bool:
+            name, labels = "tallystick_projection_open_dead_letters", {"reason": "foreign_record"}
+            return worker.registry.get_sample_value(name, labels) == 2
+
         await eventually(relayed, what="both are on the dead-letter topic")
+        await eventually(told, what="both are told of as open")
     rows = await desk.rows("SELECT * FROM projection.dead_letters ORDER BY record_offset")
     assert [row["reason"] for row in rows] == ["foreign_record", "foreign_record"]
     assert (rows[0]["partition"], rows[0]["key"], rows[0]["value"]) == (shard, foreign.key, foreign.value)

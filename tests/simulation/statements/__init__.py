@@ -8,6 +8,7 @@ from pathlib import Path
 from shared.postgres import Queries
 from tests.simulation.postgres import Statement
 from tests.simulation.statements import (
+    backlog,
     earn,
     emit,
     inbox,
@@ -23,6 +24,7 @@ from tests.simulation.statements import (
 ROOT = Path(__file__).parents[3]
 FILES = {
     "services/earning/sql": {
+        "backlog": backlog,
         "earn": earn,
         "emit": emit,
         "inbox": inbox,

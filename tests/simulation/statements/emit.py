@@ -85,9 +85,9 @@ def _dead_letters_to_relay(backend: Backend, at_most: int) -> Rows:
     return [(*row[:10], row.log) for row in waiting[:at_most]]
 
 
-def _record_relayed(backend: Backend, topic: str, partition: int, offset: int, log: int) -> Waits:
+def _record_relayed(backend: Backend, *columns: Sequence[Any]) -> Waits:
     relayed = partial(DeadLetterRow._replace, relayed_at=backend.server.clock())
-    return backend.update(DeadLetterRow, [((topic, partition, offset, log), relayed)])
+    return backend.update(DeadLetterRow, ((key, relayed) for key in zip(*columns, strict=True)))
 
 
 STATEMENTS = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -100,6 +101,10 @@ def _dead_letters_wait(backend: Backend) -> Rows:
     return [(any(row.relayed_at is None for row in backend.rows(ForeignRow)),)]
 
 
+def _open_dead_letters(backend: Backend) -> Rows:
+    return sorted(Counter(row.reason for row in backend.rows(ForeignRow)).items())
+
+
 def _unrelayed_dead_letters(backend: Backend, at_most: int) -> Waits:
     waiting = sorted((row for row in backend.rows(ForeignRow) if row.relayed_at is None), key=lambda row: row[:3])
     found: Rows = []
@@ -131,6 +136,7 @@ STATEMENTS = [
     statement("find_fork", "partition position", _find_fork),
     statement("add_dead_letter", "", _add_dead_letter),
     statement("dead_letters_wait", "exists", _dead_letters_wait),
+    statement("open_dead_letters", "reason number", _open_dead_letters),
     statement("unrelayed_dead_letters", LETTER, _unrelayed_dead_letters),
     statement("mark_relayed", "", _mark_relayed),
 ]
