@@ -290,11 +290,15 @@ class EnrolmentBook(msgspec.Struct, tag="enrolment", array_like=True, frozen=Tru
 
 
 class CardBook(msgspec.Struct, tag="card", array_like=True, frozen=True):
-    """Points of `cards` completed at once, from a number on; `before` is where those before them begin."""
+    """Points of `cards` completed at once, from a number on; `before` is where those before them begin.
+
+    `every` is how many stamps completed a card then: the one numbered n needs n times as many to stay complete.
+    """
 
     grant: Grant = Grant()
     cards: int = 0
     before: int = 0
+    every: int = 0
 
 
 class Referred(msgspec.Struct, array_like=True, frozen=True):

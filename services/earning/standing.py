@@ -28,12 +28,16 @@ class TierHeld(msgspec.Struct, array_like=True):
 
 
 class CardHeld(msgspec.Struct, array_like=True, frozen=True):
-    """A member's card: its stamps, how often it is paid as completed, at most ever, and where the last ones begin."""
+    """A member's card: its stamps, how often it is paid as completed, at most ever, and where the last ones begin.
+
+    `every` is how many stamps complete it by the version that counted last.
+    """
 
     stamps: int = 0
     cards: int = 0
     best: int = 0
     last: int = 0
+    every: int = 0
 
 
 class Referral(NamedTuple):

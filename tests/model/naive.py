@@ -26,12 +26,12 @@ from services.earning.source_events.referrals import (
     ReferralUnblock,
     ReferralVoided,
 )
-from tests.model import commands, tiers
+from tests.model import beyond_orders, commands, tiers
 from tests.model.account import KeyId
 from tests.model.deciding_orders import decide_order, refuse
 from tests.model.letters import Letter
 from tests.model.lifetimes import release
-from tests.model.member import DeadLetterError, NaiveMember, NaiveOrder, NaiveRedemption
+from tests.model.member import DeadLetterError, NaiveGrant, NaiveMember, NaiveOrder, NaiveRedemption, Said
 from tests.model.order_facts import content, view
 from tests.model.touching import Touching
 
@@ -78,6 +78,8 @@ class Naive(Touching):
                 return self._whole(fact)
             case ReferralClicked() | ReferralJoined() | ReferralCompleted() | ReferralVoided() | ReferralUnblock():
                 return self.refer(fact)
+        if type(fact.data) in beyond_orders.RANKS:
+            return self._beyond_order(fact)
         return self._command(fact) if type(fact.data) in NAMES else self._order_fact(fact)
 
     def _member(self, fact: Fact | Letter) -> NaiveMember:
@@ -94,6 +96,7 @@ class Naive(Touching):
         if member.since is None:  # where anniversaries count from, for ever
             member.since = getattr(fact.data, "joined_at", None) or fact.occurred_at
         member.cause_at = fact.occurred_at
+        member.said = Said()
         return member
 
     def _advance(self, member: NaiveMember, until: datetime) -> None:
@@ -138,8 +141,10 @@ class Naive(Touching):
             if isinstance(fact.data, MemberClosed) and not member.closed:
                 commands.close(member)
             member.closed = isinstance(fact.data, MemberClosed)
-        if isinstance(fact.data, MemberEnrolled) and member.provisional:
-            self.release_all(member, fact)
+        if isinstance(fact.data, MemberEnrolled):
+            if member.provisional:
+                self.release_all(member, fact)
+            beyond_orders.welcome(member, self.versions, fact)
         tiers.settle(member, self.versions, before)
         return "applied"
 
@@ -246,6 +251,23 @@ class Naive(Touching):
         before = self.totals(fact.member)
         decide_order(member, self.versions, key, order, fact)
         self.follow(member, fact)
+        tiers.settle(member, self.versions, before)
+        return "applied"
+
+    def _beyond_order(self, fact: Fact) -> str:
+        """A review or an activity: what it is worth follows from all that was told of it."""
+        fact, key = beyond_orders.kept(self.versions, fact), beyond_orders.key_of(fact)
+        if self.owners.get(key, fact.member) != fact.member:
+            raise DeadLetterError("owned_by_another_member")
+        known = self.members.get(fact.member)
+        if known and key in known.grants and beyond_orders.said_before(known.grants[key].facts, fact):
+            return "duplicate"
+        member = self._member(fact)
+        self.owners[key] = fact.member
+        grant = member.grants.setdefault(key, NaiveGrant())
+        grant.facts.append(fact)
+        before = self.totals(fact.member)
+        beyond_orders.decide_grant(member, self.versions, key, grant, fact)
         tiers.settle(member, self.versions, before)
         return "applied"
 

@@ -50,7 +50,9 @@ def referral_terms(chance: Chance) -> Referrals:
 def _doubling(chance: Chance, tiers: Tiers) -> Tiers:
     """Levels above the base multiply referrals."""
     levels = tuple(
-        replace(level, activities=((REFERRAL, chance.among(MULTIPLIERS)),)) if level.threshold else level
+        replace(level, activities=(*level.activities, (REFERRAL, chance.among(MULTIPLIERS))))
+        if level.threshold
+        else level
         for level in tiers.levels
     )
     return replace(tiers, levels=levels)

@@ -18,11 +18,12 @@ from services.earning.source_events.referrals import (
 )
 from tests.model.account import KeyId
 from tests.model.awards import Who, holds, rounded
-from tests.model.deciding_orders import first_order, pinned_segments, put
+from tests.model.deciding_orders import put
 from tests.model.letters import Letter, Letters, Told
 from tests.model.lifetimes import release, release_of
 from tests.model.member import DeadLetterError, NaiveMember
 from tests.model.order_facts import content, view
+from tests.model.pinning import first_order, pinned_segments
 from tests.model.referral_books import Answer, NaiveReferral, NaiveReferred, NaiveReward, Question
 from tests.model.tiers import tier_at
 

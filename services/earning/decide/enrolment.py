@@ -38,12 +38,13 @@ def release_all(draft: Draft, case: Case) -> None:
 
 
 def welcome(draft: Draft, case: Case) -> None:
-    """Give the bonus for enrolling, unless the member has had it.
+    """Give the bonus for enrolling, unless the member has had it, was closed since, or enrolled before the program.
 
     Raises:
         RowsMissingError: the bonus's row was not looked for yet.
     """
-    standing, points = draft.standing, case.program.enrolment_bonus
+    standing, program = draft.standing, case.versions.at(case.fact.occurred_at)
+    points = program.enrolment_bonus if program is not None and not standing.closed else 0
     key = BusinessKey(standing.program, SOURCE, "enrolment", standing.member)
     if not points or draft.row(key) is not None:
         return

@@ -170,7 +170,9 @@ def _take_cards(draft: Draft, case: Case, theirs: Standing) -> list[Qualified]:
     granting = Granting(draft, case.versions, "stamps_lost")
     for name, held in theirs.cards.items():
         mine = standing.cards.get(name, CardHeld())
-        both = CardHeld(mine.stamps, mine.cards + held.cards, mine.best + held.best, mine.last)
+        both = CardHeld(
+            mine.stamps, mine.cards + held.cards, mine.best + held.best, mine.last, mine.every or held.every
+        )
         standing.cards = {**standing.cards, name: both}
     row = KeyRow(case.key, standing.member, AliasBook())
     collect(granting, row, program, {}, {name: held.stamps for name, held in theirs.cards.items()})

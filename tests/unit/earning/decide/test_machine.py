@@ -35,16 +35,18 @@ from services.earning.source_events.facts import (
     Refund,
 )
 from services.earning.source_events.kinds import Status
+from tests.model import beyond_orders, order_facts
 from tests.model.chance import Chance, chances
 from tests.model.core import Core
 from tests.model.facts import START, earlier, fact, later, line, order, refund
 from tests.model.naive import SETTLE, Naive
-from tests.model.order_facts import RANKS
 from tests.model.programs import SEGMENTS, TIERS, program_versions
 from tests.model.programs_of_members import of_members
 from tests.model.shorten import Step, apply, report
+from tests.unit.earning.decide.machine_activities import ActivitySteps
 from tests.unit.earning.decide.machine_members import MembersTouchMembers
 
+RANKS = beyond_orders.RANKS | order_facts.RANKS
 EXAMPLES = int(os.environ.get("TALLYSTICK_EXAMPLES", "40"))
 pytestmark = pytest.mark.timeout(0 if "TALLYSTICK_EXAMPLES" in os.environ else 180)
 ORDERS_MAX = 6
@@ -52,7 +54,7 @@ MEMBERS = ("ann", "bob", "cat")
 BATCHES = (("b1", "ann"), ("b2", "bob"), ("b3", "ann"))
 
 
-class CoreAgainstModel(MembersTouchMembers):
+class CoreAgainstModel(ActivitySteps, MembersTouchMembers):
     """Every fact goes to both; nothing may differ."""
 
     versions: Versions
@@ -70,19 +72,25 @@ class CoreAgainstModel(MembersTouchMembers):
         self.sold: dict[str, tuple[str, dict[str, Any]]] = {}
         self.redeemed: dict[str, str] = {}
         self.spots: set[tuple[object, ...]] = set()
+        self.refunded: set[tuple[object, ...]] = set()
 
     def _send(self, member: str, content: FactData) -> None:
         """A new fact: delivered now, or held back for later."""
         occurred = earlier(self.chance, self.now, self.zone)
         placed = getattr(content, "placed_at", None)
         occurred = max(occurred, placed) if placed is not None else occurred
-        names = ("order_id", "refund_id", "revision") if hasattr(content, "refund_id") or type(content) in RANKS else ()
+        named = hasattr(content, "refund_id") or type(content) in RANKS
+        names = ("order_id", "refund_id", "revision", "review_id", "activity_id") if named else ()
+        rank = RANKS.get(type(content), 9)
+        refunds = bool(getattr(content, "refund_id", getattr(content, "refunds", None)))
         while True:
-            spot = (RANKS.get(type(content), 9), member, occurred, *(getattr(content, name, None) for name in names))
-            if spot not in self.spots:
+            spot = (rank, member, occurred, *(getattr(content, name, None) for name in names))
+            told = (getattr(content, "order_id", None), occurred)  # of one time no refund is told twice
+            if spot not in self.spots and not (refunds and told in self.refunded):
                 break
             occurred += timedelta(microseconds=1)
         self.spots.add(spot)
+        self.refunded |= {told} if refunds else set()
         made = fact(content, member, occurred, self.now, len(self.spots))
         if self.chance.once_in(6):
             self.held.append(made)
