@@ -78,7 +78,7 @@ def _orders(model: Naive, core: Core, name: str) -> Differences:
 
 
 def _grants(model: Naive, core: Core, name: str) -> Differences:
-    """Each review and activity: points, stamps, the tier that was pinned."""
+    """Each review and activity: points, stamps, places, who and when that were pinned."""
     found: Differences = []
     for (source, kind, grant_id), grant in model.members[name].grants.items():
         book = core.book(source, kind, grant_id)
@@ -86,6 +86,12 @@ def _grants(model: Naive, core: Core, name: str) -> Differences:
             found.append(f"{name} {grant_id}: the core has no such {kind}")
         if isinstance(book, ReviewBook | ActivityBook):
             found += _differ(f"{name} {grant_id} points (rules 25, 27)", grant.points, book.grant.points)
+            places = [book.claimed, book.refused] if isinstance(book, ReviewBook) else [book.place, book.refused]
+            expected = [bool(grant.place), bool(grant.refused)]
+            found += _differ(f"{name} {grant_id} place, refused (rules 66, 68)", expected, [*map(bool, places)])
+            pin = book.grant.pin
+            who = (grant.pinned.tier, grant.pinned.segments) if grant.pinned else None
+            found += _differ(f"{name} {grant_id} pinned (rule 36)", who, (pin.tier, pin.segments) if pin else None)
         if isinstance(book, ActivityBook):
             held = {card: stamps for card, stamps in grant.stamps.items() if stamps}
             found += _differ(f"{name} {grant_id} stamps (rule 68)", held, book.stamps)

@@ -62,10 +62,9 @@ def tier_at(member: NaiveMember, versions: Versions, when: datetime) -> str:
         return member.history[-1][1]
     program = versions.at(when)
     base = program.tiers.base if program is not None and program.tiers is not None else ""
-    if program is not None:
-        oldest = plus_months(local_date(member.now, program.zone), -HISTORY_MONTHS)
-        if local_date(when, program.zone) < oldest:
-            return base
+    oldest = datetime.combine(plus_months(member.now.date(), -HISTORY_MONTHS), member.now.timetz())
+    if when < oldest:
+        return base
     return next((tier for since, tier in reversed(member.history) if since <= when), base)
 
 
