@@ -179,7 +179,7 @@ class Take(msgspec.Struct, array_like=True):
 class RedemptionBook(msgspec.Struct, tag="redemption", array_like=True):
     """A redemption: its content (0: only cancels are known), what it took, and the cancels seen (cancel_id → hash).
 
-    `points` is what was redeemed (0: rejected), `forgiven` the member's forgiven counter at that moment.
+    `points` is what was redeemed (0: rejected), `forgiven` the place on the member's forgiven counter at that moment.
     """
 
     content_hash: int = 0
@@ -353,10 +353,16 @@ class ReferrerBook(msgspec.Struct, tag="referrer", array_like=True, frozen=True)
 
 
 class AliasBook(msgspec.Struct, tag="alias", array_like=True, frozen=True):
-    """Another id that is this member: its lots have its numbers plus `offset` here; `parts` are those received."""
+    """Another id that is this member: its lots have its numbers plus `offset` here; `parts` are those received.
+
+    Places on its counter of forgiven points are `forgiven` further here. `cards` are the claimer's own as they were, by
+    id: how many are paid, and where the last ones begin; those of the other go on from there.
+    """
 
     offset: int = 0
     parts: tuple[int, ...] = ()
+    forgiven: int = 0
+    cards: dict[str, tuple[int, int]] = {}
 
 
 class ClickBook(msgspec.Struct, tag="click", array_like=True, frozen=True):
