@@ -176,7 +176,7 @@ def worth_now(member: NaiveMember, versions: Versions, program: Program | None, 
     """What it is worth by itself; who and when is answered when it first stands."""
     if not told.stands or told.content is None or told.since is None:
         return Worth("nothing_changed")
-    grant.pinned = grant.pinned or pin(member, versions, None, told.since)
+    grant.pinned = grant.pinned or pin(member, versions, told.since)
     grant.when = told.since
     if program is None:
         return Worth("not_in_force")

@@ -78,12 +78,12 @@ def bring_stamps(
             total = stamps_on(member, name)
             member.said.stamps.append((name, change, total, card.every - total % card.every))
         if change > 0 and program is not None:
-            _complete(member, card, terms[name], program, total // card.every, fact)
+            complete(member, card, terms[name], program, total // card.every, fact.occurred_at)
         elif change < 0:
             _uncomplete(member, versions, card, total)
 
 
-def _complete(member: NaiveMember, card: NaiveCard, terms: Card, program: Program, due: int, fact: Fact) -> None:
+def complete(member: NaiveMember, card: NaiveCard, terms: Card, program: Program, due: int, at: datetime) -> None:
     """More stamps: what is complete more often than ever is said, what is paid less often is paid."""
     if due > card.best:
         member.said.completed.append((terms.id, due, due - card.best))
@@ -93,8 +93,8 @@ def _complete(member: NaiveMember, card: NaiveCard, terms: Card, program: Progra
         key: KeyId = (SOURCE, "stamp_card", f"{member.name}/{terms.id}/{paid + 1}")
         points = (due - paid) * terms.points
         card.paid.append(Completed(key, paid + 1, due - paid, terms.every, terms.points))
-        member.grants[key] = NaiveGrant(points=points, when=fact.occurred_at)
-        give_points(member, key, program, fact.occurred_at, points)
+        member.grants[key] = NaiveGrant(points=points, when=at)
+        give_points(member, key, program, at, points)
 
 
 def _uncomplete(member: NaiveMember, versions: Versions, card: NaiveCard, total: int) -> None:

@@ -50,7 +50,9 @@ def _balances(model: Naive, core: Core, name: str) -> Differences:
     account, standing = model.members[name].account, core.standing(name)
     assert standing is not None
     balances = standing.balances
-    found = _differ(f"{name} clock (architecture 12)", model.members[name].clock, standing.clock)
+    found = _differ(f"{name} alias of (rule 30)", model.members[name].claimed_by, standing.claimed_by)
+    found += _differ(f"{name} provisional (rule 71)", model.members[name].provisional, standing.provisional)
+    found += _differ(f"{name} clock (architecture 12)", model.members[name].clock, standing.clock)
     for part in ("available", "pending", "deficit"):
         found += _differ(f"{name} {part} (rules 12, 15, 58)", getattr(account, part), getattr(balances, part))
     for counter in COUNTERS:

@@ -30,7 +30,7 @@ def decide_order(member: NaiveMember, versions: Versions, key: KeyId, order: Nai
     """Recompute an order from its facts and book what has changed."""
     before, now = view([known for known in order.facts if known is not fact]), view(order.facts)
     if order.pinned is None and now.open and now.when is not None:
-        order.pinned = pin(member, versions, order, now.when)
+        order.pinned = pin(member, versions, now.when, order)
     program = versions.at(now.when) if now.when else None
     over = order.counts and order.over_at is not None and order.over_at <= member.now
     fresh = uncapped = worth(order, now, program, versions)

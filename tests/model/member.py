@@ -117,7 +117,7 @@ class NaiveRedemption:
     request: Fact | None = None
     rejected: str = ""
     taken: list[Taken] = field(default_factory=list)
-    forgiven_before: int = 0
+    forgiven: list[list[int]] = field(default_factory=list)
     cancels: dict[str, Fact] = field(default_factory=dict)
 
 
@@ -159,6 +159,10 @@ class NaiveMember:
     referrals: dict[KeyId, NaiveReferral] = field(default_factory=dict)
     referred: dict[KeyId, NaiveReferred] = field(default_factory=dict)
     rewards: dict[KeyId, NaiveReward] = field(default_factory=dict)
+    segments: tuple[str, ...] = ()
+    claims: dict[KeyId, bool] = field(default_factory=dict)
+    claiming: list[str] = field(default_factory=list)
+    claimed_by: str = ""
 
     @property
     def provisional(self) -> bool:

@@ -19,13 +19,6 @@ from services.earning.source_events.commands import (
     TierAssigned,
 )
 from services.earning.source_events.facts import Fact, MemberEnrolled
-from services.earning.source_events.referrals import (
-    ReferralClicked,
-    ReferralCompleted,
-    ReferralJoined,
-    ReferralUnblock,
-    ReferralVoided,
-)
 from tests.model import beyond_orders, commands, tiers
 from tests.model.account import KeyId
 from tests.model.deciding_orders import decide_order, refuse
@@ -33,7 +26,7 @@ from tests.model.letters import Letter
 from tests.model.lifetimes import release
 from tests.model.member import DeadLetterError, NaiveGrant, NaiveMember, NaiveOrder, NaiveRedemption, Said
 from tests.model.order_facts import content, view
-from tests.model.touching import Touching
+from tests.model.touching import TOUCHING, Touching
 
 SETTLE = timedelta(hours=1)
 FUTURE = timedelta(minutes=5)
@@ -54,7 +47,8 @@ class Naive(Touching):
     def take(self, fact: Fact) -> str:
         """One fact in order of arrival; returns applied, duplicate, rejected, or the reason of the dead letter."""
         try:
-            return self._take(fact)
+            refuse_at_once(self.versions, fact)
+            return self.forward(fact) if self.is_alias(fact.member) else self._take(fact)
         except DeadLetterError as error:
             return error.reason
 
@@ -65,10 +59,6 @@ class Naive(Touching):
             self._advance(member, until)
 
     def _take(self, fact: Fact) -> str:
-        if fact.occurred_at > fact.received_at + FUTURE:
-            raise DeadLetterError("occurred_in_future")
-        if not self.versions.all:
-            raise DeadLetterError("unknown_program")
         match fact.data:
             case MemberEnrolled() | MemberUpdated() | MemberClosed():
                 return self._say_who(fact)
@@ -76,8 +66,8 @@ class Naive(Touching):
                 return self._assign(fact)
             case PointsReinstate():
                 return self._whole(fact)
-            case ReferralClicked() | ReferralJoined() | ReferralCompleted() | ReferralVoided() | ReferralUnblock():
-                return self.refer(fact)
+        if isinstance(fact.data, TOUCHING):
+            return self.touch(fact)
         if type(fact.data) in beyond_orders.RANKS:
             return self._beyond_order(fact)
         return self._command(fact) if type(fact.data) in NAMES else self._order_fact(fact)
@@ -136,6 +126,9 @@ class Naive(Touching):
         member = self._member(fact)
         before = self.totals(fact.member)
         member.words.append(fact)
+        said = [word for word in member.words if getattr(word.data, "segments", None) is not None]
+        if said and max(said, key=lambda word: word.occurred_at) is fact:
+            member.segments = getattr(fact.data, "segments", None) or ()
         memberships = [word for word in member.words if not isinstance(word.data, MemberUpdated)]
         if memberships and max(memberships, key=lambda word: word.occurred_at) is fact:
             if isinstance(fact.data, MemberClosed) and not member.closed:
@@ -270,6 +263,14 @@ class Naive(Touching):
         beyond_orders.decide_grant(member, self.versions, key, grant, fact)
         tiers.settle(member, self.versions, before)
         return "applied"
+
+
+def refuse_at_once(versions: Versions, fact: Fact) -> None:
+    """What can't be decided whoever it is about."""
+    if fact.occurred_at > fact.received_at + FUTURE:
+        raise DeadLetterError("occurred_in_future")
+    if not versions.all:
+        raise DeadLetterError("unknown_program")
 
 
 def refuse_tier(versions: Versions, fact: Fact, tier: str) -> None:

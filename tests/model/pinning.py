@@ -9,18 +9,11 @@ from tests.model.member import NaiveMember, NaiveOrder, Pinned
 from tests.model.tiers import tier_at
 
 
-def pin(member: NaiveMember, versions: Versions, order: NaiveOrder | None, when: datetime) -> Pinned:
+def pin(member: NaiveMember, versions: Versions, when: datetime, order: NaiveOrder | None = None) -> Pinned:
     """Who the member is when an order (or what is none) is first decided."""
-    return Pinned(tier_at(member, versions, when), pinned_segments(member), first_order(member, order), when)
+    return Pinned(tier_at(member, versions, when), member.segments, first_order(member, order), when)
 
 
 def first_order(member: NaiveMember, order: NaiveOrder | None = None) -> bool:
     """Whether nothing is left of any order of the member, but perhaps of this one (rule 50)."""
     return not any(other.left for other in member.orders.values() if other is not order)
-
-
-def pinned_segments(member: NaiveMember) -> tuple[str, ...]:
-    """The segments the member is in by the newest word (rule 36)."""
-    said = [fact for fact in member.words if getattr(fact.data, "segments", None) is not None]
-    newest = max(said, key=lambda fact: fact.occurred_at, default=None)
-    return getattr(newest.data, "segments", ()) if newest is not None else ()
