@@ -179,7 +179,7 @@ class Take(msgspec.Struct, array_like=True):
 class RedemptionBook(msgspec.Struct, tag="redemption", array_like=True):
     """A redemption: its content (0: only cancels are known), what it took, and the cancels seen (cancel_id → hash).
 
-    `points` is what was redeemed (0: rejected), `forgiven` the member's forgiven counter at that moment.
+    `points` is what was redeemed (0: rejected), `forgiven` the place on the member's forgiven counter at that moment.
     """
 
     content_hash: int = 0
@@ -290,11 +290,15 @@ class EnrolmentBook(msgspec.Struct, tag="enrolment", array_like=True, frozen=Tru
 
 
 class CardBook(msgspec.Struct, tag="card", array_like=True, frozen=True):
-    """Points of `cards` completed at once, from a number on; `before` is where those before them begin."""
+    """Points of `cards` completed at once, from a number on; `before` is where those before them begin.
+
+    `every` is how many stamps completed a card then: the one numbered n needs n times as many to stay complete.
+    """
 
     grant: Grant = Grant()
     cards: int = 0
     before: int = 0
+    every: int = 0
 
 
 class Referred(msgspec.Struct, array_like=True, frozen=True):
@@ -349,10 +353,16 @@ class ReferrerBook(msgspec.Struct, tag="referrer", array_like=True, frozen=True)
 
 
 class AliasBook(msgspec.Struct, tag="alias", array_like=True, frozen=True):
-    """Another id that is this member: its lots have its numbers plus `offset` here; `parts` are those received."""
+    """Another id that is this member: its lots have its numbers plus `offset` here; `parts` are those received.
+
+    Places on its counter of forgiven points are `forgiven` further here. `cards` are the claimer's own as they were, by
+    id: how many are paid, and where the last ones begin; those of the other go on from there.
+    """
 
     offset: int = 0
     parts: tuple[int, ...] = ()
+    forgiven: int = 0
+    cards: dict[str, tuple[int, int]] = {}
 
 
 class ClickBook(msgspec.Struct, tag="click", array_like=True, frozen=True):

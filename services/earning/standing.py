@@ -28,12 +28,16 @@ class TierHeld(msgspec.Struct, array_like=True):
 
 
 class CardHeld(msgspec.Struct, array_like=True, frozen=True):
-    """A member's card: its stamps, how often it is paid as completed, at most ever, and where the last ones begin."""
+    """A member's card: its stamps, how often it is paid as completed, at most ever, and where the last ones begin.
+
+    `every` is how many stamps complete it by the version that counted last.
+    """
 
     stamps: int = 0
     cards: int = 0
     best: int = 0
     last: int = 0
+    every: int = 0
 
 
 class Referral(NamedTuple):
@@ -58,8 +62,9 @@ class Standing(msgspec.Struct, omit_defaults=True):
     `next_due` is when time alone may change something: the soonest of `lots_due` (the earliest due of a lot, never too
     late), `tier_check` (the tier may fall) and `inactive_at`, when lots without a later date of their own end unless
     the member is active before. `caps` has the points of orders in recent cap windows. `made_up` are spans
-    of the forgiven counter that cancelled redemptions made up for. `cards` are stamp cards, by their id. `referred` are
-    referrals that follow an order, `lifetime` points that imports say were earned elsewhere. A
+    of the forgiven counter that cancelled redemptions made up for; `forgiven_elsewhere` are those of merged accounts,
+    by `forgiven_moved` of which the counter's places are ahead of the balance. `cards` are stamp cards, by their id.
+    `referred` are referrals that follow an order, `lifetime` points that imports say were earned elsewhere. A
     `provisional` member is a guest whose points all wait for their enrolment. `claiming` are members who were asked to
     hand over what they have; one who was `claimed_by` another is that other's alias for ever.
     """
@@ -99,6 +104,13 @@ class Standing(msgspec.Struct, omit_defaults=True):
     provisional: bool = False
     claiming: tuple[str, ...] = ()
     claimed_by: str = ""
+    forgiven_elsewhere: list[tuple[int, int]] = []
+    forgiven_moved: int = 0
+
+    @property
+    def forgiven_place(self) -> int:
+        """Where on the counter of forgiven points the next one goes."""
+        return self.balances.forgiven + self.forgiven_moved
 
 
 class Lot(msgspec.Struct, array_like=True):

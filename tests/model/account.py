@@ -63,13 +63,16 @@ class Taken:
 
 @dataclass
 class Account:
-    """What a member has, and every counter that only grows; a guest's account `waits` for their enrolment."""
+    """What a member has, and every counter that only grows; a guest's account `waits` for their enrolment.
+
+    `watching` has, for every redemption, what was forgiven since: it is made up for once, whoever makes up for it.
+    """
 
     lots: list[NaiveLot] = field(default_factory=list)
     deficit: int = 0
     inactive_at: datetime | None = None
     waits: bool = False
-    forgiven: list[list[int]] = field(default_factory=list)
+    watching: list[list[list[int]]] = field(default_factory=list)
     counters: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTERS, 0))
 
     @property
@@ -128,7 +131,9 @@ class Account:
         """Points that nobody will owe."""
         if points:
             self.counters["forgiven"] += points
-            self.forgiven.append([points])
+            entry = [points]
+            for known in self.watching:
+                known.append(entry)
 
     def reverse(self, key: KeyId, points: int, *, forgive: bool, counter: str = "reversed") -> None:
         """Take an award's points back, in the order of rule 12."""
@@ -155,9 +160,9 @@ class Account:
         else:
             self.deficit += points
 
-    def make_up(self, points: int, since: int) -> int:
+    def make_up(self, points: int, since: list[list[int]]) -> int:
         """Points that come back make up for what was forgiven since then (rule 57); returns what is beyond it."""
-        for entry in self.forgiven[since:]:
+        for entry in since:
             part = min(points, entry[0])
             entry[0] -= part
             points -= part

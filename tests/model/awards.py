@@ -15,12 +15,12 @@ from tests.model.shares import spread
 
 @dataclass(frozen=True)
 class Who:
-    """Who and when, pinned for an order's life."""
+    """Who and when, pinned for an order's life, or that of something else, which is neither a first order nor not."""
 
     when: datetime
     tier: str
     segments: tuple[str, ...]
-    first_order: bool
+    first_order: bool | None
     channel: str | None
     store: str | None
 
@@ -134,7 +134,11 @@ def firing(program: Program, who: Who, total: Fraction, among: Firing | None = N
     campaigns = among.campaigns if among else tuple(one for one in program.campaigns if not one.activities)
     return Firing(
         tuple(r for r in rules if holds(r.conditions, who, program) and total * 1_000_000 >= r.minimum_micros),
-        tuple(c for c in campaigns if holds(c.conditions, who, program) and total * 1_000_000 >= c.minimum_micros),
+        tuple(
+            c
+            for c in campaigns
+            if not c.activities and holds(c.conditions, who, program) and total * 1_000_000 >= c.minimum_micros
+        ),
     )
 
 

@@ -11,7 +11,7 @@ from tests.model.account import COUNTERS
 GROWS_WITH_PLUS = ("available", "pending", "reversed", "redeemed", "expired", "reverted", "transferred_out")
 PLUS = ("earned", "restored", "adjusted", "imported", "expired_reversed", "forgiven", "reinstated", "transferred_in")
 MINUS = ("transferred_out", "reversed", "redeemed", "expired", "reverted")
-MAY_FALL = ("adjusted", "transferred_in", "imported")
+MAY_FALL = ("adjusted", "transferred_in", "transferred_out", "imported")
 
 
 def equation(balances: Balances) -> bool:

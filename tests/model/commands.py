@@ -27,7 +27,7 @@ def request(member: NaiveMember, program: Program, redemption: NaiveRedemption, 
     """Points are spent, or the request is refused for ever (rules 18, 19, 56); `tier` is that of its own time."""
     assert isinstance(fact.data, RedemptionRequested)
     redemption.request = fact
-    redemption.forgiven_before = len(member.account.forgiven)
+    member.account.watching.append(redemption.forgiven)
     points, redemption.rejected = cost_of(program, fact.data, tier)
     if redemption.cancels:
         redemption.rejected = "cancelled"
@@ -89,7 +89,7 @@ def cancel(member: NaiveMember, program: Program, redemption: NaiveRedemption, f
             taken.points -= part
             points -= part
     total = sum(part for _, part in parts)
-    beyond = account.make_up(total, redemption.forgiven_before)
+    beyond = account.make_up(total, redemption.forgiven)
     account.counters["restored"] += beyond
     made_up = total - beyond
     for taken, part in parts:
@@ -166,7 +166,7 @@ def bring_in(member: NaiveMember, versions: Versions, program: Program, key: Key
     """A row of an import: points, lifetime points, a tier (rules 54, 59, 64)."""
     data = fact.data
     assert isinstance(data, BalanceImport)
-    if (key[0], "revert", data.batch_id) in member.commands or member.closed:
+    if member.commands.get((key[0], "revert", data.batch_id)) or member.closed:
         return APPLIED
     member.imported[key] = data
     member.account.counters["imported"] += data.points

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime
 
-from services.earning.books import OrderBook, ReferralBook, ReferrerBook
+from services.earning.books import ActivityBook, OrderBook, ReferralBook, ReferrerBook, ReviewBook
+from services.earning.decide.draft import DUE
+from shared.point_events import FactRecorded, StampCardCompleted, StampCollected
 from tests.model import tiers
 from tests.model.account import COUNTERS
+from tests.model.cards import stamps_on
 from tests.model.core import Core
 from tests.model.naive import Naive
 
@@ -23,7 +26,20 @@ def differences(model: Naive, core: Core) -> Differences:
     for name in sorted(set(model.members) & set(core.standings)):
         found += _balances(model, core, name) + _orders(model, core, name)
         found += _lots(model, core, name) + _tier(model, core, name) + _referrals(model, core, name)
+        found += _grants(model, core, name) + _cards(model, core, name)
     return found + _differ("messages under way (decision 0015)", model.letters.waiting, core.post.waiting)
+
+
+def said_differently(model: Naive, core: Core, name: str) -> Differences:
+    """Whether the latest fact had the same stamps, completions and reasons, where it was applied."""
+    said, own = model.members[name].said, [event for event in core.latest if event.cause != DUE]
+    stamps = [(e.card, e.stamps, e.total, e.missing) for e in own if isinstance(e, StampCollected)]
+    completed = [(e.card, e.number, e.cards) for e in own if isinstance(e, StampCardCompleted)]
+    found = _differ(f"{name} stamps told (rules 28, 69)", said.stamps, stamps)
+    found += _differ(f"{name} cards told (rule 28)", said.completed, completed)
+    kinds = ("review", "activity")
+    reasons = [str(e.reason) for e in own if isinstance(e, FactRecorded) and e.key is not None and e.key.kind in kinds]
+    return found + _differ(f"{name} reason (rule 48)", [said.reason] if said.reason else [], reasons)
 
 
 def _differ(what: str, model: object, core: object) -> Differences:
@@ -34,7 +50,9 @@ def _balances(model: Naive, core: Core, name: str) -> Differences:
     account, standing = model.members[name].account, core.standing(name)
     assert standing is not None
     balances = standing.balances
-    found = _differ(f"{name} clock (architecture 12)", model.members[name].clock, standing.clock)
+    found = _differ(f"{name} alias of (rule 30)", model.members[name].claimed_by, standing.claimed_by)
+    found += _differ(f"{name} provisional (rule 71)", model.members[name].provisional, standing.provisional)
+    found += _differ(f"{name} clock (architecture 12)", model.members[name].clock, standing.clock)
     for part in ("available", "pending", "deficit"):
         found += _differ(f"{name} {part} (rules 12, 15, 58)", getattr(account, part), getattr(balances, part))
     for counter in COUNTERS:
@@ -59,6 +77,38 @@ def _orders(model: Naive, core: Core, name: str) -> Differences:
         )
         found += _differ(f"{name} {order_id} has something left (rule 50)", order.left, book.counts)
     return found
+
+
+def _grants(model: Naive, core: Core, name: str) -> Differences:
+    """Each review and activity: points, stamps, places, who and when that were pinned."""
+    found: Differences = []
+    for (source, kind, grant_id), grant in model.members[name].grants.items():
+        book = core.book(source, kind, grant_id)
+        if book is None:
+            found.append(f"{name} {grant_id}: the core has no such {kind}")
+        if isinstance(book, ReviewBook | ActivityBook):
+            found += _differ(f"{name} {grant_id} points (rules 25, 27)", grant.points, book.grant.points)
+            places = [book.claimed, book.refused] if isinstance(book, ReviewBook) else [book.place, book.refused]
+            expected = [bool(grant.place), bool(grant.refused)]
+            found += _differ(f"{name} {grant_id} place, refused (rules 66, 68)", expected, [*map(bool, places)])
+            pin = book.grant.pin
+            who = (grant.pinned.tier, grant.pinned.segments) if grant.pinned else None
+            found += _differ(f"{name} {grant_id} pinned (rule 36)", who, (pin.tier, pin.segments) if pin else None)
+        if isinstance(book, ActivityBook):
+            held = {card: stamps for card, stamps in grant.stamps.items() if stamps}
+            found += _differ(f"{name} {grant_id} stamps (rule 68)", held, book.stamps)
+    return found
+
+
+def _cards(model: Naive, core: Core, name: str) -> Differences:
+    member, standing = model.members[name], core.standing(name)
+    assert standing is not None
+    expected = {
+        card: (stamps_on(member, card), sum(done.cards for done in known.paid), known.best)
+        for card, known in member.cards.items()
+    }
+    actual = {card: (held.stamps, held.cards, held.best) for card, held in standing.cards.items()}
+    return _differ(f"{name} cards: stamps, paid, best ever (rule 28)", expected, actual)
 
 
 def _lots(model: Naive, core: Core, name: str) -> Differences:

@@ -13,10 +13,9 @@ from datetime import datetime
 import msgspec
 
 from services.earning.books import Book
-from services.earning.decide import Decision, Outcome, advance, decide, needs
+from services.earning.decide import Decision, Outcome, advance, decide, decide_message, needs
 from services.earning.program.terms import Versions
 from services.earning.source_events.facts import Fact, LoggedFact, told
-from services.earning.source_events.messages import MESSAGE_TYPES
 from services.earning.standing import BusinessKey, KeyRow, Lot, Rows, RowsMissingError, SpendingOrder, Standing
 from shared.errors import PermanentError
 from shared.point_events import EventData
@@ -118,7 +117,7 @@ class Core:
         row = self.row(BusinessKey(self.versions.all[0].name, source, kind, name))
         return None if row is None else row.book
 
-    def take(self, fact: Fact) -> str:
+    def take(self, fact: Fact, work: Callable[..., Decision] = decide) -> str:
         """Decide a fact and save; returns its outcome, or the reason of its dead letter."""
         self.latest = []
         standing = self.standing(fact.member)
@@ -128,7 +127,7 @@ class Core:
         keys = {key: row for key in needs(fact).keys if (row := self.row(key)) is not None}
         try:
             decision = self._until_loaded(
-                fact.member, keys, lambda rows: decide(self.versions, standing, rows, fact, decided_at)
+                fact.member, keys, lambda rows: work(self.versions, standing, rows, fact, decided_at)
             )
         except PermanentError as error:
             found = refused_badly(error, fact)
@@ -143,9 +142,8 @@ class Core:
         message = self.post.fetch(pair)
         if message is None:
             return None
-        outcome = self.take(message)
-        forwarded = type(message.data) not in MESSAGE_TYPES.values()
-        assert forwarded or outcome in set(Outcome), f"a message that can't be decided: {outcome}"
+        outcome = self.take(message, decide_message)
+        assert outcome in set(Outcome), f"a message that can't be decided: {outcome}"
         return message
 
     def advance(self, member: str, until: datetime) -> None:

@@ -11,11 +11,12 @@ from services.earning.source_events.facts import Fact, Order
 from tests.model.account import KeyId, NaiveLot
 from tests.model.awards import Award, Who
 from tests.model.awards import award as award_of
+from tests.model.cards import bring_stamps, order_stamps
 from tests.model.lifetimes import active, release, release_of, start_life
-from tests.model.member import DeadLetterError, NaiveMember, NaiveOrder, Pinned
+from tests.model.member import DeadLetterError, NaiveMember, NaiveOrder
 from tests.model.order_facts import OrderView, view
+from tests.model.pinning import pin
 from tests.model.priced import ZERO, money, price, refunded
-from tests.model.tiers import tier_at
 
 
 def refuse(versions: Versions, order: OrderView) -> None:
@@ -29,7 +30,7 @@ def decide_order(member: NaiveMember, versions: Versions, key: KeyId, order: Nai
     """Recompute an order from its facts and book what has changed."""
     before, now = view([known for known in order.facts if known is not fact]), view(order.facts)
     if order.pinned is None and now.open and now.when is not None:
-        order.pinned = pin(member, versions, order, now.when)
+        order.pinned = pin(member, versions, now.when, order)
     program = versions.at(now.when) if now.when else None
     over = order.counts and order.over_at is not None and order.over_at <= member.now
     fresh = uncapped = worth(order, now, program, versions)
@@ -49,6 +50,8 @@ def decide_order(member: NaiveMember, versions: Versions, key: KeyId, order: Nai
         member.account.reverse(key, -change, forgive=program is not None and program.deficit == "forgive")
     if program is not None:
         reschedule(member, key, now, program, late=fact.occurred_at < member.now)
+    before_stamps, order.stamps = order.stamps, order_stamps(program, now) if program and order.counts else {}
+    bring_stamps(member, versions, program, order, before_stamps, fact)
 
 
 def _sold_anew(before: OrderView, now: OrderView) -> bool:
@@ -80,23 +83,6 @@ def capped(member: NaiveMember, program: Program, order: NaiveOrder, award: Awar
     if order.award.points < order.uncapped and not sold_anew:
         room = min(room, order.award.points)
     return award.truncated(room)
-
-
-def pin(member: NaiveMember, versions: Versions, order: NaiveOrder, when: datetime) -> Pinned:
-    """Who the member is when an order is first decided."""
-    return Pinned(tier_at(member, versions, when), pinned_segments(member), first_order(member, order), when)
-
-
-def first_order(member: NaiveMember, order: NaiveOrder | None = None) -> bool:
-    """Whether nothing is left of any order of the member, but perhaps of this one (rule 50)."""
-    return not any(other.left for other in member.orders.values() if other is not order)
-
-
-def pinned_segments(member: NaiveMember) -> tuple[str, ...]:
-    """The segments the member is in by the newest word (rule 36)."""
-    said = [fact for fact in member.words if getattr(fact.data, "segments", None) is not None]
-    newest = max(said, key=lambda fact: fact.occurred_at, default=None)
-    return getattr(newest.data, "segments", ()) if newest is not None else ()
 
 
 def worth(order: NaiveOrder, now: OrderView, program: Program | None, versions: Versions) -> Award:

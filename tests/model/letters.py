@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from services.earning.source_events.facts import Fact
 from tests.model.account import KeyId
 from tests.model.member import NaiveMember
 from tests.model.post import Post
-from tests.model.referral_books import Answer, Question
 
 
 class Told(Protocol):
@@ -28,13 +28,13 @@ class Letter:
     occurred_at: datetime
     received_at: datetime
     key: KeyId
-    data: Question | Answer
+    data: object
 
     @classmethod
-    def after(cls, cause: Told, sender: NaiveMember, member: str, key: KeyId, data: Question | Answer) -> Letter:
+    def after(cls, cause: Told, sender: NaiveMember, member: str, key: KeyId, data: object) -> Letter:
         """A letter that follows from a fact (or another letter) just decided for its sender."""
         assert sender.decided_at is not None
         return cls(sender.name, member, cause.occurred_at, sender.decided_at, key, data)
 
 
-Letters = Post[Letter]
+Letters = Post[Letter | Fact]

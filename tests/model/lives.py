@@ -52,7 +52,9 @@ def _steady(program: Program) -> Program:
     campaigns = tuple(
         msgspec.structs.replace(campaign, conditions=_alone(campaign.conditions)) for campaign in program.campaigns
     )
-    return msgspec.structs.replace(program, rules=rules, campaigns=campaigns, tiers=None, caps=Caps(), expiry=Expiry())
+    return msgspec.structs.replace(
+        program, rules=rules, campaigns=campaigns, tiers=None, caps=Caps(), expiry=Expiry(), cards=()
+    )
 
 
 def _alone(conditions: Conditions) -> Conditions:
@@ -128,6 +130,8 @@ def full_refunds(chance: Chance, sold: Order, program: Program) -> list[Refund]:
             ]
         shipped = _split(chance, priced[-1].price)
         given += [Refund(refund_id=f"shipping-{number}", shipping=part) for number, part in enumerate(shipped)]
+        if not priced[-1].price:  # there may be tax on it, which no refund of shipping can name
+            given.append(Refund(refund_id="tax", amount=decimal(int(priced[-1].cash * 1_000_000))))
     else:
         cash = sum((known.cash for known in priced), Fraction(0))
         given += [Refund(refund_id=f"{number}", amount=part) for number, part in enumerate(_split(chance, cash))]

@@ -55,6 +55,59 @@ class NaiveOrder:
     uncapped: int = 0
     left: bool = False
     counts: bool = False
+    stamps: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class NaiveGrant:
+    """What is worth something and is no order: the facts seen, what is pinned, what it is worth now.
+
+    `place` is what it holds that only so many can have (a product reviewed, a window of a limit), `refused` what it
+    was refused: both begin with what it was told for.
+    """
+
+    facts: list[Fact] = field(default_factory=list)
+    pinned: Pinned | None = None
+    points: int = 0
+    when: datetime | None = None
+    place: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    stamps: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Completed:
+    """Cards that one fact completed, from a number on; each needs its number times so many stamps."""
+
+    key: KeyId
+    first: int
+    cards: int
+    every: int
+    each: int
+
+
+@dataclass
+class NaiveCard:
+    """A member's card: how often it was complete at most, and what is paid for, the last at the end.
+
+    `every` is how many stamps completed it by the version that gave or took some last.
+    """
+
+    every: int = 1
+    best: int = 0
+    paid: list[Completed] = field(default_factory=list)
+
+
+@dataclass
+class Said:
+    """What the latest fact of something that isn't an order should lead to, besides points: why nothing, and stamps.
+
+    Stamps are (card, change, total, missing), completions (card, number, cards more).
+    """
+
+    reason: str = ""
+    stamps: list[tuple[str, int, int, int]] = field(default_factory=list)
+    completed: list[tuple[str, int, int]] = field(default_factory=list)
 
 
 @dataclass
@@ -64,7 +117,7 @@ class NaiveRedemption:
     request: Fact | None = None
     rejected: str = ""
     taken: list[Taken] = field(default_factory=list)
-    forgiven_before: int = 0
+    forgiven: list[list[int]] = field(default_factory=list)
     cancels: dict[str, Fact] = field(default_factory=dict)
 
 
@@ -85,6 +138,9 @@ class NaiveMember:
     clock: datetime | None = None
     decided_at: datetime | None = None
     orders: dict[KeyId, NaiveOrder] = field(default_factory=dict)
+    grants: dict[KeyId, NaiveGrant] = field(default_factory=dict)
+    cards: dict[str, NaiveCard] = field(default_factory=dict)
+    said: Said = field(default_factory=Said)
     bonuses: dict[KeyId, int] = field(default_factory=dict)
     buckets: set[str] = field(default_factory=set)
     redemptions: dict[KeyId, NaiveRedemption] = field(default_factory=dict)
@@ -103,6 +159,10 @@ class NaiveMember:
     referrals: dict[KeyId, NaiveReferral] = field(default_factory=dict)
     referred: dict[KeyId, NaiveReferred] = field(default_factory=dict)
     rewards: dict[KeyId, NaiveReward] = field(default_factory=dict)
+    segments: tuple[str, ...] = ()
+    claims: dict[KeyId, bool] = field(default_factory=dict)
+    claiming: list[str] = field(default_factory=list)
+    claimed_by: str = ""
 
     @property
     def provisional(self) -> bool:

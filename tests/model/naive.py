@@ -19,21 +19,14 @@ from services.earning.source_events.commands import (
     TierAssigned,
 )
 from services.earning.source_events.facts import Fact, MemberEnrolled
-from services.earning.source_events.referrals import (
-    ReferralClicked,
-    ReferralCompleted,
-    ReferralJoined,
-    ReferralUnblock,
-    ReferralVoided,
-)
-from tests.model import commands, tiers
+from tests.model import beyond_orders, commands, tiers
 from tests.model.account import KeyId
 from tests.model.deciding_orders import decide_order, refuse
 from tests.model.letters import Letter
 from tests.model.lifetimes import release
-from tests.model.member import DeadLetterError, NaiveMember, NaiveOrder, NaiveRedemption
+from tests.model.member import DeadLetterError, NaiveGrant, NaiveMember, NaiveOrder, NaiveRedemption, Said
 from tests.model.order_facts import content, view
-from tests.model.touching import Touching
+from tests.model.touching import TOUCHING, Touching
 
 SETTLE = timedelta(hours=1)
 FUTURE = timedelta(minutes=5)
@@ -54,7 +47,8 @@ class Naive(Touching):
     def take(self, fact: Fact) -> str:
         """One fact in order of arrival; returns applied, duplicate, rejected, or the reason of the dead letter."""
         try:
-            return self._take(fact)
+            refuse_at_once(self.versions, fact)
+            return self.forward(fact) if self.is_alias(fact.member) else self._take(fact)
         except DeadLetterError as error:
             return error.reason
 
@@ -65,10 +59,6 @@ class Naive(Touching):
             self._advance(member, until)
 
     def _take(self, fact: Fact) -> str:
-        if fact.occurred_at > fact.received_at + FUTURE:
-            raise DeadLetterError("occurred_in_future")
-        if not self.versions.all:
-            raise DeadLetterError("unknown_program")
         match fact.data:
             case MemberEnrolled() | MemberUpdated() | MemberClosed():
                 return self._say_who(fact)
@@ -76,8 +66,10 @@ class Naive(Touching):
                 return self._assign(fact)
             case PointsReinstate():
                 return self._whole(fact)
-            case ReferralClicked() | ReferralJoined() | ReferralCompleted() | ReferralVoided() | ReferralUnblock():
-                return self.refer(fact)
+        if isinstance(fact.data, TOUCHING):
+            return self.touch(fact)
+        if type(fact.data) in beyond_orders.RANKS:
+            return self._beyond_order(fact)
         return self._command(fact) if type(fact.data) in NAMES else self._order_fact(fact)
 
     def _member(self, fact: Fact | Letter) -> NaiveMember:
@@ -94,6 +86,7 @@ class Naive(Touching):
         if member.since is None:  # where anniversaries count from, for ever
             member.since = getattr(fact.data, "joined_at", None) or fact.occurred_at
         member.cause_at = fact.occurred_at
+        member.said = Said()
         return member
 
     def _advance(self, member: NaiveMember, until: datetime) -> None:
@@ -133,13 +126,18 @@ class Naive(Touching):
         member = self._member(fact)
         before = self.totals(fact.member)
         member.words.append(fact)
+        said = [word for word in member.words if getattr(word.data, "segments", None) is not None]
+        if said and max(said, key=lambda word: word.occurred_at) is fact:
+            member.segments = getattr(fact.data, "segments", None) or ()
         memberships = [word for word in member.words if not isinstance(word.data, MemberUpdated)]
         if memberships and max(memberships, key=lambda word: word.occurred_at) is fact:
             if isinstance(fact.data, MemberClosed) and not member.closed:
                 commands.close(member)
             member.closed = isinstance(fact.data, MemberClosed)
-        if isinstance(fact.data, MemberEnrolled) and member.provisional:
-            self.release_all(member, fact)
+        if isinstance(fact.data, MemberEnrolled):
+            if member.provisional:
+                self.release_all(member, fact)
+            beyond_orders.welcome(member, self.versions, fact)
         tiers.settle(member, self.versions, before)
         return "applied"
 
@@ -248,6 +246,31 @@ class Naive(Touching):
         self.follow(member, fact)
         tiers.settle(member, self.versions, before)
         return "applied"
+
+    def _beyond_order(self, fact: Fact) -> str:
+        """A review or an activity: what it is worth follows from all that was told of it."""
+        fact, key = beyond_orders.kept(self.versions, fact), beyond_orders.key_of(fact)
+        if self.owners.get(key, fact.member) != fact.member:
+            raise DeadLetterError("owned_by_another_member")
+        known = self.members.get(fact.member)
+        if known and key in known.grants and beyond_orders.said_before(known.grants[key].facts, fact):
+            return "duplicate"
+        member = self._member(fact)
+        self.owners[key] = fact.member
+        grant = member.grants.setdefault(key, NaiveGrant())
+        grant.facts.append(fact)
+        before = self.totals(fact.member)
+        beyond_orders.decide_grant(member, self.versions, key, grant, fact)
+        tiers.settle(member, self.versions, before)
+        return "applied"
+
+
+def refuse_at_once(versions: Versions, fact: Fact) -> None:
+    """What can't be decided whoever it is about."""
+    if fact.occurred_at > fact.received_at + FUTURE:
+        raise DeadLetterError("occurred_in_future")
+    if not versions.all:
+        raise DeadLetterError("unknown_program")
 
 
 def refuse_tier(versions: Versions, fact: Fact, tier: str) -> None:

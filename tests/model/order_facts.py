@@ -19,7 +19,7 @@ from services.earning.source_events.facts import (
     Refund,
 )
 
-RANKS = {OrderPaid: 0, OrderFulfilled: 1, OrderUpdated: 2, OrderCancelled: 3}
+RANKS: dict[type, int] = {OrderPaid: 0, OrderFulfilled: 1, OrderUpdated: 2, OrderCancelled: 3}
 OPEN = ("paid", "fulfilled")
 
 

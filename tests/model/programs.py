@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from services.earning.program.terms import (
+    Activity,
     Basis,
     Campaign,
     Caps,
+    Card,
     Conditions,
     Expiry,
+    Limit,
     Pending,
     Program,
+    Reviews,
     Reward,
     Rule,
     Selection,
@@ -30,6 +37,8 @@ CHANNELS = ("web", "shop")
 STORES = ("berlin", "paris")
 SEGMENTS = ("staff", "vip")
 TIERS = ("base", "silver", "gold")
+KINDS = ("pot", "run", "news")
+LABELS = ("city", "shoe")
 ZONES = (
     "UTC",
     "Europe/Berlin",
@@ -82,6 +91,11 @@ def conditions(chance: Chance) -> Conditions:
     )
 
 
+def circumstances(chance: Chance) -> Conditions:
+    """Who and when, of what is no order."""
+    return replace(conditions(chance), channels=frozenset(), stores=frozenset(), first_order=None)
+
+
 def rule(chance: Chance, number: int) -> Rule:
     """A rule with a rate, or with fixed points; the first mostly for everybody."""
     if number == 1 and not chance.once_in(3):
@@ -99,7 +113,12 @@ def rule(chance: Chance, number: int) -> Rule:
 
 
 def campaign(chance: Chance, number: int) -> Campaign:
-    """A multiplier for a time."""
+    """A multiplier for a time, of orders or of what it names."""
+    if chance.once_in(3):
+        named = frozenset(chance.subset(("review", *KINDS), 1))
+        return Campaign(
+            f"campaign-{number}", chance.among(MULTIPLIERS), conditions=circumstances(chance), activities=named
+        )
     return Campaign(
         id=f"campaign-{number}",
         multiplier=chance.among(MULTIPLIERS),
@@ -124,6 +143,7 @@ def ladder(chance: Chance) -> Tiers:
                 threshold,
                 chance.among(MULTIPLIERS) if threshold else Fraction(1),
                 entry_bonus=chance.one(0, 0, 7, 50) if threshold else 0,
+                activities=tuple((kind, chance.among(MULTIPLIERS)) for kind in chance.subset(("review", *KINDS))),
             )
             for tier, threshold in zip(TIERS, thresholds, strict=True)
         ),
@@ -160,15 +180,68 @@ def basis(chance: Chance) -> Basis:
     return Basis(*(chance.once_in(2) for _ in range(6))) if chance.once_in(2) else Basis()
 
 
+def reviews(chance: Chance) -> Reviews | None:
+    """Points for reviews; mostly there are some."""
+    if chance.once_in(4):
+        return None
+    return Reviews(
+        points=chance.number(1, 40),
+        photo=chance.one(0, 5, 60),
+        video=chance.one(0, 30, 90),
+        verified_only=chance.once_in(3),
+        length_min=chance.one(0, 0, 20),
+        once_per_product=not chance.once_in(3),
+    )
+
+
+def activity(chance: Chance, kind: str) -> Activity:
+    """Points for an activity, or only stamps; often limited."""
+    per = chance.one("lifetime", "lifetime", "lifetime", "day", "week", "month", "year")
+    return Activity(
+        id=kind,
+        points=0 if chance.once_in(4) else chance.number(1, 30),
+        per_unit=chance.once_in(2),
+        limit=None if chance.once_in(3) else Limit(chance.one(1, 1, 2, 3), per),
+        attributes=frozenset(chance.subset(LABELS)),
+        conditions=circumstances(chance) if chance.once_in(2) else Conditions(),
+    )
+
+
+def card(chance: Chance, number: int) -> Card:
+    """A card of an activity's units or of orders', for points or a reward in words."""
+    pays = not chance.once_in(3)
+    return Card(
+        id=f"card-{number}",
+        every=chance.one(1, 2, 3, 5, 8),
+        activity="" if number > len(KINDS) - 1 else KINDS[number - 1],
+        selection=selection(chance) if number > len(KINDS) - 1 else None,
+        points=chance.number(1, 60) if pays else 0,
+        reward="" if pays else "a mug",
+    )
+
+
+def beyond_orders(chance: Chance) -> dict[str, Any]:
+    """What else earns: settings of a program."""
+    kinds = chance.subset(KINDS, 2) if not chance.once_in(8) else []
+    cards = [card(chance, number) for number in chance.subset(range(1, 5), 1)]
+    return {
+        "reviews": reviews(chance),
+        "activities": tuple(activity(chance, kind) for kind in kinds),
+        "cards": tuple(one for one in cards if one.activity in ("", *kinds)),
+        "enrolment_bonus": chance.one(0, 9, 40),
+    }
+
+
 def program_versions(chance: Chance) -> Versions:
     """One or two versions of a program; how points live and which tiers there are stays as it is."""
     zone = ZoneInfo(chance.among(ZONES))
     currency = chance.one("EUR", "EUR", "EUR", "JPY", "KWD")
     tiers = None if chance.once_in(3) else ladder(chance)
     waits, ends, caps = pending_time(chance), expiry(chance), limits(chance)
-    versions = []
-    in_force = BEGINNING
+    versions: list[Program] = []
+    in_force, others = BEGINNING, beyond_orders(chance)
     for version in range(1, 1 + chance.one(1, 1, 2)):
+        others = beyond_orders(chance) if chance.once_in(2) else others
         versions.append(
             Program(
                 name="club",
@@ -189,6 +262,7 @@ def program_versions(chance: Chance) -> Versions:
                 expiry=ends,
                 caps=caps,
                 rewards=REWARDS,
+                **others,
             )
         )
         in_force += timedelta(days=chance.number(30, 700), hours=chance.number(0, 23))

@@ -14,6 +14,8 @@ PERIODS = tuple(WINDOWS)
 
 def of_members(chance: Chance, versions: Versions) -> Versions:
     """The same program with what it gives for bringing members; each version has terms of its own, or none."""
+    if not chance.once_in(3):
+        versions = _mergeable(versions)
     tiers = versions.all[0].tiers
     if tiers is not None and chance.once_in(2):
         tiers = _doubling(chance, tiers)
@@ -23,17 +25,31 @@ def of_members(chance: Chance, versions: Versions) -> Versions:
     return Versions(tuple(replace(one, enrolment_required=asks != chance.once_in(8)) for one in programs))
 
 
+def _mergeable(versions: Versions) -> Versions:
+    """Without what keeps accounts from being merged here."""
+    tiers = versions.all[0].tiers
+    if tiers is not None and tiers.window == "anniversary":
+        tiers = replace(tiers, window="calendar_year")
+    return Versions(tuple(replace(program, tiers=tiers) for program in versions.all))
+
+
+def may_merge(versions: Versions) -> bool:
+    """Whether accounts are merged where everything is compared.
+
+    Not where years of membership count, for they are others then.
+    """
+    return not any(program.tiers and program.tiers.window == "anniversary" for program in versions.all)
+
+
 def _touching(chance: Chance, program: Program) -> Program:
     if chance.once_in(8):
         return program
-    extra = (
-        Campaign("bring", chance.among(MULTIPLIERS), conditions=conditions(chance), activities=frozenset({REFERRAL})),
-    )
-    return replace(
-        program,
-        referrals=referral_terms(chance),
-        campaigns=program.campaigns + (extra if chance.once_in(3) else ()),
-    )
+    campaigns = program.campaigns
+    if chance.once_in(3):
+        times = chance.among(MULTIPLIERS)
+        when = replace(conditions(chance), channels=frozenset(), stores=frozenset(), first_order=None)
+        campaigns += (Campaign("bring", times, conditions=when, activities=frozenset({REFERRAL})),)
+    return replace(program, referrals=referral_terms(chance), campaigns=campaigns)
 
 
 def referral_terms(chance: Chance) -> Referrals:
@@ -50,7 +66,9 @@ def referral_terms(chance: Chance) -> Referrals:
 def _doubling(chance: Chance, tiers: Tiers) -> Tiers:
     """Levels above the base multiply referrals."""
     levels = tuple(
-        replace(level, activities=((REFERRAL, chance.among(MULTIPLIERS)),)) if level.threshold else level
+        replace(level, activities=(*level.activities, (REFERRAL, chance.among(MULTIPLIERS))))
+        if level.threshold
+        else level
         for level in tiers.levels
     )
     return replace(tiers, levels=levels)

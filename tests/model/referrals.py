@@ -18,11 +18,12 @@ from services.earning.source_events.referrals import (
 )
 from tests.model.account import KeyId
 from tests.model.awards import Who, holds, rounded
-from tests.model.deciding_orders import first_order, pinned_segments, put
+from tests.model.deciding_orders import put
 from tests.model.letters import Letter, Letters, Told
 from tests.model.lifetimes import release, release_of
 from tests.model.member import DeadLetterError, NaiveMember
 from tests.model.order_facts import content, view
+from tests.model.pinning import first_order
 from tests.model.referral_books import Answer, NaiveReferral, NaiveReferred, NaiveReward, Question
 from tests.model.tiers import tier_at
 
@@ -53,7 +54,8 @@ def refuse(known: NaiveMember | None, key: KeyId, fact: Fact) -> None:
 
 def hear(member: NaiveMember, versions: Versions, key: KeyId, fact: Fact, letters: Letters) -> None:
     """Take a fact of a referral in."""
-    referral = member.referrals.setdefault(key, NaiveReferral())
+    referral = member.referrals.pop(key, NaiveReferral())
+    member.referrals[key] = referral  # of several that follow one order, that told of last comes last
     referral.facts.append(fact)
     referral.referrer = referral.referrer or getattr(fact.data, "referrer_id", "")
     follow(member, versions, key, fact, letters)
@@ -259,5 +261,5 @@ def _reward_referrer(member: NaiveMember, versions: Versions, key: KeyId, questi
     assert program is not None
     assert program.referrals is not None
     tier = tier_at(member, versions, question.when)
-    who = Who(question.when, tier, pinned_segments(member), first_order(member), None, None)
+    who = Who(question.when, tier, member.segments, first_order(member), None, None)
     reward(member, key, program, who, program.referrals.referrer, question, letter)

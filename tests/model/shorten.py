@@ -10,7 +10,7 @@ import msgspec
 
 from services.earning.program.terms import Program, Versions
 from services.earning.source_events.facts import Fact
-from tests.model.compare import differences
+from tests.model.compare import differences, said_differently
 from tests.model.core import Core
 from tests.model.naive import Naive
 from tests.model.post import Pair
@@ -41,6 +41,8 @@ def apply(model: Naive, core: Core, step: Step) -> list[str]:
         return [line for line in differences(model, core) if " clock (" not in line]
     expected, actual = model.take(step.fact), core.take(step.fact)
     found = [] if expected == actual else [f"outcome: model {expected}, core {actual}"]
+    if expected == actual == "applied":
+        found += said_differently(model, core, step.fact.member)
     return found + differences(model, core)
 
 
@@ -97,6 +99,8 @@ def _plainer(versions: Versions) -> list[tuple[Program, ...]]:
     for name, default in _defaults(Program):
         if getattr(first, name) != default:
             forms.append(tuple(msgspec.structs.replace(program, **{name: default}) for program in versions.all))
+    for name in ("campaigns", "activities", "cards"):
+        forms += _without_one(versions, name)
     for i in range(len(first.rules) if len(versions.all) == 1 else 0):
         forms.append((msgspec.structs.replace(first, rules=first.rules[:i] + first.rules[i + 1 :]),))
         forms += [
@@ -107,6 +111,19 @@ def _plainer(versions: Versions) -> list[tuple[Program, ...]]:
         tuple(msgspec.structs.replace(program, basis=plain) for program in versions.all)
         for plain in _with_defaults(first.basis)
     ]
+    return forms
+
+
+def _without_one(versions: Versions, name: str) -> list[tuple[Program, ...]]:
+    """The same program with one entry of a list less, or (where there is one version) with one setting of it."""
+    forms: list[tuple[Program, ...]] = []
+    for i, entry in enumerate(getattr(versions.all[0], name)):
+        kept = [(*getattr(program, name)[:i], *getattr(program, name)[i + 1 :]) for program in versions.all]
+        both = zip(versions.all, kept, strict=True)
+        forms.append(tuple(msgspec.structs.replace(program, **{name: entries}) for program, entries in both))
+        for plain in _with_defaults(entry) if len(versions.all) == 1 else []:
+            entries = (*kept[0][:i], plain, *kept[0][i:])
+            forms.append((msgspec.structs.replace(versions.all[0], **{name: entries}),))
     return forms
 
 

@@ -9,7 +9,8 @@ from tests.model.account import KeyId, NaiveLot
 from tests.model.days import local_date, plus_months
 from tests.model.ladder import LIFETIME, Ladder
 from tests.model.lifetimes import active, start_life
-from tests.model.member import Given, NaiveMember, NaiveOrder
+from tests.model.member import Given, NaiveGrant, NaiveMember, NaiveOrder
+from tests.model.referral_books import NaiveReward
 
 HISTORY_MONTHS = 24
 BONUS = ("", "bonus")
@@ -43,25 +44,27 @@ def totals(member: NaiveMember, program: Program | None) -> dict[str, int]:
             window = ladder.window_of(order.when)
             found[window] = found.get(window, 0) + order_qualifies(member, key, order, ladder.tiers.measure)
     if ladder.tiers.measure == "points_earned":
-        for key, reward in member.rewards.items():
+        others = [(other.at, other.points) for other in member.extra.values()]
+        gains: list[tuple[KeyId, NaiveReward | NaiveGrant]] = [*member.rewards.items(), *member.grants.items()]
+        for key, gain in gains:
             waits = [lot.remaining + lot.expired for lot in member.account.of(key) if lot.pending]
-            window = ladder.window_of(reward.when)
-            found[window] = found.get(window, 0) + reward.points - sum(waits)
-        for other in member.extra.values():
-            window = ladder.window_of(other.at)
-            found[window] = found.get(window, 0) + other.points
+            others += [(gain.when, gain.points - sum(waits))] if gain.when is not None else []
+        for at, points in others:
+            window = ladder.window_of(at)
+            found[window] = found.get(window, 0) + points
     member.buckets |= {window for window, total in found.items() if total}
     return found
 
 
 def tier_at(member: NaiveMember, versions: Versions, when: datetime) -> str:
-    """The tier held at an instant, by the history of 24 months (rule 37)."""
+    """The tier held at an instant, by the history of 24 months (rule 37); the one held now is known for longer."""
+    if member.history and when >= member.history[-1][0]:
+        return member.history[-1][1]
     program = versions.at(when)
     base = program.tiers.base if program is not None and program.tiers is not None else ""
-    if program is not None:
-        oldest = plus_months(local_date(member.now, program.zone), -HISTORY_MONTHS)
-        if local_date(when, program.zone) < oldest:
-            return base
+    oldest = datetime.combine(plus_months(member.now.date(), -HISTORY_MONTHS), member.now.timetz())
+    if when < oldest:
+        return base
     return next((tier for since, tier in reversed(member.history) if since <= when), base)
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from services.earning.decide.draft import DUE
 from services.earning.program.terms import Versions
+from services.earning.source_events.activities import ActivityRecorded
 from services.earning.source_events.commands import RedemptionCancelled, RedemptionRequested
 from services.earning.source_events.facts import Fact, Order, OrderCancelled, OrderFulfilled, OrderRefunded
 from services.earning.standing import KeyRow, Lot, Standing
@@ -34,6 +35,7 @@ OWN_WORDS = {
     "cancelled",
     "updated",
     "tier_lost",
+    "stamps_lost",
     "expired",
     "closed",
     "reverted",
@@ -89,7 +91,7 @@ def told_badly(
     for place, event in enumerate(events):
         found += _unreadable(event) + _shares(event) + _numbers(event, place, after, fact)
         found += _caused(event, fact, first=not any(other.cause != DUE for other in events[:place]))
-        found += _named(event, fact, versions, lots)
+        found += _named(event, fact, versions, lots) + _undeclared(event, fact, versions)
         told |= {change.lot: change for change in getattr(event, "lots", ())}
         if isinstance(event, TierChanged):
             found += [] if event.before == tier and event.after != tier else [f"tier {event.before} was {tier}"]
@@ -121,6 +123,16 @@ def _shares(event: EventData) -> list[str]:
     if sum(change.change for change in getattr(event, "lots", ())) != moved:
         found.append(f"{event.TYPE}: lots changed by something else than {moved}")
     return found
+
+
+def _undeclared(event: EventData, fact: Fact | None, versions: Versions) -> list[str]:
+    """Attributes that the program doesn't declare are not kept (rule 68)."""
+    kept = event.fact.data if event.fact is not None else None
+    if fact is None or not isinstance(kept, ActivityRecorded):
+        return []
+    known = (versions.at(fact.occurred_at) or versions.all[0]).activity(kept.kind)
+    over = kept.attributes.keys() - (known.attributes if known is not None else frozenset())
+    return [f"{event.TYPE}: attributes that nothing declares are kept: {over}"] if over else []
 
 
 def _numbers(event: EventData, place: int, after: Standing, fact: Fact | None) -> list[str]:

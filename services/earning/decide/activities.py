@@ -10,7 +10,7 @@ from services.earning.decide.conditions import holds
 from services.earning.decide.content import content_hash
 from services.earning.decide.decision import Outcome
 from services.earning.decide.draft import Draft
-from services.earning.decide.grants import Deserved, Granting, multiplied, nothing, pinned, program_of
+from services.earning.decide.grants import Deserved, Granting, first_pinned, multiplied, nothing, program_of
 from services.earning.decide.lifecycle import first_told, joined, stands
 from services.earning.decide.limits import leave_place, take_place
 from services.earning.decide.plans import plan_of
@@ -46,19 +46,20 @@ def prepare_activity(case: Case, data: ActivityRecorded | ActivityWithdrawn) -> 
     def settle(draft: Draft) -> Outcome:
         row = KeyRow(case.key, draft.standing.member, book, case.row.lots if case.row is not None else [])
         draft.keys[case.key] = row
-        when = first_told(changes, {"withdrawn"})
-        grant = book.grant if when is None else pinned(draft, case.versions, book.grant, when)
         done = content if content is not None and stands(changes, "recorded", "withdrawn") else None
+        grant = first_pinned(draft, case.versions, book.grant, first_told(changes, {"withdrawn"}), stands=bool(done))
         activity, reason = _counting(case.versions, grant, done)
-        place, refused = _place(draft, case.versions, book, grant, activity)
-        deserved = nothing(Reason.LIMIT_REACHED if refused else reason)
-        if activity is not None and done is not None and not refused:
-            deserved = _deserved(case.versions, grant, activity, done)
+        place, refused = _place(draft, case.versions, book, grant, done, activity)
+        deserved, stamps = nothing(reason), dict[str, int]()
+        if activity is not None and done is not None:
+            if activity.limit is None or place:
+                deserved = _deserved(case.versions, grant, activity, done)
+                stamps = stamps_of_activity(program_of(case.versions, grant), done.kind, done.quantity)
+            else:
+                deserved = nothing(Reason.LIMIT_REACHED if refused else Reason.MEMBER_CLOSED)
+        stamps, why_none = _kept_stamps(draft, book, stamps)
+        deserved = Deserved(deserved.rules, why_none or deserved.reason)
         granting = Granting(draft, case.versions, "withdrawn" if done is None else "edited")
-        counts = done if activity is not None and not refused else None
-        stamps = stamps_of_activity(program_of(case.versions, grant), counts.kind, counts.quantity) if counts else {}
-        if draft.standing.closed:
-            stamps = {card: min(number, book.stamps.get(card, 0)) for card, number in stamps.items()}
         grant = granting.bring(row, grant, deserved, quiet=stamps != book.stamps)
         collect(granting, row, program_of(case.versions, grant), book.stamps, stamps)
         row.book = ActivityBook(changes, content, grant, place, refused, stamps)
@@ -91,24 +92,38 @@ def _counting(versions: Versions, grant: Grant, done: Done | None) -> tuple[Acti
     return activity, Reason.NOTHING_ELIGIBLE
 
 
+def _kept_stamps(draft: Draft, book: ActivityBook, stamps: dict[str, int]) -> tuple[dict[str, int], Reason | None]:
+    """The stamps it has then, and what to say if nothing else is; who is closed collects no more."""
+    kept = stamps
+    if draft.standing.closed:
+        least = {card: min(number, book.stamps.get(card, 0)) for card, number in stamps.items()}
+        kept = {card: number for card, number in least.items() if number}
+    if kept != stamps:
+        return kept, Reason.MEMBER_CLOSED
+    return kept, Reason.NOTHING_CHANGED if kept else None
+
+
 def _place(
-    draft: Draft, versions: Versions, book: ActivityBook, grant: Grant, activity: Activity | None
+    draft: Draft, versions: Versions, book: ActivityBook, grant: Grant, done: Done | None, activity: Activity | None
 ) -> tuple[str, bool]:
-    """The activity's place under its kind's limit, and whether there was none left. Withdrawn it leaves its place.
+    """The activity's place under its kind's limit, and whether it was refused one; none: withdrawn, or without limit.
+
+    Refused once it stays so, until it is withdrawn or told of another kind. Who is closed takes no place.
 
     Raises:
         RowsMissingError: the limit's row was not looked for yet.
     """
-    kept = activity is not None and book.place.startswith(f"{activity.id}/")
-    if kept:
+    limit = activity.limit if activity is not None else None
+    if activity is not None and limit is not None and book.place.rpartition("/")[0] == activity.id:
         return book.place, False
     leave_place(draft, book.place)
+    refused = book.refused and done is not None and book.content is not None and book.content.kind == done.kind
     program, pin = program_of(versions, grant), grant.pin
-    if activity is None or activity.limit is None or program is None or pin is None:
-        return "", False
-    if book.refused:
-        return "", True
-    place = take_place(draft, program, activity.limit, activity.id, pin.when)
+    if activity is None or program is None or pin is None:
+        return "", refused
+    if limit is None or refused or draft.standing.closed:
+        return "", refused and limit is not None
+    place = take_place(draft, program, limit, activity.id, pin.when)
     return place, not place
 
 

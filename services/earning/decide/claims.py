@@ -7,7 +7,6 @@ claiming others hands nothing over, so that no ring can close; of two who claim 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -28,15 +27,13 @@ from shared.reasons import Reason
 
 ASKED, REFUSED, GIVEN = "tallystick.claim.asked.v1", "tallystick.claim.refused.v1", "tallystick.claim.given.v1"
 
-PART_BYTES_MAX = 128 * 1024
-"""How much of rows and lots a message may carry: an event holds at most twice that."""
+PART_BYTES_MAX = 120 * 1024
+"""How much of rows and lots a message may carry: an event holds at most twice that, and the standing."""
 
 _REFUSED = CommandBook()
 """What is left of a claim that was refused: it may be made again."""
 
 _encode = msgspec.json.encode
-
-T = TypeVar("T")
 
 
 def prepare_claim(case: Case, data: MemberClaimed) -> Prepared | None:
@@ -46,6 +43,10 @@ def prepare_claim(case: Case, data: MemberClaimed) -> Prepared | None:
 
     def ask(draft: Draft) -> Outcome:
         standing = draft.standing
+        if standing.closed:
+            draft.keys[case.key] = KeyRow(case.key, standing.member, _REFUSED)
+            draft.say(FactRecorded, key=public(case.key), reason=Reason.MEMBER_CLOSED)
+            return Outcome.APPLIED
         draft.keys[case.key] = KeyRow(case.key, standing.member, CommandBook(command_hash(case.fact)))
         if data.guest == standing.member or data.guest in standing.claiming:
             draft.say(FactRecorded, key=public(case.key), reason=Reason.NOTHING_CHANGED)
@@ -74,14 +75,12 @@ def prepare_refusal(case: Case, data: ClaimRefused) -> Prepared:
 
 
 def prepare_handing(case: Case, data: ClaimAsked) -> Prepared:
-    """Hand all over to the one who claims, or refuse."""
+    """Hand all over to the one who claims, or refuse: who has handed over once has nothing more to give."""
 
     def hand(draft: Draft) -> Outcome:
         standing = draft.standing
         both = data.by in standing.claiming and standing.member > data.by
-        if standing.claimed_by == data.by:
-            draft.say(FactRecorded, key=public(case.key), reason=Reason.NOTHING_CHANGED)
-        elif standing.claimed_by or (standing.claiming and not both):
+        if standing.claimed_by or (standing.claiming and not both):
             draft.say(FactRecorded, key=public(case.key), reason=Reason.CLAIM_REFUSED)
             draft.send(data.by, case.key, REFUSED, 1, ClaimRefused(guest=standing.member))
         else:
@@ -104,7 +103,7 @@ def _hand_over(draft: Draft, case: Case, by: str) -> None:
     lots = sorted((replace(lot) for lot in draft.visible_lots()), key=lambda lot: lot.lot)
     _say_out(draft, case, by, lots)
     draft.gone = frozenset(row.key for row in rows)
-    parts = [*_parts(lots, rows), ((), ())]
+    parts = [*_parts(lots, rows)] or [((), ())]
     for number, (some_lots, some_rows) in enumerate(parts, 1):
         given = ClaimGiven(
             guest=was.member,
@@ -113,7 +112,7 @@ def _hand_over(draft: Draft, case: Case, by: str) -> None:
             lots_made=was.lots,
             lots=some_lots,
             rows=some_rows,
-            standing=was if number == len(parts) else None,
+            standing=was if number == 1 else None,
         )
         draft.send(by, case.key, GIVEN, number, given)
     _leave(draft, case, by)
@@ -146,7 +145,8 @@ def _leave(draft: Draft, case: Case, by: str) -> None:
     """Nothing is left that time could change; the tier goes with the rest, and an event says so."""
     standing, ladder = draft.standing, ladder_of(case.versions.at(draft.standing.clock))
     standing.claimed_by, standing.claiming, standing.referred = by, (), ()
-    standing.qualifying = {}
+    standing.qualifying, standing.cards, standing.caps = {}, {}, {}
+    standing.orders_open, standing.lifetime, standing.bonuses = 0, 0, ()
     standing.assigned_tier, standing.assigned_until, standing.assigned_by = "", None, ""
     if ladder is not None:
         move_to(draft, ladder, ladder.tiers.base, "claimed", public(case.key))
@@ -155,25 +155,24 @@ def _leave(draft: Draft, case: Case, by: str) -> None:
 
 
 def _parts(lots: list[Lot], rows: list[KeyRow]) -> Iterator[tuple[tuple[Lot, ...], tuple[KeyRow, ...]]]:
-    """Lots and rows in portions of a limited size."""
-    for some_lots in _portions(lots):
-        yield tuple(some_lots), ()
-    for some_rows in _portions(rows):
-        yield (), tuple(some_rows)
-
-
-def _portions(things: list[T]) -> Iterator[list[T]]:
-    portion: list[T] = []
+    """Lots, then rows, in portions of a limited size: mostly one, so that the claimer has it all at once."""
+    some: list[Lot | KeyRow] = []
     size = 0
+    things: list[Lot | KeyRow] = [*lots, *rows]
     for thing in things:
         weight = len(_encode(thing))
-        if portion and size + weight > PART_BYTES_MAX:
-            yield portion
-            portion, size = [], 0
-        portion.append(thing)
+        if some and size + weight > PART_BYTES_MAX:
+            yield _sorted_out(some)
+            some, size = [], 0
+        some.append(thing)
         size += weight
-    if portion:
-        yield portion
+    if some:
+        yield _sorted_out(some)
+
+
+def _sorted_out(some: list[Lot | KeyRow]) -> tuple[tuple[Lot, ...], tuple[KeyRow, ...]]:
+    lots = tuple(one for one in some if isinstance(one, Lot))
+    return lots, tuple(one for one in some if isinstance(one, KeyRow))
 
 
 def forward(draft: Draft, fact: Fact, key: Key) -> None:

@@ -29,7 +29,7 @@ def work_off(draft: Draft, versions: Versions, until: datetime) -> None:
         standing.clock = instant
         draft.at(instant, max(standing.decided_at, instant), DUE)
         released = _release(draft, versions, instant)
-        _expire(draft, versions, instant)
+        expire(draft, versions, instant)
         _move_by(draft, versions, released)
         _check_tier(draft, versions, instant)
         _note_lots_due(draft, instant)
@@ -151,7 +151,7 @@ def _qualifies(draft: Draft, program: Program, lot: Lot) -> tuple[str, int]:
     return ladder.key(draft.standing, lot.when or lot.earned_at), amount
 
 
-def _expire(draft: Draft, versions: Versions, instant: datetime) -> None:
+def expire(draft: Draft, versions: Versions, instant: datetime) -> None:
     """End the lots whose time is over; where activity counts, those that follow it end with it."""
     standing = draft.standing
     inactive = standing.inactive_at is not None and standing.inactive_at <= instant

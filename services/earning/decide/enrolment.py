@@ -9,13 +9,28 @@ from services.earning.decide.dues import release_lot
 from services.earning.decide.grants import Deserved, Granting, pinned
 from services.earning.decide.ladder import ladder_of
 from services.earning.decide.lots import note_due
-from services.earning.decide.tiers import move_tier, together
+from services.earning.decide.tiers import Qualified, move_tier, together
 from services.earning.standing import BusinessKey, KeyRow, RowsMissingError
 from shared.point_events import SOURCE, RuleShare
 
 
-def release_all(draft: Draft, case: Case) -> None:
-    """A guest has enrolled: points that waited for that alone become available; others wait for their own date.
+def bring_in(draft: Draft, case: Case) -> None:
+    """What enrolling brings: points that waited for it, the bonus; then, by all of it at once, another tier.
+
+    Raises:
+        RowsMissingError: not all lots are there, or the bonus's row was not looked for yet.
+    """
+    released = release_waiting(draft, case) if draft.standing.provisional else []
+    qualified = together([*released, *welcome(draft, case)])
+    present = ladder_of(case.versions.at(draft.standing.clock))
+    if present is not None and qualified.changes:
+        move_tier(draft, present, qualified, public(case.key))
+
+
+def release_waiting(draft: Draft, case: Case) -> list[Qualified]:
+    """A guest is one no more: points that waited for that alone become available; others wait for their own date.
+
+    What that changed in tier windows is given back: the tier moves when all has come.
 
     Raises:
         RowsMissingError: not all lots are there.
@@ -31,25 +46,23 @@ def release_all(draft: Draft, case: Case) -> None:
         if due is not None and due <= standing.clock:
             instant = max(due, draft.occurred_at)
             released.append(release_lot(draft, case.versions, lot.lot, instant))
-    qualified = together(released)
-    present = ladder_of(case.versions.at(standing.clock))
-    if present is not None and qualified.changes:
-        move_tier(draft, present, qualified, public(case.key))
+    return released
 
 
-def welcome(draft: Draft, case: Case) -> None:
-    """Give the bonus for enrolling, unless the member has had it.
+def welcome(draft: Draft, case: Case) -> list[Qualified]:
+    """Give the bonus for enrolling, unless the member has had it, was closed since, or enrolled before the program.
 
     Raises:
         RowsMissingError: the bonus's row was not looked for yet.
     """
-    standing, points = draft.standing, case.program.enrolment_bonus
+    standing, program = draft.standing, case.versions.at(case.fact.occurred_at)
+    points = program.enrolment_bonus if program is not None and not standing.closed else 0
     key = BusinessKey(standing.program, SOURCE, "enrolment", standing.member)
     if not points or draft.row(key) is not None:
-        return
+        return []
     row = KeyRow(key, standing.member, EnrolmentBook())
     draft.keys[key] = row
     granting = Granting(draft, case.versions, "")
     grant = pinned(draft, case.versions, Grant(), case.fact.occurred_at)
     row.book = EnrolmentBook(granting.bring(row, grant, Deserved([RuleShare("enrolment", points)])))
-    granting.settle(row)
+    return granting.moved

@@ -60,6 +60,13 @@ def pinned(draft: Draft, versions: Versions, grant: Grant, when: datetime) -> Gr
     return Grant(now, grant.rules, grant.qualified, grant.window)
 
 
+def first_pinned(draft: Draft, versions: Versions, grant: Grant, when: datetime | None, *, stands: bool) -> Grant:
+    """The same for what can end before it is known to have begun: pinned when it first stands."""
+    if when is None or not (stands or grant.pin is not None):
+        return grant
+    return pinned(draft, versions, grant, when)
+
+
 def attributes_asked(program: Program | None, standing: Standing) -> dict[str, str]:
     """The member's attributes, where the program has expressions that may ask for them."""
     return standing.attributes if program is not None and plan_of(program).asking else {}
@@ -164,7 +171,7 @@ class Granting:
         draft = self.draft
         ladder = ladder_of(program_of(self.versions, grant))
         if ladder is None or grant.pin is None:
-            return grant, qualify(draft.standing, None, {})
+            return self._disqualify(row, grant, counted)
         qualified = grant.points if ladder.tiers.measure == "points_earned" else 0
         counts = qualified - wait_with_points(draft, row) if qualified or grant.qualified else 0
         window = ladder.key(draft.standing, grant.pin.when)
@@ -174,6 +181,16 @@ class Granting:
         present = ladder_of(self.versions.at(draft.standing.clock)) or ladder
         moved = qualify(draft.standing, present, {name: change for name, change in changes.items() if change})
         return Grant(grant.pin, grant.rules, qualified, window), moved
+
+    def _disqualify(self, row: KeyRow, grant: Grant, counted: int) -> tuple[Grant, Qualified]:
+        """Leave the tier window: no version was in force at its time, as turns out now."""
+        draft = self.draft
+        if not grant.window:
+            return grant, qualify(draft.standing, None, {})
+        wait_with_points(draft, row)
+        present = ladder_of(self.versions.at(draft.standing.clock))
+        moved = qualify(draft.standing, present, {grant.window: -counted} if counted else {})
+        return Grant(grant.pin, grant.rules), moved
 
     def _say(
         self, row: KeyRow, program: Program | None, change: int, own: dict[str, Any], reason: Reason, *, quiet: bool

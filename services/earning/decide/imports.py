@@ -37,6 +37,17 @@ def batch_key(fact: Fact) -> BusinessKey:
     return BusinessKey(fact.program, fact.source, "import_batch", batch_id(fact))
 
 
+def batch_of(key: BusinessKey, member: str) -> BusinessKey:
+    """The business key of another member's rows of the same batch."""
+    return key._replace(id=f"{key.id.rpartition('/')[0]}/{_quoted(member)}")
+
+
+def both(one: BatchBook, other: BatchBook) -> BatchBook:
+    """Two members' rows of a batch as one's. It was reverted where it was for both, by the same fact."""
+    reverts = [revert for revert in one.reverts if revert in other.reverts]
+    return BatchBook([*other.rows, *one.rows], reverts)
+
+
 def _row_id(batch: str, row: str) -> str:
     return f"{_quoted(batch)}/{_quoted(row)}"
 

@@ -10,7 +10,7 @@ from services.earning.decide.content import content_hash
 from services.earning.decide.decision import Outcome
 from services.earning.decide.draft import Draft, public
 from services.earning.decide.dues import expire_lot, say_expired
-from services.earning.decide.enrolment import release_all, welcome
+from services.earning.decide.enrolment import bring_in
 from services.earning.decide.ladder import ladder_of, qualifies_by_points
 from services.earning.decide.reversal import forgive
 from services.earning.decide.tiers import TierGiven, base_of, give_tier
@@ -81,9 +81,7 @@ def prepare_member(case: Case, data: MemberEnrolled | MemberUpdated) -> Prepared
             attributes=standing.attributes,
         )
         if isinstance(data, MemberEnrolled):
-            if standing.provisional:
-                release_all(draft, case)
-            welcome(draft, case)
+            bring_in(draft, case)
         return Outcome.APPLIED
 
     return enrol

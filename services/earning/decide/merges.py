@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from services.earning.books import AliasBook, Book, CapBook, ClaimBook, LimitBook, RedemptionBook
+from services.earning.books import (
+    AliasBook,
+    BatchBook,
+    BonusBook,
+    Book,
+    CapBook,
+    CardBook,
+    ClaimBook,
+    LimitBook,
+    RedemptionBook,
+)
+from services.earning.decide.caps import use
 from services.earning.decide.case import Case, Prepared
 from services.earning.decide.decision import Outcome
 from services.earning.decide.draft import Draft, in_parts, public, told
-from services.earning.decide.dues import release_lot
+from services.earning.decide.dues import expire, expire_lot, release_lot, say_expired
+from services.earning.decide.enrolment import release_waiting
 from services.earning.decide.grants import Granting
-from services.earning.decide.ladder import ladder_of
+from services.earning.decide.imports import batch_of, both
+from services.earning.decide.ladder import Ladder, ladder_of, qualifies_by_points
 from services.earning.decide.lots import note_due
-from services.earning.decide.reversal import take_back
+from services.earning.decide.reversal import forgive, take_back
 from services.earning.decide.stamps import collect
 from services.earning.decide.tiers import Qualified, TierGiven, give_tier, move_tier, qualify, together
 from services.earning.source_events.messages import ClaimGiven
@@ -20,8 +33,8 @@ from services.earning.standing import BusinessKey, CardHeld, KeyRow, Lot, RowsMi
 from shared.point_events import FactRecorded, LotChange, PointsTransferred
 from shared.reasons import Reason
 
-_COUNTED = frozenset({"cap", "limit"})
-"""Kinds of rows that count something of a member in a window: two members' counts add up."""
+_OF_MEMBERS = frozenset({"limit", "reviewed_product", "entry_bonus"})
+"""Kinds of rows of which each member has one of their own for the same thing, named by their id: two become one."""
 
 
 def prepare_taking(case: Case, data: ClaimGiven) -> Prepared | None:
@@ -34,38 +47,40 @@ def prepare_taking(case: Case, data: ClaimGiven) -> Prepared | None:
         standing = draft.standing
         book = known
         if book is None:
-            book = AliasBook(standing.lots)
+            cards = {name: (held.cards, held.last) for name, held in standing.cards.items()}
+            book = AliasBook(standing.lots, (), _moved_on(standing, data.standing), cards)
             standing.lots += data.lots_made
-        book = AliasBook(book.offset, (*book.parts, data.part))
+        book = replace(book, parts=(*book.parts, data.part))
         draft.keys[case.key] = KeyRow(case.key, standing.member, book)
         said = len(draft.events)
-        moved = _take_lots(draft, case, data, book.offset)
-        _take_rows(draft, data, book.offset)
+        enrolled = data.standing is not None and standing.provisional and not data.standing.provisional
+        moved = release_waiting(draft, case) if enrolled else []
+        moved += _take_lots(draft, case, data, book)
+        _take_rows(draft, data, book)
         if data.standing is not None:
             moved += _take_sums(draft, case, data.standing)
+        _end(draft, case)
         if len(book.parts) == data.parts:
             standing.claiming = tuple(one for one in standing.claiming if one != data.guest)
         if len(draft.events) == said:
             draft.say(FactRecorded, key=public(case.key), reason=Reason.MEMBER_CLAIMED)
         present = ladder_of(case.versions.at(standing.clock))
-        qualified = together(moved)
-        if present is not None and qualified.changes:
-            move_tier(draft, present, qualified, public(case.key))
-        if present is not None and data.standing is not None:
-            _take_tier(draft, case, data.standing)
+        if present is not None and not _take_tier(draft, present, case, data.standing):
+            move_tier(draft, present, together(moved), public(case.key))
         return Outcome.APPLIED
 
     return take
 
 
-def _take_lots(draft: Draft, case: Case, data: ClaimGiven, offset: int) -> list[Qualified]:
+def _take_lots(draft: Draft, case: Case, data: ClaimGiven, alias: AliasBook) -> list[Qualified]:
     """The other's lots, with their dates; what the claimer owes is paid first, what need not wait is released."""
     standing = draft.standing
     changes: list[LotChange] = []
     waiting: list[Lot] = []
     paid = 0
     for theirs in data.lots:
-        lot = replace(theirs, lot=theirs.lot + offset)
+        number, key = theirs.lot + alias.offset, _renamed(theirs.key, data.guest, standing.member, alias)
+        lot = replace(theirs, lot=number, key=key)
         draft.lots[lot.lot] = lot
         if lot.available_at is not None:
             part = min(lot.remaining, standing.balances.deficit - paid)
@@ -79,9 +94,24 @@ def _take_lots(draft: Draft, case: Case, data: ClaimGiven, offset: int) -> list[
     for number, some in enumerate(in_parts(changes)):
         _say_in(draft, case, data, some, paid if not number else 0)
     return [
-        release_lot(draft, case.versions, lot.lot, max(lot.release_at or standing.clock, standing.clock))
+        release_lot(draft, case.versions, lot.lot, max(lot.release_at or draft.occurred_at, draft.occurred_at))
         for lot in waiting
     ]
+
+
+def _end(draft: Draft, case: Case) -> None:
+    """What came too late, for its own time or because the claimer's membership has ended, ends at once."""
+    standing = draft.standing
+    expire(draft, case.versions, standing.clock)
+    if not standing.closed:
+        return
+    lots = sorted(draft.lots.values(), key=lambda lot: lot.lot)
+    say_expired(draft, [expire_lot(draft, lot.lot) for lot in lots if lot.remaining], "closed")
+    for lot in lots:
+        if lot.available_at is None and qualifies_by_points(case.versions.numbered(lot.version)):
+            lot.release_at = None
+    if standing.balances.deficit:
+        forgive(draft, public(case.key), 0, standing.balances.deficit, "closed")
 
 
 def _say_in(draft: Draft, case: Case, data: ClaimGiven, some: list[LotChange], paid: int) -> None:
@@ -92,46 +122,86 @@ def _say_in(draft: Draft, case: Case, data: ClaimGiven, some: list[LotChange], p
     draft.say(PointsTransferred, key=public(case.key), postings=postings, points=points, other=data.guest, lots=some)
 
 
-def _take_rows(draft: Draft, data: ClaimGiven, offset: int) -> None:
+def _take_rows(draft: Draft, data: ClaimGiven, alias: AliasBook) -> None:
     """The other's rows, the claimer's from now on; counts of windows add up.
 
     Raises:
         RowsMissingError: a row was not looked for yet.
     """
     me = draft.standing.member
-    pairs = [(row, _renamed(row.key, data.guest, me)) for row in data.rows]
+    pairs = [(row, _renamed(row.key, data.guest, me, alias)) for row in data.rows]
     keys = {key for row, own in pairs for key in (row.key, own)}
     missing = tuple(sorted(key for key in keys if key not in draft.rows.keys and key not in draft.rows.asked))
     if missing:
         raise RowsMissingError(keys=missing)
     for row, own in pairs:
         mine = draft.row(own) if own != row.key else None
-        draft.keys[row.key] = KeyRow(row.key, me, _mapped(row.book, offset), [number + offset for number in row.lots])
+        lots = [number + alias.offset for number in row.lots]
+        book = _mapped(row, data.guest, alias)
+        draft.keys[row.key] = KeyRow(row.key, me, book, lots)
+        if isinstance(row.book, CapBook):
+            use(draft, (row.key.id.removeprefix(f"{data.guest}/"),), row.book.points)
         if own != row.key:
-            draft.keys[own] = KeyRow(own, me, _added(row.book, mine.book if mine is not None else None))
+            lots = [*(mine.lots if mine is not None else []), *lots]
+            draft.keys[own] = KeyRow(own, me, _added(book, mine.book if mine is not None else None), lots)
 
 
-def _renamed(key: BusinessKey, guest: str, me: str) -> BusinessKey:
-    """The claimer's own row of the same window or product; another kind of row keeps its name."""
-    if key.kind in _COUNTED or key.kind == "reviewed_product":
+def _renamed(key: BusinessKey, guest: str, me: str, alias: AliasBook) -> BusinessKey:
+    """The claimer's own row of the same thing; another kind of row keeps its name."""
+    if key.kind in _OF_MEMBERS:
         return key._replace(id=me + key.id.removeprefix(guest))
-    return key
+    if key.kind == "stamp_card":
+        card, number = _card_of(key, guest)
+        return key._replace(id=f"{me}/{card}/{alias.cards.get(card, (0, 0))[0] + number}")
+    return batch_of(key, me) if key.kind == "import_batch" else key
+
+
+def _card_of(key: BusinessKey, member: str) -> tuple[str, int]:
+    """The card that a row is of, and the number of its first completion."""
+    card, _, number = key.id.removeprefix(f"{member}/").rpartition("/")
+    return card, int(number)
 
 
 def _added(theirs: Book, mine: Book | None) -> Book:
-    if isinstance(theirs, CapBook):
-        return CapBook(theirs.points + (mine.points if isinstance(mine, CapBook) else 0))
+    if isinstance(theirs, BonusBook):
+        return BonusBook(theirs.points + (mine.points if isinstance(mine, BonusBook) else 0))
+    if isinstance(theirs, BatchBook):
+        return both(theirs, mine if isinstance(mine, BatchBook) else BatchBook(reverts=theirs.reverts))
     if isinstance(theirs, LimitBook):
         return LimitBook(theirs.used + (mine.used if isinstance(mine, LimitBook) else 0))
     return mine if isinstance(mine, ClaimBook) and mine.holder else theirs
 
 
-def _mapped(book: Book, offset: int) -> Book:
-    """A book that names lots names them by the claimer's numbers."""
+def _mapped(row: KeyRow, guest: str, alias: AliasBook) -> Book:
+    """A book that names lots, a place among forgiven points, or another card, names them as the claimer does."""
+    book = row.book
+    if isinstance(book, CardBook):
+        paid, last = alias.cards.get(_card_of(row.key, guest)[0], (0, 0))
+        return replace(book, before=paid + book.before if book.before else last)
     if not isinstance(book, RedemptionBook):
         return book
-    takes = [replace(take, lot=take.lot + offset) for take in book.takes]
-    return replace(book, takes=takes)
+    takes = [replace(take, lot=take.lot + alias.offset) for take in book.takes]
+    return replace(book, takes=takes, forgiven=book.forgiven + alias.forgiven)
+
+
+def _moved_on(standing: Standing, theirs: Standing | None) -> int:
+    """Let what the other was forgiven have places of its own behind the claimer's; how much further they are.
+
+    One place in between is nobody's, so that no redemption of the claimer's begins where the other's do.
+    """
+    here, length = standing.forgiven_place, theirs.forgiven_place if theirs is not None else 0
+    if theirs is None or not length:
+        return here
+    begins = here + 1
+    elsewhere = [(0, length), *theirs.forgiven_elsewhere]
+    standing.forgiven_elsewhere = [*standing.forgiven_elsewhere, *_further(elsewhere, begins)]
+    standing.made_up = [*standing.made_up, (here, begins), *_further(theirs.made_up, begins)]
+    standing.forgiven_moved += begins + length - here
+    return begins
+
+
+def _further(spans: list[tuple[int, int]], by: int) -> list[tuple[int, int]]:
+    return [(begins + by, ends + by) for begins, ends in spans]
 
 
 def _take_sums(draft: Draft, case: Case, theirs: Standing) -> list[Qualified]:
@@ -157,7 +227,8 @@ def _take_sums(draft: Draft, case: Case, theirs: Standing) -> list[Qualified]:
     standing.lifetime += theirs.lifetime
     standing.bonuses = tuple(dict.fromkeys((*standing.bonuses, *theirs.bonuses)))
     standing.referred = (*standing.referred, *theirs.referred)
-    standing.caps = _summed(standing.caps, theirs.caps)
+    for window, points in theirs.caps.items():
+        use(draft, (window,), points)
     standing.inactive_at = max(filter(None, (standing.inactive_at, theirs.inactive_at)), default=None)
     present = ladder_of(case.versions.at(standing.clock))
     return [qualify(standing, present, theirs.qualifying), *_take_cards(draft, case, theirs)]
@@ -170,19 +241,23 @@ def _take_cards(draft: Draft, case: Case, theirs: Standing) -> list[Qualified]:
     granting = Granting(draft, case.versions, "stamps_lost")
     for name, held in theirs.cards.items():
         mine = standing.cards.get(name, CardHeld())
-        both = CardHeld(mine.stamps, mine.cards + held.cards, mine.best + held.best, mine.last)
-        standing.cards = {**standing.cards, name: both}
+        stamps = mine.stamps + held.stamps if standing.closed else mine.stamps
+        last = mine.cards + held.last if held.last else mine.last
+        every = mine.every or held.every
+        joint = CardHeld(stamps, mine.cards + held.cards, mine.best + held.best, last, every)
+        standing.cards = {**standing.cards, name: joint}
+    if standing.closed:
+        return []
     row = KeyRow(case.key, standing.member, AliasBook())
     collect(granting, row, program, {}, {name: held.stamps for name, held in theirs.cards.items()})
     return granting.moved
 
 
-def _take_tier(draft: Draft, case: Case, theirs: Standing) -> None:
-    """The better of both tiers is held, as long as its holder would have held it."""
-    ladder = ladder_of(case.versions.at(draft.standing.clock))
-    if ladder is not None and ladder.rank(theirs.tier) > ladder.rank(draft.standing.tier):
-        give_tier(draft, ladder, TierGiven(theirs.tier, theirs.tier_until), "claimed", public(case.key))
-
-
-def _summed(mine: dict[str, int], theirs: dict[str, int]) -> dict[str, int]:
-    return {name: mine.get(name, 0) + theirs.get(name, 0) for name in {**mine, **theirs}}
+def _take_tier(draft: Draft, ladder: Ladder, case: Case, theirs: Standing | None) -> bool:
+    """Hold the other's tier, as long as they would have held it. False: one's own, or that of the sums, is as good."""
+    standing = draft.standing
+    own = ladder.higher(standing.tier or ladder.tiers.base, ladder.qualified(standing))
+    if theirs is None or ladder.rank(theirs.tier) <= ladder.rank(own):
+        return False
+    give_tier(draft, ladder, TierGiven(theirs.tier, theirs.tier_until), "claimed", public(case.key))
+    return True

@@ -166,15 +166,15 @@ class _Settlement:
         if releases:
             released = [release_lot(draft, self.versions, number, instant) for number, instant in releases]
             qualified = together([qualified, *released])
-        if program is not None and program.cards:
-            qualified = together([qualified, *self._collect(program, worth)])
+        if book.stamps or (program is not None and program.cards):
+            qualified = together([qualified, *self._collect(worth)])
         if present is not None and qualified.changes:
             move_tier(draft, present, qualified, public(self.row.key))
 
-    def _collect(self, program: Program, worth: Worth) -> list[Qualified]:
+    def _collect(self, worth: Worth) -> list[Qualified]:
         """Stamps of the order's units, and what the cards then have more or less of."""
-        book = self.book
-        stamps = stamps_of_order(program, book) if worth.is_due else {}
+        book, program = self.book, self.program
+        stamps = stamps_of_order(program, book) if program is not None and worth.is_due else {}
         if self.draft.standing.closed:
             stamps = {card: min(number, book.stamps.get(card, 0)) for card, number in stamps.items()}
         granting = Granting(self.draft, self.versions, "stamps_lost")

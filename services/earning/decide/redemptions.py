@@ -111,7 +111,7 @@ def _take(draft: Draft, row: KeyRow, book: RedemptionBook, points: int) -> list[
         book.takes.append(Take(lot.lot, part, ends_at(standing, lot), lot.follows, lot.extended))
         changes.append(draft.change_lot(lot.lot, -part))
     row.lots = [take.lot for take in book.takes]
-    book.points, book.taken_at, book.forgiven = points, standing.clock, standing.balances.forgiven
+    book.points, book.taken_at, book.forgiven = points, standing.clock, standing.forgiven_place
     return changes
 
 
@@ -241,11 +241,13 @@ def _make_up(draft: Draft, book: RedemptionBook, points: int) -> int:
     """How many of the points make up for what was forgiven since the redemption, each forgiven point once.
 
     Forgiven points are places on the member's forgiven counter; the standing remembers those that are made up for.
+    What was forgiven elsewhere, before accounts were merged, counts for the redemptions that came with it.
     """
     standing = draft.standing
-    spans = sorted(standing.made_up)
+    others = [span for span in standing.forgiven_elsewhere if span[0] > book.forgiven]
+    last = standing.forgiven_place
     made_up, at = 0, book.forgiven
-    for begins, ends in [*spans, (standing.balances.forgiven, standing.balances.forgiven)]:
+    for begins, ends in [*sorted([*standing.made_up, *others]), (last, last)]:
         free = min(max(0, begins - at), points - made_up)
         if free:
             standing.made_up = _joined([*standing.made_up, (at, at + free)])

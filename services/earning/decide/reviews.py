@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from services.earning.books import ClaimBook, ReviewBook, Reviewed
+from services.earning.books import Change, ClaimBook, ReviewBook, Reviewed
 from services.earning.decide.case import Case, Prepared
 from services.earning.decide.content import content_hash
 from services.earning.decide.decision import Outcome
 from services.earning.decide.draft import Draft
-from services.earning.decide.grants import Granting, multiplied, nothing, pinned, program_of
+from services.earning.decide.grants import Granting, first_pinned, multiplied, nothing, program_of
 from services.earning.decide.lifecycle import first_told, joined, stands
 from services.earning.program.terms import Program
 from services.earning.source_events.activities import ReviewPublished, ReviewRemoved, ReviewUpdated
@@ -32,19 +32,22 @@ def prepare_review(case: Case, data: ReviewPublished | ReviewRemoved) -> Prepare
     changes = joined(book.changes, case.fact, status, rank, new_hash)
     if changes is None:
         return None
-    content = _newest(book, case, data, new_hash)
+    content = _newest(book, changes, data)
 
     def settle(draft: Draft) -> Outcome:
         row = KeyRow(case.key, draft.standing.member, book, case.row.lots if case.row is not None else [])
         draft.keys[case.key] = row
-        when = first_told(changes, {"removed"})
-        grant = book.grant if when is None else pinned(draft, case.versions, book.grant, when)
-        program = program_of(case.versions, grant)
         there = content if content is not None and stands(changes, "published", "removed") else None
+        grant = first_pinned(draft, case.versions, book.grant, first_told(changes, {"removed"}), stands=bool(there))
+        program = program_of(case.versions, grant)
         points, reason = _worth(program, there)
-        claimed, refused = _claim(draft, case, book, there.product if there and points else "", program)
-        deserved = nothing(Reason.PRODUCT_REVIEWED if refused else reason)
-        if points and not refused and program is not None and grant.pin is not None:
+        once = program is not None and program.reviews is not None and program.reviews.once_per_product
+        claimed, refused = _claim(draft, case, book, there, asks=bool(points) and once)
+        refused = refused if once or not points else ""
+        deserved = nothing(reason)
+        if points and once and not claimed:
+            deserved = nothing(Reason.PRODUCT_REVIEWED if refused else Reason.MEMBER_CLOSED)
+        elif points and program is not None and grant.pin is not None:
             deserved = multiplied(program, grant.pin, REVIEW, REVIEW, points)
         granting = Granting(draft, case.versions, "removed" if there is None else "edited")
         grant = granting.bring(row, grant, deserved)
@@ -55,12 +58,19 @@ def prepare_review(case: Case, data: ReviewPublished | ReviewRemoved) -> Prepare
     return settle
 
 
-def _newest(book: ReviewBook, case: Case, data: ReviewPublished | ReviewRemoved, new_hash: int) -> Reviewed | None:
+def _newest(book: ReviewBook, changes: list[Change], data: ReviewPublished | ReviewRemoved) -> Reviewed | None:
+    """The content of the newest change that has one: of those of one time an update counts before the publication."""
+    newest = next((change for change in reversed(changes) if change.status != "removed"), None)
     known = book.content
-    told = (case.fact.occurred_at, new_hash)
-    if isinstance(data, ReviewRemoved) or (known is not None and told < (known.time, known.content_hash)):
+    if newest is None or isinstance(data, ReviewRemoved) or _is(known, newest):
         return known
-    return Reviewed(*told, data.product_id, data.photos, data.videos, data.verified, data.length)
+    said = (data.product_id, data.photos, data.videos, data.verified, data.length)
+    return Reviewed(newest.time, newest.content_hash, *said)
+
+
+def _is(known: Reviewed | None, change: Change) -> bool:
+    """Whether a change told the content that is known."""
+    return known is not None and (known.time, known.content_hash) == (change.time, change.content_hash)
 
 
 def _worth(program: Program | None, review: Reviewed | None) -> tuple[int, Reason]:
@@ -80,24 +90,27 @@ def _worth(program: Program | None, review: Reviewed | None) -> tuple[int, Reaso
     return max(terms.points, photo, video), Reason.NOTHING_ELIGIBLE
 
 
-def _claim(draft: Draft, case: Case, book: ReviewBook, product: str, program: Program | None) -> tuple[str, str]:
-    """The product that the review has claimed, and the one that it was refused; `product`: what it would claim now.
+def _claim(draft: Draft, case: Case, book: ReviewBook, there: Reviewed | None, *, asks: bool) -> tuple[str, str]:
+    """The product that the review has claimed, and the one that it was refused; `asks`: it would claim its own now.
 
-    Who is refused once stays so, whatever becomes of the other review.
+    Refused once it stays so, whatever becomes of the other review, until it is removed or of another product. Who is
+    closed claims nothing.
 
     Raises:
         RowsMissingError: the product's row was not looked for yet.
     """
+    product = there.product if there is not None and asks else ""
+    refused = book.refused if there is not None and book.refused == there.product else ""
     if book.claimed and book.claimed != product:
         draft.row(_product_key(case, book.claimed))  # what is changed must have been read
         _write(draft, case, book.claimed, "")
-    if not product or program is None or program.reviews is None or not program.reviews.once_per_product:
-        return "", ""
-    if book.claimed == product:
+    if product and book.claimed == product:
         return product, ""
+    if not product or refused or draft.standing.closed:
+        return "", refused
     known = draft.row(_product_key(case, product))
     holder = known.book.holder if known is not None and isinstance(known.book, ClaimBook) else ""
-    if book.refused == product or holder:
+    if holder:
         return "", product
     _write(draft, case, product, case.key.id)
     return product, ""

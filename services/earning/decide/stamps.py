@@ -6,12 +6,14 @@ is complete more often than ever.
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from services.earning.books import CardBook, Grant, OrderBook
 from services.earning.decide.basis import lines_of
 from services.earning.decide.draft import Draft, public
 from services.earning.decide.grants import Deserved, Granting, pinned
 from services.earning.decide.plans import selects
-from services.earning.decide.worth import left_of
+from services.earning.decide.worth import counted, left_of
 from services.earning.program.terms import Card, Program
 from services.earning.standing import BusinessKey, CardHeld, KeyRow
 from shared.point_events import SOURCE, RuleShare, StampCardCompleted, StampCollected
@@ -27,29 +29,26 @@ def stamps_of_activity(program: Program | None, kind: str, quantity: int) -> dic
 def stamps_of_order(program: Program, book: OrderBook) -> dict[str, int]:
     """The stamps of an order that counts, by card: one for each unit that is left of the lines selected.
 
-    A unit is lost where a refund names quantities, or the whole line came back.
+    A unit is lost where a refund names quantities, or the whole line came back; a refund that takes no points takes no
+    stamps. Gift cards have none where they earn nothing.
     """
     sold = book.sold
     if sold is None:
         return {}
     lines = lines_of(sold, program.basis)
     shares = left_of(book, program.basis, lines)
-    units = [line.quantity for line in lines.sold]
+    units = [0 if line.gift_card and not program.basis.gift_cards else line.quantity for line in lines.sold]
     if shares is not None:
+        named = [back for refund in counted(book, program.basis) for back in refund.lines if back.quantity]
         for i, line in enumerate(lines.sold):
-            named = [
-                back.quantity or 0
-                for refund in book.refunds.values()
-                for back in refund.lines
-                if back.line_id == line.line_id
-            ]
-            units[i] = max(0, units[i] - sum(named)) if shares[i] else 0
+            lost = sum(back.quantity or 0 for back in named if back.line_id == line.line_id)
+            units[i] = max(0, units[i] - lost) if shares[i] else 0
     stamps = {}
     for card in program.cards:
         selection = card.selection
         if selection is not None:
             chosen = [i for i, line in enumerate(lines.sold) if line.line_id and selects(selection, line)]
-            stamps[card.id] = sum(units[i] for i in chosen if i not in lines.hidden)
+            stamps[card.id] = sum(units[i] for i in chosen)
     return {card: number for card, number in stamps.items() if number}
 
 
@@ -58,29 +57,36 @@ def collect(
 ) -> None:
     """Bring the cards from what a key held of them to what it holds now, and say so.
 
+    A card that the key's version doesn't have any more loses its stamps all the same.
+
     Raises:
         RowsMissingError: a card's row was not looked for yet.
     """
     cards = {card.id: card for card in program.cards} if program is not None else {}
     for name in {**before, **now}:
         change = now.get(name, 0) - before.get(name, 0)
-        if change and name in cards:
-            _stamp(granting, row, cards[name], change)
+        if change:
+            held = granting.draft.standing.cards.get(name, CardHeld())
+            card = cards.get(name) or Card(name, held.every or 1)
+            _stamp(granting, row, card, held, change, known=name in cards)
 
 
-def _stamp(granting: Granting, row: KeyRow, card: Card, change: int) -> None:
+def _stamp(granting: Granting, row: KeyRow, card: Card, held: CardHeld, change: int, *, known: bool) -> None:
+    """More stamps complete cards, by the version that gives them; fewer take back those that they don't make up."""
     draft = granting.draft
-    held = draft.standing.cards.get(card.id, CardHeld())
     total = held.stamps + change
-    due = total // card.every
-    missing = card.every - total % card.every
+    due, missing = total // card.every, card.every - total % card.every
     draft.say(StampCollected, key=public(row.key), card=card.id, stamps=change, total=total, missing=missing)
-    if due > held.best:
-        more = due - held.best
-        draft.say(StampCardCompleted, key=public(row.key), card=card.id, number=due, cards=more, reward=card.reward)
-    held = CardHeld(total, held.cards, max(held.best, due), held.last)
-    if card.points:
-        held = _pay(granting, card, held, due) if due > held.cards else _take(granting, card, held, due)
+    held = replace(held, stamps=total, every=card.every)
+    if change > 0 and known:
+        if due > held.best:
+            more = due - held.best
+            draft.say(StampCardCompleted, key=public(row.key), card=card.id, number=due, cards=more, reward=card.reward)
+            held = replace(held, best=due)
+        if card.points and due > held.cards:
+            held = _pay(granting, card, held, due)
+    elif change < 0:
+        held = _take(granting, card, held)
     draft.standing.cards = {**draft.standing.cards, card.id: held}
 
 
@@ -88,35 +94,39 @@ def _pay(granting: Granting, card: Card, held: CardHeld, due: int) -> CardHeld:
     """Pay for cards completed anew, as one grant; it remembers where those before it begin."""
     first = held.cards + 1
     row = _row(granting.draft, card, first)
-    _bring(granting, card, row, due - held.cards, held.last)
-    return CardHeld(held.stamps, due, held.best, first)
+    _bring(granting, card, row, due - held.cards, CardBook(before=held.last, every=card.every))
+    return replace(held, cards=due, last=first)
 
 
-def _take(granting: Granting, card: Card, held: CardHeld, due: int) -> CardHeld:
-    """Take the points of cards back that are not complete any more, the last ones first."""
+def _take(granting: Granting, card: Card, held: CardHeld) -> CardHeld:
+    """Take the points of cards back that are not complete any more, the last ones first.
+
+    Each needs the stamps that it needed when it was completed, whatever the card asks for since.
+    """
     paid, last = held.cards, held.last
-    while paid > due and last:
+    while last:
         row = _row(granting.draft, card, last)
-        before = row.book.before if isinstance(row.book, CardBook) else 0
-        paid = max(due, last - 1)
-        _bring(granting, card, row, paid - last + 1, before)
+        book = row.book if isinstance(row.book, CardBook) else CardBook()
+        complete = held.stamps // (book.every or card.every)
+        if complete >= paid:
+            break
+        paid = max(complete, last - 1)
+        _bring(granting, card, row, paid - last + 1, book)
         if paid < last:
-            last = before
-    return CardHeld(held.stamps, paid, held.best, last)
+            last = book.before
+    return replace(held, cards=paid, last=last)
 
 
-def _bring(granting: Granting, card: Card, row: KeyRow, cards: int, before: int) -> None:
+def _bring(granting: Granting, card: Card, row: KeyRow, cards: int, book: CardBook) -> None:
     """A grant brought to the points of so many cards, each worth what it was when the first of them was paid."""
     draft = granting.draft
-    known = row.book.grant if isinstance(row.book, CardBook) else Grant()
-    if not known.points:
-        known = Grant(None, {}, known.qualified, known.window)
-        each = card.points
-    else:
-        each = known.points // (row.book.cards if isinstance(row.book, CardBook) else 1)
-    grant = pinned(draft, granting.versions, known, draft.occurred_at) if known.pin is None else known
+    known = row.book if isinstance(row.book, CardBook) else CardBook()
+    grant = known.grant
+    each = grant.points // known.cards if grant.points else card.points
+    if not grant.points:
+        grant = pinned(draft, granting.versions, Grant(None, {}, grant.qualified, grant.window), draft.occurred_at)
     deserved = Deserved([RuleShare(card.id, each * cards)] if cards else [])
-    row.book = CardBook(granting.bring(row, grant, deserved), cards, before)
+    row.book = CardBook(granting.bring(row, grant, deserved), cards, book.before, book.every)
     draft.keys[row.key] = row
 
 

@@ -71,12 +71,18 @@ def left_of(book: OrderBook, basis: Basis, lines: Lines) -> list[Share] | None:
     """The share of each line that is left; None where nothing came back."""
     if not book.refunds:
         return None
-    refunds: list[RefundKnown] = list(book.refunds.values())
-    if not basis.store_credit_refunds:
-        refunds = [refund for refund in refunds if refund.tender != "store_credit"]
+    refunds = counted(book, basis)
     if not refunds or book.sold is None:
         return None
     return shares_left(lines, refunds, tax_included=book.sold.prices_include_tax)
+
+
+def counted(book: OrderBook, basis: Basis) -> list[RefundKnown]:
+    """The refunds that take something: all, or those that are not to store credit."""
+    refunds: list[RefundKnown] = list(book.refunds.values())
+    if not basis.store_credit_refunds:
+        refunds = [refund for refund in refunds if refund.tender != "store_credit"]
+    return refunds
 
 
 def exchange_of(book: OrderBook, currency: str) -> Exchange:

@@ -135,13 +135,23 @@ class _Finder:
         for path, campaign in _groups(self._document, "campaigns"):
             for i, name in enumerate(_words(campaign, "activities")):
                 self._grant_known((*path, "activities", i), name)
-            for setting in ("only", "except", "minimum") if "activities" in campaign else ():
-                if setting in campaign:
-                    message = "activities have no lines and no amount"
-                    self._say((*path, setting), message, "Leave it out, or `activities`.", at_key=True)
+            if "activities" in campaign:
+                self._of_orders_only(path, campaign)
         for path, level in self._levels():
             for name in _group(level, "activities"):
                 self._grant_known((*path, "activities", name), name)
+
+    def _of_orders_only(self, path: Path, campaign: Group) -> None:
+        """Settings that a campaign for activities can't have."""
+        cure = "Leave it out, or `activities`."
+        for setting in ("only", "except", "minimum"):
+            if setting in campaign:
+                self._say((*path, setting), "activities have no lines and no amount", cure, at_key=True)
+        follows = _words(campaign, "activities") == ["referral"]  # by an order, which has all of these
+        for setting in ("channels", "stores", "first_order") if not follows else ():
+            if setting in _group(campaign, "when"):
+                message = "activities are no orders: they have no channel and no store, and are never the first"
+                self._say((*path, "when", setting), message, cure, at_key=True)
 
     def _expression(self, path: Path, entry: Group, visible: Visible) -> None:
         text = _group(entry, "when").get("expression")

@@ -53,7 +53,7 @@ class ClaimRefused(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 class ClaimGiven(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """To the one who claims: a part of what the other had. Lots have the other's numbers, 1 to `lots_made`.
 
-    One part, the last, has the other's standing as it was.
+    The first part has the other's standing as it was.
     """
 
     guest: str

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
+from services.earning.source_events.commands import MemberClaimed
 from services.earning.source_events.facts import (
     OrderCancelled,
     OrderFulfilled,
@@ -33,7 +35,9 @@ if TYPE_CHECKING:
     from tests.model.core import Core
     from tests.model.naive import Naive
 
+LATE_MAX = timedelta(days=1)
 MEMBERS = ("ann", "bob", "cat")
+CLAIMS = (("ann", "bob"), ("ann", "cat"), ("bob", "ann"))
 REFERRALS = (("f1", "ann", "cat"), ("f2", "bob", "cat"), ("f3", "cat", "ann"), ("f4", "bob", "bob"))
 """Each with its referee and its referrer."""
 
@@ -44,7 +48,9 @@ class MembersTouchMembers(RuleBasedStateMachine):
     if TYPE_CHECKING:
         chance: Chance
         core: Core
+        merges: bool
         now: datetime
+        quiet_at: datetime
         model: Naive
         sold: dict[str, tuple[str, dict[str, Any]]]
 
@@ -55,6 +61,19 @@ class MembersTouchMembers(RuleBasedStateMachine):
 
     def _arrives(self, pair: Pair) -> None:
         self._step(Step(self.now, pair=pair))
+
+    def before_it_is(self, then: datetime) -> None:
+        """No message is under way for more than a day."""
+        if not self.core.post.waiting:
+            self.quiet_at = self.now
+        elif then - self.quiet_at > LATE_MAX:
+            self.all_arrive()
+
+    def all_arrive(self) -> None:
+        """Until nothing is under way, in any order."""
+        while self.core.post.waiting:
+            self._arrives(self.chance.among(list(self.core.post.waiting)))
+        self.quiet_at = self.now
 
     def messages_arrive(self) -> None:
         """Some of the messages under way arrive."""
@@ -80,14 +99,14 @@ class MembersTouchMembers(RuleBasedStateMachine):
             lambda: ReferralClicked(referral_id=name),
             lambda: self.chance.one(ReferralVoided, ReferralUnblock)(referral_id=name),
         )
-        self._send(referrer if isinstance(content, ReferralClicked) else referee, content)
+        self._send(self._subject(referrer if isinstance(content, ReferralClicked) else referee), content)
 
     @rule()
     def brings(self) -> None:
         """One member after the other is brought by the same, and buys."""
         self._wait()
         name, referee, referrer = self.chance.among(REFERRALS[:2])
-        self._send(referee, self._completed(name, referee, referrer))
+        self._send(self._subject(referee), self._completed(name, referee, referrer))
 
     def _completed(self, name: str, referee: str, referrer: str) -> ReferralCompleted:
         """By an order of the referee; mostly they have one by then."""
@@ -101,6 +120,28 @@ class MembersTouchMembers(RuleBasedStateMachine):
             signals={signal: not self.chance.once_in(3) for signal in signals},
         )
 
+    @precondition(lambda self: self.merges)
+    @rule()
+    def claims(self) -> None:
+        """A member is found to be another id, too: a guest, a second account, themselves, an alias, who claims them."""
+        self._wait()
+        pairs = [pair for pair in CLAIMS if self._has_something(pair[1])]
+        if self.chance.once_in(12):
+            pairs = [(self.chance.among(MEMBERS), self.chance.among(MEMBERS))]
+        if pairs:
+            member, guest = self.chance.among(pairs)
+            self._send(member, MemberClaimed(guest=guest))
+
+    def _has_something(self, member: str) -> bool:
+        known = self.model.members.get(member)
+        return known is not None and bool(known.account.deficit or known.account.available or known.account.pending)
+
+    def _subject(self, member: str) -> str:
+        """Who a fact of a member names: them, or (where they were claimed) as well who claimed them."""
+        known = self.model.members.get(member)
+        owner = known.claimed_by if known is not None else ""
+        return self.chance.one(member, self._subject(owner)) if owner else member
+
     def _orders_of(self, member: str) -> list[str]:
         return sorted(order_id for order_id, (owner, _) in self.sold.items() if owner == member)
 
@@ -110,6 +151,7 @@ class MembersTouchMembers(RuleBasedStateMachine):
         """What happens to an order that a referral waits for or is rewarded by."""
         self._wait()
         member, order_id = self.chance.among([*self._referred()])
+        member = self._subject(self.chance.one(member, self.sold[order_id][0]))
         sold = self.sold[order_id][1]
         back = tuple(RefundLine(line_id=line.line_id, amount=line.subtotal, quantity=9) for line in sold["lines"])
         content: FactData = self.chance.either(
@@ -130,5 +172,4 @@ class MembersTouchMembers(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """All messages arrive; then nothing is under way that could still change anything."""
-        while self.core.post.waiting:
-            self._arrives(self.chance.among(list(self.core.post.waiting)))
+        self.all_arrive()

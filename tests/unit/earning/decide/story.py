@@ -175,7 +175,8 @@ class Story:
         assert not rows.asked.intersection(missing.keys)
         rows.asked = rows.asked.union(missing.keys)
         rows.keys = rows.keys | {key: self.keys[key] for key in missing.keys if key in self.keys}
-        rows.lots = rows.lots | {n: own[n] for key in missing.keys if key in self.keys for n in self.keys[key].lots}
+        found = [row for key in missing.keys if (row := self.keys.get(key)) is not None and row.member == member]
+        rows.lots = rows.lots | {n: own[n] for row in found for n in row.lots}
         if missing.everything or missing.points:
             rows.lots, rows.all_lots = {**own}, True
         if missing.every_row:

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from services.earning.decide import Outcome
+from services.earning.decide import Outcome, claims
 from services.earning.program.terms import Activity, Caps, Card, Expiry, Limit, Pending, TierLevel, Tiers, Versions
-from services.earning.source_events.activities import ActivityRecorded
+from services.earning.source_events.activities import ActivityRecorded, ActivityWithdrawn
 from services.earning.source_events.commands import (
+    BalanceImport,
+    ImportRevert,
     MemberClaimed,
     MemberClosed,
     RedemptionCancelled,
@@ -110,6 +112,18 @@ def test_rule_30_what_the_claimer_owes_is_paid_by_what_comes() -> None:
 def test_rule_30_stamps_add_up_and_may_complete_a_card() -> None:
     told = story().tell(guest("2026-06-01", pot("a", 3)), Told("2026-06-01", pot("b", 2)), claim("2026-06-02"))
     assert (told.ann.cards["pots"].stamps, held(told)["ann"]) == (5, (100, 0, 0))
+
+
+@pytest.mark.rule(30, 28)
+@pytest.mark.parametrize("own", [0, 5, 8])
+def test_rule_28_cards_of_a_claimed_id_are_taken_back_like_ones_own(own: int) -> None:
+    told = story().tell(guest("2026-06-01", pot("a", 5)), *([Told("2026-06-01", pot("b", own))] if own else []))
+    told.tell(claim("2026-06-02"), guest("2026-06-03", pot("c", 2)))
+    assert held(told)["ann"] == ((own + 7) // 5 * 100, 0, 0)
+    told.tell(guest("2026-06-04", ActivityWithdrawn(activity_id="a", kind="pot")))
+    assert held(told)["ann"] == ((own + 2) // 5 * 100, 0, 0)
+    told.tell(guest("2026-06-05", ActivityWithdrawn(activity_id="b" if own else "c", kind="pot")))
+    assert held(told)["ann"] == (0, 0, 0)
 
 
 @pytest.mark.rule(30, 27, 7)
@@ -219,3 +233,129 @@ def test_rule_30_what_an_alias_tells_and_can_not_be_decided_is_recorded_with_its
     )
     assert told.said[-1] == "fact.recorded conflict"
     assert held(told)["ann"] == (6, 0, 0)
+
+
+@pytest.mark.rule(30)
+def test_rule_30_the_claimer_has_it_all_at_once() -> None:
+    told = story(tiers=LADDER).tell(guest("2026-06-01", paid("o", "60")), Told("2026-06-01", paid("p", "60")))
+    told.holding = True
+    told.tell(claim("2026-06-02")).deliver()
+    assert len(told.inbox) == 1
+    told.deliver()
+    assert (told.ann.tier, held(told)["ann"]) == ("gold", (120, 0, 0))
+
+
+@pytest.mark.rule(30)
+def test_rule_30_what_is_too_much_for_one_message_comes_in_parts_the_sums_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(claims, "PART_BYTES_MAX", 100)
+    told = story(tiers=LADDER).tell(guest("2026-06-01", paid("o", "60")), Told("2026-06-01", paid("p", "60")))
+    told.holding = True
+    told.tell(claim("2026-06-02")).deliver()
+    assert len(told.inbox) > 1
+    told.deliver()
+    assert told.ann.tier == "gold"
+    while told.inbox:
+        told.deliver()
+    told.tell(Told("2026-06-03", cancelled("o")), Told("2026-06-04", refunded("p", "r", "10")))
+    assert (held(told)["ann"], told.ann.claiming) == ((50, 0, 0), ())
+
+
+@pytest.mark.rule(30, 15, 17)
+def test_rule_30_a_lot_whose_release_has_come_meanwhile_has_the_date_of_its_own_release() -> None:
+    told = story(expiry=Expiry("after_available", 1), pending=Pending(days=2)).tell(guest("2026-06-01", paid("o", "9")))
+    told.tell(Told("2026-06-20", paid("p", "1"))).holding = True
+    told.tell(claim("2026-06-03", member="ann")).until("2026-06-04", "guest")
+    while told.inbox:
+        told.deliver()
+    (lot,) = [lot for lot in told.lots["ann"].values() if lot.key.id == "o"]
+    assert lot.available_at == instant("2026-06-04")
+
+
+@pytest.mark.rule(30, 17)
+def test_rule_30_what_has_ended_by_the_claimers_time_ends_as_it_comes() -> None:
+    told = story(expiry=Expiry("after_available", 1)).tell(guest("2026-06-01", paid("o", "9")))
+    told.holding = True
+    told.tell(claim("2026-06-10")).deliver()
+    told.tell(Told("2026-07-20", paid("p", "1"))).deliver()
+    assert (held(told)["ann"], told.ann.balances.expired) == ((1, 0, 0), 9)
+
+
+@pytest.mark.rule(30, 71)
+def test_rule_30_a_closed_member_claims_nobody_and_what_comes_to_one_ends() -> None:
+    told = story().tell(guest("2026-06-01", paid("o", "10")), Told("2026-06-02", MemberClosed()), claim("2026-06-03"))
+    assert (told.said[-1], held(told)["guest"]) == ("fact.recorded member_closed", (10, 0, 0))
+    told.tell(Told("2026-06-04", MemberEnrolled())).holding = True
+    told.tell(claim("2026-06-05"), Told("2026-06-06", MemberClosed()))
+    while told.inbox:
+        told.deliver()
+    assert (held(told)["ann"], told.ann.balances.expired) == ((0, 0, 0), 10)
+
+
+@pytest.mark.rule(30, 71)
+def test_rule_30_a_guest_who_claims_a_member_is_one() -> None:
+    told = story(enrolment_required=True).tell(
+        Told("2026-06-01", paid("o", "10")), guest("2026-06-01", MemberEnrolled())
+    )
+    told.tell(guest("2026-06-02", paid("p", "5")), claim("2026-06-03"))
+    assert held(told)["ann"] == (15, 0, 0)
+
+
+@pytest.mark.rule(30, 32)
+@pytest.mark.parametrize("subject", ["guest", "ann"])
+def test_rule_32_a_batch_is_reverted_under_either_id(subject: str) -> None:
+    told = story().tell(guest("2026-06-01", BalanceImport(batch_id="b/1", row=1, points=10)), claim("2026-06-02"))
+    told.tell(Told("2026-06-03", ImportRevert(batch_id="b/1"), member=subject))
+    assert (held(told)["ann"], told.ann.balances.reverted) == ((0, 0, 0), 10)
+
+
+@pytest.mark.rule(30, 32)
+def test_rule_32_a_batch_that_was_reverted_for_one_of_both_can_be_for_the_other() -> None:
+    rows = [BalanceImport(batch_id="b", row=row, points=10) for row in (1, 2)]
+    told = story().tell(guest("2026-06-01", rows[0]), Told("2026-06-01", rows[1]))
+    told.tell(Told("2026-06-02", ImportRevert(batch_id="b")), claim("2026-06-03"))
+    assert held(told)["ann"] == (10, 0, 0)
+    told.tell(guest("2026-06-04", ImportRevert(batch_id="b")))
+    assert held(told)["ann"] == (0, 0, 0)
+
+
+@pytest.mark.rule(30, 24)
+def test_rule_24_bonuses_of_both_are_taken_back_by_a_refund() -> None:
+    levels = (TierLevel("bronze", 0), TierLevel("silver", 50, entry_bonus=7))
+    told = story(tiers=Tiers("bronze", levels)).tell(guest("2026-06-01", paid("o", "60")))
+    told.tell(Told("2026-06-01", paid("p", "60")), claim("2026-06-02"))
+    assert held(told)["ann"] == (134, 0, 0)
+    told.tell(Told("2026-06-03", cancelled("o")), Told("2026-06-03", cancelled("p")))
+    assert (told.ann.tier, held(told)["ann"]) == ("bronze", (0, 0, 0))
+
+
+@pytest.mark.rule(30, 7)
+@pytest.mark.parametrize("old", ["guest", "ann"])
+def test_rule_7_caps_add_up_also_in_windows_that_are_long_gone_for_one_of_both(old: str) -> None:
+    told, new = story(caps=Caps(day=10)), {"guest": "ann", "ann": "guest"}[old]
+    told.tell(Told("2026-06-01", paid("o", "4"), member=old), Told("2026-06-01", paid("p", "4"), member=new))
+    told.tell(*(Told(f"2026-06-{day:02}", paid(f"o{day}", "1"), member=old) for day in range(2, 7)))
+    told.tell(claim("2026-06-08"), Told("2026-06-01 12:00", paid("q", "9"), received="2026-06-09"))
+    assert told.said[-1] == "earned 2"
+
+
+@pytest.mark.rule(30)
+def test_rule_30_who_is_claimed_twice_by_the_same_keeps_nobody_waiting() -> None:
+    told = story().tell(guest("2026-06-01", paid("o", "10")), claim("2026-06-02"))
+    told.tell(Told("2026-06-03", MemberClaimed(guest="guest"), source="another-shop"))
+    assert told.ann.claiming == ()
+    assert told.tell(claim("2026-06-04", "ann", "zoe")).standings["zoe"].balances.available == 10
+
+
+@pytest.mark.rule(30, 57)
+def test_rule_57_what_was_forgiven_counts_for_the_redemptions_that_came_with_it() -> None:
+    forgiving = story(deficit="forgive")
+    forgiving.tell(guest("2026-06-01", paid("o", "10")), Told("2026-06-01", paid("p", "10")))
+    forgiving.tell(guest("2026-06-02", RedemptionRequested(redemption_id="x", points=10)))
+    forgiving.tell(Told("2026-06-02", RedemptionRequested(redemption_id="y", points=10)))
+    forgiving.tell(guest("2026-06-03", cancelled("o")), claim("2026-06-04"))
+    forgiving.tell(Told("2026-06-05", RedemptionCancelled(redemption_id="y")))
+    assert held(forgiving)["ann"] == (10, 0, 0)
+    forgiving.tell(Told("2026-06-06", RedemptionCancelled(redemption_id="x")))
+    assert held(forgiving)["ann"] == (10, 0, 0)

@@ -32,6 +32,20 @@ def test_rule_30_a_guests_points_wait_and_enrolment_of_the_same_id_releases_them
     assert told.ann.balances.available == 22
 
 
+@pytest.mark.rule(30, 63, 72)
+def test_rule_63_what_enrolling_releases_and_its_bonus_lift_at_once() -> None:
+    levels = (TierLevel("bronze", 0), TierLevel("silver", 10, entry_bonus=50), TierLevel("gold", 40, entry_bonus=5))
+    told = club(tiers=Tiers("bronze", levels), enrolment_bonus=40)
+    told.tell(Told("2026-06-01", paid("o", "10")), Told("2026-06-02", MemberEnrolled()))
+    assert told.said[1:] == [
+        "member.enrolled",
+        "released 10",
+        "earned 40",
+        "tier bronze → gold, qualified",
+        "earned 5",
+    ]
+
+
 @pytest.mark.rule(30)
 def test_rule_30_a_guest_spends_nothing_and_a_refund_takes_what_waits() -> None:
     told = club().tell(Told("2026-06-01", paid("o", "10")))

@@ -1,4 +1,9 @@
-"""The core against the naive model: random programs, random facts, compared after every step."""
+"""The core against the naive model: random programs, random facts, compared after every step.
+
+Messages between members arrive later, up to a day, those of one member to another in their order, as in the inbox.
+Merged accounts are compared like all others; accounts are merged only where no years of membership count, which are
+others after a merge.
+"""
 
 from __future__ import annotations
 
@@ -35,16 +40,18 @@ from services.earning.source_events.facts import (
     Refund,
 )
 from services.earning.source_events.kinds import Status
+from tests.model import beyond_orders, order_facts
 from tests.model.chance import Chance, chances
 from tests.model.core import Core
 from tests.model.facts import START, earlier, fact, later, line, order, refund
 from tests.model.naive import SETTLE, Naive
-from tests.model.order_facts import RANKS
 from tests.model.programs import SEGMENTS, TIERS, program_versions
-from tests.model.programs_of_members import of_members
+from tests.model.programs_of_members import may_merge, of_members
 from tests.model.shorten import Step, apply, report
+from tests.unit.earning.decide.machine_activities import ActivitySteps
 from tests.unit.earning.decide.machine_members import MembersTouchMembers
 
+RANKS = beyond_orders.RANKS | order_facts.RANKS
 EXAMPLES = int(os.environ.get("TALLYSTICK_EXAMPLES", "40"))
 pytestmark = pytest.mark.timeout(0 if "TALLYSTICK_EXAMPLES" in os.environ else 180)
 ORDERS_MAX = 6
@@ -52,7 +59,7 @@ MEMBERS = ("ann", "bob", "cat")
 BATCHES = (("b1", "ann"), ("b2", "bob"), ("b3", "ann"))
 
 
-class CoreAgainstModel(MembersTouchMembers):
+class CoreAgainstModel(ActivitySteps, MembersTouchMembers):
     """Every fact goes to both; nothing may differ."""
 
     versions: Versions
@@ -62,27 +69,34 @@ class CoreAgainstModel(MembersTouchMembers):
         self.chance = chance
         self.versions = of_members(chance, program_versions(chance))
         self.zone = self.versions.all[0].zone
+        self.merges = may_merge(self.versions)
         self.core, self.model = Core(self.versions), Naive(self.versions)
-        self.now = START
+        self.now = self.quiet_at = START
         self.steps: list[Step] = []
         self.sent: list[Fact] = []
         self.held: list[Fact] = []
         self.sold: dict[str, tuple[str, dict[str, Any]]] = {}
         self.redeemed: dict[str, str] = {}
         self.spots: set[tuple[object, ...]] = set()
+        self.refunded: set[tuple[object, ...]] = set()
 
     def _send(self, member: str, content: FactData) -> None:
         """A new fact: delivered now, or held back for later."""
         occurred = earlier(self.chance, self.now, self.zone)
         placed = getattr(content, "placed_at", None)
         occurred = max(occurred, placed) if placed is not None else occurred
-        names = ("order_id", "refund_id", "revision") if hasattr(content, "refund_id") or type(content) in RANKS else ()
+        ranked = hasattr(content, "refund_id") or type(content) in RANKS
+        names = ("order_id", "refund_id", "revision", "review_id", "activity_id") if ranked else ()
+        rank = RANKS.get(type(content), 9)
+        refunds = bool(getattr(content, "refund_id", getattr(content, "refunds", None)))
         while True:
-            spot = (RANKS.get(type(content), 9), member, occurred, *(getattr(content, name, None) for name in names))
-            if spot not in self.spots:
+            spot = (rank, occurred, *(getattr(content, name, None) for name in names))
+            told = (getattr(content, "order_id", None), occurred)  # of one time no refund is told twice
+            if spot not in self.spots and not (refunds and told in self.refunded):
                 break
             occurred += timedelta(microseconds=1)
         self.spots.add(spot)
+        self.refunded |= {told} if refunds else set()
         made = fact(content, member, occurred, self.now, len(self.spots))
         if self.chance.once_in(6):
             self.held.append(made)
@@ -104,12 +118,14 @@ class CoreAgainstModel(MembersTouchMembers):
         assert not found, report(self.versions, self.steps)
 
     def _wait(self) -> None:
-        self.now = later(self.chance, self.now, self.zone)
+        then = later(self.chance, self.now, self.zone)
+        self.before_it_is(then)
+        self.now = then
 
     def _pick(self) -> tuple[str, dict[str, Any], str]:
         order_id = self.chance.among(sorted(self.sold))
         member, sold = self.sold[order_id]
-        return member, sold, order_id
+        return self._subject(member), sold, order_id
 
     @rule()
     def pays(self) -> None:
@@ -145,7 +161,7 @@ class CoreAgainstModel(MembersTouchMembers):
         member, sold, order_id = self._pick()
         if self.chance.once_in(2):
             sold = {**sold, "lines": tuple(line(self.chance, n) for n in range(1, 1 + self.chance.number(1, 4)))}
-            self.sold[order_id] = (member, sold)
+            self.sold[order_id] = (self.sold[order_id][0], sold)
         status: Status = self.chance.one("paid", "paid", *get_args(Status))
         some = self.chance.subset(("r1", "r2", "r4"), 0, 2)
         given = tuple(refund(self.chance, refund_id, OrderPaid(**sold)) for refund_id in some)
@@ -192,7 +208,9 @@ class CoreAgainstModel(MembersTouchMembers):
         done = [key[2] for member in members for key, known in member.redemptions.items() if known.taken]
         name = self.chance.among(sorted(done or self.redeemed))
         points, cancel = self.chance.one(None, None, 1, 20), self.chance.one(None, "c1", "c2")
-        self._send(self.redeemed[name], RedemptionCancelled(redemption_id=name, cancel_id=cancel, points=points))
+        self._send(
+            self._subject(self.redeemed[name]), RedemptionCancelled(redemption_id=name, cancel_id=cancel, points=points)
+        )
 
     @rule()
     def adjusts(self) -> None:

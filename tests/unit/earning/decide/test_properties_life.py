@@ -19,6 +19,7 @@ from tests.model.chance import Chance, chances
 from tests.model.core import Core
 from tests.model.facts import START, fact
 from tests.model.lives import Happening, order_life, plain
+from tests.model.lives_beyond import lives_beyond, taken_back
 from tests.model.programs import program_versions
 
 EXAMPLES = int(os.environ.get("TALLYSTICK_EXAMPLES", "25"))
@@ -32,8 +33,9 @@ bounded = settings(
 
 
 def life(chance: Chance, currency: str) -> list[Happening]:
-    """Orders, imports and redemptions of one member, in the order of their times."""
+    """Orders, reviews, activities, imports and redemptions of one member, in the order of their times."""
     happenings = [happening for name in ("o1", "o2") for happening in order_life(chance, name, "ann", currency)]
+    happenings += lives_beyond(chance, "ann")
     others: list[FactData] = [
         BalanceImport(batch_id="b", row=1, points=chance.number(0, 90), lifetime_points=chance.number(0, 90)),
         *(RedemptionRequested(redemption_id=f"x{n}", points=chance.number(1, 60)) for n in range(3)),
@@ -61,6 +63,7 @@ def test_everything_taken_back_leaves_nothing(chance: Chance) -> None:
         *(RedemptionCancelled(redemption_id=f"x{n}", cancel_id="rest") for n in range(3)),
         *(OrderCancelled(order_id=f"o{n}") for n in (1, 2)),
         ImportRevert(batch_id="b"),
+        *taken_back(),
     ]
     for number, content in enumerate((chance.shuffled(takes_back)), 1):
         send(core, end + timedelta(hours=number), content, 100 + number)
@@ -69,3 +72,4 @@ def test_everything_taken_back_leaves_nothing(chance: Chance) -> None:
     balances = standing.balances
     assert (balances.available, balances.pending, balances.deficit) == (0, 0, 0)
     assert not any(standing.qualifying.values())
+    assert not any(held.stamps or held.cards for held in standing.cards.values())

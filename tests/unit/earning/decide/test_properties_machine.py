@@ -14,6 +14,7 @@ import pytest
 from tests.model.chance import Chance
 from tests.model.facts import START
 from tests.model.lives import arrival, order_life
+from tests.model.lives_beyond import lives_beyond
 from tests.model.programs import program_versions
 from tests.model.replay import History, digest
 from tests.model.shorten import Step
@@ -28,7 +29,7 @@ MACHINES = (
 
 
 def histories() -> list[History]:
-    """Some histories of three orders of two members, in disorder."""
+    """Some histories of three orders, some reviews and activities of two members, in disorder."""
     made: list[History] = []
     for seed in range(HISTORIES):
         chance = Chance(seed)
@@ -36,6 +37,7 @@ def histories() -> list[History]:
         currency = versions.all[0].currency
         members = ("ann", "ann", "bob")
         lives = [order_life(chance, f"o{n}", member, currency) for n, member in enumerate(members)]
+        lives.append(lives_beyond(chance, "ann"))
         happenings = chance.shuffled([happening for life in lives for happening in life])
         first = max(happening.at for happening in happenings)
         steps = [Step(first, arrival(happening, first, number)) for number, happening in enumerate(happenings)]

@@ -36,7 +36,7 @@ def history(seed: int) -> History:
     chance = Chance(seed)
     versions = program_versions(chance)
     if seed % 2:
-        simple = [replace(p, gate="paid", caps=Caps(), basis=Basis(tax=p.basis.tax)) for p in versions.all]
+        simple = [replace(p, gate="paid", caps=Caps(), basis=Basis(tax=p.basis.tax), cards=()) for p in versions.all]
         versions = Versions(tuple(simple))
     lives = [order_life(chance, f"o{n}", "ann", versions.all[0].currency) for n in range(3)]
     happenings = chance.shuffled([happening for life in lives for happening in life])

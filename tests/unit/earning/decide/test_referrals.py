@@ -265,6 +265,15 @@ def test_rule_30_the_bonus_for_enrolling_is_given_once() -> None:
     assert told.said[0] == "member.enrolled"
 
 
+@pytest.mark.rule(30, 71)
+def test_rule_30_an_enrolment_that_does_not_count_leaves_the_bonus_to_the_next() -> None:
+    told = story(enrolment_bonus=100, in_force_from=instant("2026-06-01"))
+    told.tell(Told("2026-05-31", MemberEnrolled()), Told("2026-06-05", MemberClosed()))
+    told.tell(Told("2026-06-04", MemberEnrolled(), received="2026-06-06"))
+    assert told.ann.balances.earned == 0
+    assert told.tell(Told("2026-06-07", MemberEnrolled())).ann.balances.available == 100
+
+
 @pytest.mark.rule(26)
 def test_a_referral_follows_its_order_even_where_it_is_blocked() -> None:
     """A payment that turns up later, and was earlier, chooses a version that doesn't block."""

@@ -7,11 +7,13 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from services.earning.decide import Outcome
 from services.earning.program.terms import (
     Activity,
     Campaign,
+    Card,
     Conditions,
     Expiry,
     Limit,
@@ -27,8 +29,8 @@ from services.earning.source_events.activities import (
     ReviewRemoved,
     ReviewUpdated,
 )
-from services.earning.source_events.commands import MemberClosed
-from services.earning.source_events.facts import FactData
+from services.earning.source_events.commands import MemberClosed, MemberUpdated
+from services.earning.source_events.facts import FactData, MemberEnrolled
 from shared.point_events import PointsEarned
 from tests.unit.earning.decide.story import Story, Told, instant, paid, program
 
@@ -104,6 +106,14 @@ def test_rule_25_what_a_program_asks_of_a_review(terms: Reviews | None, fact: Fa
     assert story(reviews=terms).tell(*days(fact)).said == [said]
 
 
+@pytest.mark.rule(22, 70)
+def test_rule_70_what_turns_out_to_be_before_the_program_counts_for_no_tier() -> None:
+    told = story(tiers=GOLD, activities=(Activity("quiz", 100),), in_force_from=instant("2026-06-01"))
+    told.tell(Told("2026-06-02", did("a", "quiz")), Told("2026-05-02", did("a", "quiz"), received="2026-06-03"))
+    assert told.said[2:] == ["reversed 100 edited", "tier gold → bronze, reversed"]
+    assert not any(told.ann.qualifying.values())
+
+
 @pytest.mark.rule(25)
 def test_rule_25_before_the_program_there_is_nothing() -> None:
     told = story(reviews=REVIEWS, in_force_from=instant("2026-07-01")).tell(*days(review()))
@@ -134,6 +144,23 @@ def test_rule_66_one_review_for_a_product_and_a_removal_frees_it_for_later_ones(
 def test_rule_66_a_review_that_moves_to_another_product_leaves_its_own() -> None:
     told = story(reviews=REVIEWS).tell(*days(review("a"), edited("a", "coffee"), review("b"), review("c", "coffee")))
     assert told.said == ["earned 10", "fact.recorded nothing_changed", "earned 10", "fact.recorded product_reviewed"]
+
+
+@pytest.mark.rule(6, 25)
+@pytest.mark.parametrize("length", range(6))
+def test_rule_25_of_one_time_an_edit_counts_before_the_publication(length: int) -> None:
+    facts = Told("2026-06-01", review()), Told("2026-06-01", edited(photos=1, length=length), received="2026-06-02")
+    for order in permutations(facts):
+        assert story(reviews=REVIEWS).tell(*order).ann.balances.available == 15
+
+
+@pytest.mark.rule(66)
+def test_rule_66_who_is_refused_stays_so_until_removed_or_of_another_product() -> None:
+    told = story(reviews=Reviews(10, length_min=5))
+    told.tell(*days(review("a", length=9), review("b", length=9), edited("b"), removed("a"), edited("b", length=9)))
+    assert told.said[3:] == ["reversed 10 removed", "fact.recorded product_reviewed"]
+    told.tell(Told("2026-06-10", edited("b", "coffee", length=9)), Told("2026-06-11", edited("b", length=9)))
+    assert told.said[5:] == ["earned 10", "fact.recorded nothing_changed"]
 
 
 @pytest.mark.rule(25)
@@ -176,6 +203,33 @@ def test_rule_68_a_withdrawal_frees_its_place_for_later_ones() -> None:
         "earned 50",
         "fact.recorded limit_reached",
     ]
+
+
+@pytest.mark.rule(68)
+def test_rule_68_who_is_refused_stays_so_until_withdrawn_or_of_another_kind() -> None:
+    told = story(activities=(NEWS, Activity("quiz", 7, limit=Limit(1))))
+    told.tell(*days(did("a"), did("b"), did("b", "nap"), undid("a"), did("b"), did("b", "quiz")))
+    assert told.said[2:] == [
+        "fact.recorded unknown_activity",
+        "reversed 50 withdrawn",
+        "earned 50",  # told of another kind meanwhile, it was decided anew
+        "reversed 43 edited",
+    ]
+    told.tell(Told("2026-06-10", did("c", "quiz")), Told("2026-06-11", undid("b")))
+    told.tell(Told("2026-06-12", did("c", "quiz", quantity=2)), Told("2026-06-13", did("d", "quiz")))
+    assert told.said[6:] == [
+        "fact.recorded limit_reached",
+        "reversed 7 withdrawn",
+        "fact.recorded limit_reached",
+        "earned 7",
+    ]
+
+
+@pytest.mark.rule(27, 68)
+def test_rule_68_a_kind_in_another_ones_name_has_places_of_its_own() -> None:
+    told = story(activities=(Activity("run", 5, limit=Limit(1)), Activity("run/long", 9, limit=Limit(1))))
+    told.tell(*days(did("a", "run/long"), did("b", "run"), did("a", "run")))
+    assert told.said == ["earned 9", "earned 5", "reversed 9 edited"]
 
 
 @pytest.mark.rule(68)
@@ -271,6 +325,40 @@ def test_rule_71_a_closed_member_earns_nothing_more_and_a_withdrawal_still_conve
         "reversed 50 withdrawn",
     ]
     assert told.ann.balances.deficit == 0
+
+
+@pytest.mark.rule(66, 68, 71)
+def test_rule_71_who_is_closed_takes_no_place_from_those_that_count_later() -> None:
+    told = story(reviews=REVIEWS, activities=(NEWS,))
+    told.tell(*days(MemberClosed(), did("a"), review("a"), MemberEnrolled(), did("b"), review("b")))
+    assert [word for word in told.said if "earned" in word] == ["earned 50", "earned 10"]
+
+
+@pytest.mark.rule(36)
+def test_rule_36_who_and_when_are_answered_when_it_first_stands() -> None:
+    vip = Campaign("vip", Fraction(2), activities=frozenset({"newsletter"}))
+    vip = replace(vip, conditions=Conditions(segments=frozenset({"vip"})))
+    told = story(activities=(NEWS,), campaigns=(vip,))
+    told.tell(
+        Told("2026-06-02", undid("a"), received="2026-06-10"),
+        Told("2026-06-01", did("a"), received="2026-06-11"),
+        Told("2026-06-12", MemberUpdated(segments=("vip",))),
+        Told("2026-06-13", did("a")),
+    )
+    assert told.said[-1] == "earned 100"
+
+
+@pytest.mark.rule(48, 68)
+def test_rule_48_what_holds_stamps_and_does_not_change_says_so() -> None:
+    told = story(activities=(Activity("pot"), Activity("nap")), cards=(Card("masks", 5, "pot", points=1),))
+    told.tell(*days(did("a", "pot"), did("a", "pot"), did("b", "nap"), MemberClosed(), did("c", "pot")))
+    assert told.said == [
+        "stamp.collected",
+        "fact.recorded nothing_changed",
+        "fact.recorded nothing_eligible",
+        "member.closed",
+        "fact.recorded member_closed",
+    ]
 
 
 @pytest.mark.rule(25)

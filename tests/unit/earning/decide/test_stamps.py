@@ -6,6 +6,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from services.earning.program.terms import (
     Activity,
@@ -22,7 +23,7 @@ from services.earning.source_events.activities import ActivityRecorded, Activity
 from services.earning.source_events.commands import MemberClosed
 from services.earning.source_events.facts import FactData, RefundLine
 from shared.point_events import EventData, StampCardCompleted, StampCollected
-from tests.unit.earning.decide.story import Story, Told, cancelled, line, paid, program, refunded, updated
+from tests.unit.earning.decide.story import Story, Told, cancelled, instant, line, paid, program, refunded, updated
 
 MASKS = Card("masks", 5, activity="pot", reward="a face mask")
 FIVERS = Card("fivers", 5, activity="pot", points=100)
@@ -133,10 +134,60 @@ def test_rule_69_a_unit_is_lost_where_quantities_are_named_or_a_line_is_back_in_
 
 @pytest.mark.rule(28, 69)
 def test_rule_69_orders_not_awarded_and_gift_cards_give_no_stamps() -> None:
-    told = story(COFFEES, gate="fulfilled", basis=Basis())
-    gift = line("1", "10", "coffee", gift_card=True)
-    told.tell(*days(paid("a", line("1", "3", "coffee")), paid("b", gift, test=True)))
+    gift, coffee = line("1", "10", "coffee", gift_card=True), line("1", "3", "coffee")
+    told = story(COFFEES, gate="fulfilled").tell(*days(paid("a", coffee), paid("b", coffee, test=True)))
     assert stamped(told.events) == []
+    assert stamped(story(COFFEES).tell(*days(paid("a", gift))).events) == []
+    assert stamped(story(COFFEES, basis=Basis(gift_cards=True)).tell(*days(paid("a", gift))).events) == [1]
+
+
+@pytest.mark.rule(49, 69)
+@pytest.mark.parametrize(("counts", "stamps"), [(True, [9, 7]), (False, [9])])
+def test_rule_69_a_refund_that_takes_no_points_takes_no_stamps(*, counts: bool, stamps: list[int]) -> None:
+    told = story(COFFEES, basis=Basis(store_credit_refunds=counts))
+    back = {"1": RefundLine(line_id="1", amount="6", quantity=2)}
+    told.tell(*days(paid("o", line("1", "27", "coffee", quantity=9))))
+    told.tell(*days(refunded("o", "r", lines=back, tender="store_credit"), first=2))
+    assert stamped(told.events) == stamps
+
+
+def turning(**first: Any) -> Story:
+    """Five pots for 100 points; from July on ten."""
+    july = program(version=2, in_force_from=instant("2026-07-01"), activities=POT, cards=(replace(FIVERS, every=10),))
+    return Story(Versions((program(activities=POT, cards=(FIVERS,), **first), july)))
+
+
+@pytest.mark.rule(28, 35)
+def test_rule_35_a_card_that_asks_for_more_stamps_takes_back_none_that_was_complete() -> None:
+    told = turning().tell(*days(pot(1, 5)), Told("2026-07-02", pot(2)))
+    assert told.ann.balances.available == 100
+    told.tell(Told("2026-07-03", back(2)))
+    assert told.ann.balances.available == 100
+    told.tell(Told("2026-07-04", pot(3, 15)))
+    assert (told.ann.cards["fivers"].stamps, told.ann.balances.available) == (20, 200)
+    told.tell(Told("2026-07-05", back(3)), Told("2026-07-05", back(1)))
+    assert (told.ann.cards["fivers"].stamps, told.ann.balances.available) == (0, 0)
+
+
+@pytest.mark.rule(28)
+def test_rule_28_fewer_stamps_complete_no_card_whatever_it_asks_for_since() -> None:
+    fewer = program(version=2, in_force_from=instant("2026-07-01"), activities=POT, cards=(replace(MASKS, every=2),))
+    told = Story(Versions((program(activities=POT, cards=(MASKS,)), fewer))).tell(*days(pot(1, 4)))
+    told.tell(Told("2026-07-02", pot(2)), Told("2026-07-03", pot(2, 0)))
+    assert (stamped(told.events), completed(told.events)) == ([4, 5, 4], [(2, 2)])
+
+
+@pytest.mark.rule(28, 34)
+def test_rule_34_stamps_go_with_a_card_that_the_earlier_version_did_not_have() -> None:
+    none = program(activities=POT)
+    cards = program(version=2, in_force_from=instant("2026-07-01"), activities=POT, cards=(FIVERS, COFFEES))
+    told = Story(Versions((none, cards)))
+    told.tell(Told("2026-07-02", pot(1, 7)), Told("2026-07-03", paid("o", line("1", "3", "coffee", quantity=4))))
+    assert (told.ann.cards["fivers"].stamps, told.ann.balances.available) == (7, 103)
+    told.tell(Told("2026-06-30", pot(1, 7), received="2026-07-04"))
+    told.tell(Told("2026-06-30", paid("o", line("1", "3", "coffee", quantity=4)), received="2026-07-04"))
+    assert [card.stamps for card in told.ann.cards.values()] == [0, 0]
+    assert told.ann.balances.available == 3
 
 
 @pytest.mark.rule(28, 72)

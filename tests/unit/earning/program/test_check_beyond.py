@@ -113,6 +113,13 @@ WRONG: dict[str, tuple[str, str, str, str, str]] = {
         "no lines and no amount",
         "Leave it out",
     ),
+    "campaign for activities of a first order": (
+        "reviews: {points: 5}\ncampaigns: [{id: c, multiplier: 2, activities: [review], when: {first_order: true}}]",
+        "6:65",
+        "campaigns[0].when.first_order",
+        "are never the first",
+        "Leave it out",
+    ),
     "tier for an activity that is not there": (
         "tiers: {levels: [{id: a, activities: {run: 2}}]}",
         "5:39",
