@@ -40,7 +40,7 @@ demo: setup ## A real year of retail from Kafka to balances (DEMO=small: shorter
 	$(PYTHON_IN_VENV) -m deploy.demo
 
 properties: setup ## The core against its second model and its properties, EXAMPLES=10000 of each (a night's work)
-	TALLYSTICK_EXAMPLES=$(or $(EXAMPLES),10000) $(PYTHON_IN_VENV) -m pytest -q --timeout=0 -o session_timeout=0 \
+	TALLYSTICK_EXAMPLES=$(or $(EXAMPLES),10000) $(PYTHON_IN_VENV) -m pytest -q --timeout=0 -o session_timeout=1000000 \
 		tests/unit/earning/decide -k "machine or properties"
 
 bench: setup ## Rates and latencies of this machine, beside hand-written minimal loops
