@@ -278,9 +278,12 @@ class ActivityBook(msgspec.Struct, tag="activity", array_like=True, frozen=True)
 
 
 class ClaimBook(msgspec.Struct, tag="claim", array_like=True, frozen=True):
-    """Something that one key at a time can have (a product reviewed): the id of the key that has it; empty: none."""
+    """Something that one key at a time can claim (a product reviewed): the ids of those that have it.
 
-    holder: str = ""
+    Several have what two members had, each for themselves, before they became one.
+    """
+
+    holders: tuple[str, ...] = ()
 
 
 class EnrolmentBook(msgspec.Struct, tag="enrolment", array_like=True, frozen=True):

@@ -169,7 +169,9 @@ def _added(theirs: Book, mine: Book | None) -> Book:
         return both(theirs, mine if isinstance(mine, BatchBook) else BatchBook(reverts=theirs.reverts))
     if isinstance(theirs, LimitBook):
         return LimitBook(theirs.used + (mine.used if isinstance(mine, LimitBook) else 0))
-    return mine if isinstance(mine, ClaimBook) and mine.holder else theirs
+    if isinstance(theirs, ClaimBook):
+        return ClaimBook((*(mine.holders if isinstance(mine, ClaimBook) else ()), *theirs.holders))
+    return theirs
 
 
 def _mapped(row: KeyRow, guest: str, alias: AliasBook) -> Book:

@@ -102,24 +102,28 @@ def _claim(draft: Draft, case: Case, book: ReviewBook, there: Reviewed | None, *
     product = there.product if there is not None and asks else ""
     refused = book.refused if there is not None and book.refused == there.product else ""
     if book.claimed and book.claimed != product:
-        draft.row(_product_key(case, book.claimed))  # what is changed must have been read
-        _write(draft, case, book.claimed, "")
+        others = tuple(one for one in _holders(draft, case, book.claimed) if one != case.key.id)
+        _write(draft, case, book.claimed, others)
     if product and book.claimed == product:
         return product, ""
     if not product or refused or draft.standing.closed:
         return "", refused
-    known = draft.row(_product_key(case, product))
-    holder = known.book.holder if known is not None and isinstance(known.book, ClaimBook) else ""
-    if holder:
+    if _holders(draft, case, product):
         return "", product
-    _write(draft, case, product, case.key.id)
+    _write(draft, case, product, (case.key.id,))
     return product, ""
+
+
+def _holders(draft: Draft, case: Case, product: str) -> tuple[str, ...]:
+    """The member's reviews that have claimed a product."""
+    known = draft.row(_product_key(case, product))
+    return known.book.holders if known is not None and isinstance(known.book, ClaimBook) else ()
 
 
 def _product_key(case: Case, product: str) -> BusinessKey:
     return BusinessKey(case.fact.program, case.fact.source, "reviewed_product", f"{case.fact.member}/{product}")
 
 
-def _write(draft: Draft, case: Case, product: str, holder: str) -> None:
+def _write(draft: Draft, case: Case, product: str, holders: tuple[str, ...]) -> None:
     key = _product_key(case, product)
-    draft.keys[key] = KeyRow(key, draft.standing.member, ClaimBook(holder))
+    draft.keys[key] = KeyRow(key, draft.standing.member, ClaimBook(holders))

@@ -8,8 +8,24 @@ from typing import Any
 import pytest
 
 from services.earning.decide import Outcome, claims
-from services.earning.program.terms import Activity, Caps, Card, Expiry, Limit, Pending, TierLevel, Tiers, Versions
-from services.earning.source_events.activities import ActivityRecorded, ActivityWithdrawn
+from services.earning.program.terms import (
+    Activity,
+    Caps,
+    Card,
+    Expiry,
+    Limit,
+    Pending,
+    Reviews,
+    TierLevel,
+    Tiers,
+    Versions,
+)
+from services.earning.source_events.activities import (
+    ActivityRecorded,
+    ActivityWithdrawn,
+    ReviewPublished,
+    ReviewRemoved,
+)
 from services.earning.source_events.commands import (
     BalanceImport,
     ImportRevert,
@@ -40,6 +56,10 @@ def claim(at: str, other: str = "guest", member: str = "ann") -> Told:
 
 def pot(activity_id: str, quantity: int) -> ActivityRecorded:
     return ActivityRecorded(activity_id=activity_id, kind="pot", quantity=quantity)
+
+
+def review(review_id: str) -> ReviewPublished:
+    return ReviewPublished(review_id=review_id, product_id="tea", rating=5)
 
 
 def held(told: Story) -> dict[str, tuple[int, int, int]]:
@@ -359,3 +379,13 @@ def test_rule_57_what_was_forgiven_counts_for_the_redemptions_that_came_with_it(
     assert held(forgiving)["ann"] == (10, 0, 0)
     forgiving.tell(Told("2026-06-06", RedemptionCancelled(redemption_id="x")))
     assert held(forgiving)["ann"] == (10, 0, 0)
+
+
+@pytest.mark.rule(30, 66)
+def test_rule_30_a_product_that_both_have_reviewed_is_free_once_neither_review_is_there() -> None:
+    told = story(reviews=Reviews(points=10))
+    told.tell(guest("2026-06-01", review("v")), Told("2026-06-01", review("w")), claim("2026-06-02"))
+    told.tell(Told("2026-06-03", ReviewRemoved(review_id="v")), Told("2026-06-04", review("x")))
+    assert (told.said[-1], held(told)["ann"]) == ("fact.recorded product_reviewed", (10, 0, 0))
+    told.tell(Told("2026-06-05", ReviewRemoved(review_id="w")), Told("2026-06-06", review("y")))
+    assert held(told)["ann"] == (10, 0, 0)
