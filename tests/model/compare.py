@@ -134,7 +134,9 @@ def _tier(model: Naive, core: Core, name: str) -> Differences:
     found += _differ(f"{name} tier valid until (rules 23, 62)", until, standing.tier_until)
     totals = {window: total for window, total in model.totals(name).items() if total}
     still = tiers.counting(model.members[name], model.versions)
-    kept = {window: total for window, total in standing.qualifying.items() if total}
+    # A window that counts no more is left out when a sum changes: of two who became one, at two different times.
+    joint = bool(model.members[name].claims)
+    kept = {w: total for w, total in standing.qualifying.items() if total and (w in still or not joint)}
     counting = {window: total for window, total in totals.items() if window in kept or window in still}
     return found + _differ(f"{name} qualifying (rules 22, 23)", counting, kept)
 
