@@ -88,22 +88,25 @@ class Inbox:
             while not self._stopping.is_set():
                 if leases.due:
                     await leases.renew(session)
+                taken = 0
                 for (shard,) in await session.fetch(QUERIES["shards"], sorted(leases.mine)):
-                    await self._take(session, shard)
+                    taken += await self._take(session, shard)
                 works()
-                await self._wait()
+                if not taken:  # an answer may be here already: under a backlog messages must not lag behind facts
+                    await self._wait()
             await leases.release(session)
         finally:
             session.terminate()
 
-    async def _take(self, session: asyncpg.Connection, shard: int) -> None:
-        """A shard's messages; where the database refuses the data of some, each by itself."""
+    async def _take(self, session: asyncpg.Connection, shard: int) -> int:
+        """Decide a shard's messages; where the database refuses the data of some, each by itself. Gives how many."""
         try:
             taken = await take(session, self._programs, self._shards, shard)
         except DATA_ERRORS:
             log.exception("messages refused", shard=shard)
             taken = await self._one_by_one(session, shard)
         self._on_taken(taken.entries, taken.messages)
+        return taken.messages
 
     async def _one_by_one(self, session: asyncpg.Connection, shard: int) -> Taken:
         try:
