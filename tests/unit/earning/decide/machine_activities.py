@@ -83,14 +83,16 @@ class ActivitySteps(RuleBasedStateMachine):
     @rule()
     def takes_back(self) -> None:
         self._wait()
-        member, kind, name = self.chance.among([*self._known()])
+        if not (known := [*self._known()]):  # on its way to another member since
+            return
+        member, kind, name = self.chance.among(known)
         if kind == "review":
             removed = ReviewRemoved(review_id=name)
             self._send(member, removed if self.chance.once_in(2) else self._review(ReviewUpdated, name))
         else:
-            known = KINDS[int(name.removeprefix("did")) % len(KINDS)]
-            withdrawn = ActivityWithdrawn(activity_id=name, kind=known)
-            self._send(member, self._activity(name, known) if self.chance.once_in(3) else withdrawn)
+            done = KINDS[int(name.removeprefix("did")) % len(KINDS)]
+            withdrawn = ActivityWithdrawn(activity_id=name, kind=done)
+            self._send(member, self._activity(name, done) if self.chance.once_in(3) else withdrawn)
 
     def _known(self) -> Iterator[tuple[str, str, str]]:
         """Reviews and activities that are worth something, or were refused it."""

@@ -150,7 +150,9 @@ class MembersTouchMembers(RuleBasedStateMachine):
     def a_referral_changes(self) -> None:
         """What happens to an order that a referral waits for or is rewarded by."""
         self._wait()
-        member, order_id = self.chance.among([*self._referred()])
+        if not (those := [*self._referred()]):  # on its way to another member since
+            return
+        member, order_id = self.chance.among(those)
         member = self._subject(self.chance.one(member, self.sold[order_id][0]))
         sold = self.sold[order_id][1]
         back = tuple(RefundLine(line_id=line.line_id, amount=line.subtotal, quantity=9) for line in sold["lines"])

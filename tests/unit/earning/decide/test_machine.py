@@ -245,7 +245,9 @@ class CoreAgainstModel(ActivitySteps, MembersTouchMembers):
     @rule()
     def reinstates(self) -> None:
         self._wait()
-        member, order_id, expired = self.chance.among([*self._expired()])
+        if not (those := [*self._expired()]):  # on its way to another member since
+            return
+        member, order_id, expired = self.chance.among(those)
         content = PointsReinstate(
             reinstate_id=f"i{len(self.spots) // 2}",
             award=order_id,
