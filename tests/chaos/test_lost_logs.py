@@ -205,7 +205,9 @@ async def make_anew(town: Town) -> None:
     try:
         await admin.delete_topics([town.topics.orders])
         await eventually(lambda: gone(admin, town.topics.orders), what="the topic is gone")
-        await admin.create_topics([NewTopic(town.topics.orders, SHARDS, 1)])
+        # Kept for ever: these orders are old, and Kafka would delete them within minutes.
+        again = NewTopic(town.topics.orders, SHARDS, 1, topic_configs={"retention.ms": "-1"})
+        await admin.create_topics([again])
     finally:
         await admin.close()
 
