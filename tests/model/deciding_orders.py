@@ -43,7 +43,9 @@ def decide_order(member: NaiveMember, versions: Versions, key: KeyId, order: Nai
     order.award, order.when = fresh, now.when
     if program is not None and not (over and order.counts):
         waits, release_at = release_of(now, program, None)
-        order.over_at = release_at if waits else member.now
+        # What a guest's order counts waits in a lot, and nothing is released before the fact that made it.
+        begins = max(member.now, fact.occurred_at) if member.provisional else member.now
+        order.over_at = release_at if waits else begins
     if change > 0 and program is not None:
         earn(member, key, now, program, fact, change)
     elif change < 0:
