@@ -28,12 +28,12 @@ class LogEnd(NamedTuple):
 
 
 class Tail(NamedTuple):
-    """The end of a log: positions and values of ours from offset `start` on, in its order; it begins at `begin`."""
+    """The end of a log: positions and hashes of ours from offset `start` on, in its order; it begins at `begin`."""
 
     begin: int
     start: int
     end: int
-    records: Sequence[tuple[int, bytes]]
+    records: Sequence[tuple[int, str]]
 
     @property
     def positions(self) -> list[int]:
@@ -42,15 +42,17 @@ class Tail(NamedTuple):
 
     def at(self, position: int) -> LogEnd:
         """The log's end, said to be at a position."""
-        value = dict(self.records).get(position)
-        return LogEnd(position, self.end, CHAIN_START if value is None else chain_of(value))
+        return LogEnd(position, self.end, dict(self.records).get(position, CHAIN_START))
 
 
-async def log_ends(bootstrap_servers: str, topic: str, known: Mapping[int, int]) -> dict[int, LogEnd]:
+async def log_ends(
+    bootstrap_servers: str, topic: str, known: Mapping[int, int], near: Mapping[int, int] | None = None
+) -> dict[int, LogEnd]:
     """Shard → the position up to which its log is whole, each position behind the one before it.
 
-    `known` has a position for each shard that its log has had. A log that ends with copies of older records tells less
-    than it holds, never more; one that has lost `known` tells the last position before its hole.
+    `known` has a position for each shard that its log has had: all behind it is read. `near` may have the offset of a
+    shard where reading had better begin. A log that ends with copies of older records tells less than it holds, never
+    more; one that has lost `known` tells the last position before its hole.
 
     Raises:
         KafkaError, OSError, TimeoutError: Kafka fails, or doesn't answer in time.
@@ -63,7 +65,7 @@ async def log_ends(bootstrap_servers: str, topic: str, known: Mapping[int, int])
         return whole_to(tail, known[partition.partition]) is not None
 
     async with asyncio.timeout(READ_TIMEOUT_S) as patience, reading(bootstrap_servers) as consumer:
-        tails = await _tails(consumer, wanted, enough, patience)
+        tails = await _tails(consumer, wanted, enough, patience, near)
     return {one.partition: tail.at(whole_to(tail, known[one.partition]) or 0) for one, tail in tails.items()}
 
 
@@ -115,20 +117,21 @@ async def _tails(
     partitions: list[TopicPartition],
     enough: Callable[[TopicPartition, Tail], bool],
     patience: asyncio.Timeout,
+    near: Mapping[int, int] | None = None,
 ) -> dict[TopicPartition, Tail]:
-    """Read each partition back from its end until that is enough, or all of it."""
+    """Read each partition back from its end (first from the offset that `near` has of it) until that is enough."""
     consumer.assign(partitions)
     ends, begins = await consumer.end_offsets(partitions), await consumer.beginning_offsets(partitions)
     tails = {one: Tail(begins[one], begins[one], ends[one], ()) for one in partitions}
-    back = 1
+    backs = {one: max(1, ends[one] - (near or {}).get(one.partition, ends[one])) for one in partitions}
     left = {one for one in partitions if ends[one] > begins[one]}
     while left:
-        starts = {one: max(begins[one], ends[one] - back) for one in left}
+        starts = {one: max(begins[one], ends[one] - backs[one]) for one in left}
         for one, records in (await _read(consumer, starts, ends, patience)).items():
             tails[one] = tail = Tail(begins[one], starts[one], ends[one], records)
+            backs[one] *= 10
             if tail.start == tail.begin or enough(one, tail):
                 left.remove(one)
-        back *= 10
     return tails
 
 
@@ -137,11 +140,11 @@ async def _read(
     starts: dict[TopicPartition, int],
     ends: dict[TopicPartition, int],
     patience: asyncio.Timeout,
-) -> dict[TopicPartition, list[tuple[int, bytes]]]:
+) -> dict[TopicPartition, list[tuple[int, str]]]:
     """The records of ours of each partition from its start to its end."""
     for one, start in starts.items():
         consumer.seek(one, start)
-    ours: dict[TopicPartition, list[tuple[int, bytes]]] = {one: [] for one in starts}
+    ours: dict[TopicPartition, list[tuple[int, str]]] = {one: [] for one in starts}
     reading_on = set(starts)
     while reading_on:
         for one, records in (await consumer.getmany(*reading_on, timeout_ms=POLL_MS)).items():
@@ -151,7 +154,7 @@ async def _read(
     return ours
 
 
-def _ours(records: Iterable[ConsumerRecord]) -> Iterator[tuple[int, bytes]]:
+def _ours(records: Iterable[ConsumerRecord]) -> Iterator[tuple[int, str]]:
     for record in records:
         with suppress(PermanentError):  # foreign: readers step over it, too
-            yield place_of(record.headers).position, record.value or b""
+            yield place_of(record.headers).position, chain_of(record.value or b"")

@@ -173,8 +173,6 @@ class World:
         chance = self.fates.chance
         harms = [chance.choice(HARMS) for _ in range(chance.choice((0, 1, 2, 4)))]
         if "lose points" in harms:
-            # Exactly as many records of others as the log has lost would hide that: it is known, and not looked for.
-            harms = [harm for harm in harms if harm != "write foreign"]
             self.fates.rule_out(Fate.LATE)
         for harm in harms:
             self.loop.later(chance.random() * HARM_S, self._harm, harm)

@@ -12,7 +12,7 @@ from services.earning.log_end import Tail, whole_to
 def tail(positions: Iterable[int], *, start: int) -> Tail:
     """The end of a log from offset `start` on, with these positions in this order."""
     read = list(positions)
-    return Tail(0, start, start + len(read), [(position, b"") for position in read])
+    return Tail(0, start, start + len(read), [(position, "") for position in read])
 
 
 @pytest.mark.parametrize(
