@@ -278,10 +278,7 @@ class ActivityBook(msgspec.Struct, tag="activity", array_like=True, frozen=True)
 
 
 class ClaimBook(msgspec.Struct, tag="claim", array_like=True, frozen=True):
-    """Something that one key at a time can claim (a product reviewed): the ids of those that have it.
-
-    Several have what two members had, each for themselves, before they became one.
-    """
+    """Something that one key at a time can claim (a product reviewed): who has it; after a merge several."""
 
     holders: tuple[str, ...] = ()
 

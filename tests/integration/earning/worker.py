@@ -35,8 +35,10 @@ class Town:
     topics: Topics
 
     async def build(self, document: str = DOCUMENT) -> None:
-        """Make the topics and publish the program."""
+        """Make the topics and publish the program. The facts are old: retention by time would delete them meanwhile."""
         await topics_plan.create(self.bootstrap_servers, self.topics, SHARDS)
+        for topic in self.topics.inputs:
+            await topics_plan.change(self.bootstrap_servers, topic, {"retention.ms": "-1"})
         session = await asyncpg.connect(self.dsn)
         await registry.publish(session, check(document.encode(), "shop.yaml"))
         await session.close()
