@@ -29,10 +29,12 @@ CONSUMER_SETTINGS: dict[str, Any] = {
     "check_crcs": True,
     # Range keeps partition i of every topic with one worker.
     "partition_assignment_strategy": (RangePartitionAssignor,),
-    "session_timeout_ms": 10_000,
+    # How long a killed worker's partitions wait for another: the least that a broker allows by default.
+    "session_timeout_ms": 6_000,
     "heartbeat_interval_ms": 1_000,
     "max_poll_interval_ms": 60_000,
-    "rebalance_timeout_ms": 10_000,
+    # A rebalance stops everybody until all have joined, or so long; ours join at once, whatever they are doing.
+    "rebalance_timeout_ms": 5_000,
     "fetch_max_wait_ms": 50,
     "fetch_min_bytes": 1,
     "fetch_max_bytes": 50 * 1024 * 1024,
