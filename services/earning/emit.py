@@ -22,7 +22,7 @@ from services.earning import failpoints
 from services.earning.fresh import Fresh
 from services.earning.journal import Entry
 from services.earning.leases import QUERIES, Leases
-from services.earning.log_end import LogEnd, log_ends
+from services.earning.log_end import log_ends
 from services.earning.metrics import Metrics
 from services.earning.persevere import Works
 from services.earning.recover import Recovery, compare
@@ -66,7 +66,6 @@ class Relay:
         self._news = asyncio.Event()
         self._emitted: dict[int, int] = {}
         self._log_ends: dict[int, int] = {}
-        self._seen: dict[int, LogEnd] = {}
         self._look_at_log = 0.0
         self._fresh = Fresh()
         self._look_at = 0.0
@@ -99,8 +98,6 @@ class Relay:
     async def _take(self, session: asyncpg.Connection, leases: Leases) -> None:
         """Renew the leases; of a shard newly mine, and now and then of all, find out how far its log is."""
         gained = await leases.renew(session)
-        for shard in gained:
-            self._seen.pop(shard, None)  # of another's time nothing is known here
         now = asyncio.get_running_loop().time()
         if now >= self._look_at_log:
             self._look_at_log = now + LOOK_AT_LOG_S
@@ -114,21 +111,21 @@ class Relay:
         """Go on after the last position that the log itself has; what it lost since we published it comes again.
 
         What was recorded before the log is read is in it, unless it was lost: then what was published since lies
-        behind a hole. All that came since this relay looked last is read: where records lie tells nothing once others
+        behind a hole. All that came since a relay looked last is read: where records lie tells nothing once others
         have written as many as were lost. A log that ends with copies of older records tells less than it holds: then
         some are copied once more, which readers bear.
         """
         rows = await session.fetch(QUERIES["emitted"], sorted(shards))
-        recorded = {row["shard"]: row["emitted"] for row in rows}
-        seen = {shard: self._seen[shard] for shard in recorded if shard in self._seen}
-        known = recorded | {shard: min(end.position, recorded[shard]) for shard, end in seen.items()}
-        near = {shard: end.offset - 1 for shard, end in seen.items()}
+        recorded = {shard: emitted for shard, emitted, _, _ in rows}
+        known = {shard: min(emitted, whole_to) for shard, emitted, whole_to, _ in rows}
+        near = {shard: looked_to - 1 for shard, _, _, looked_to in rows}
         ends = await log_ends(self._connections.kafka_bootstrap_servers, self._topic, known, near)
         await compare(session, ends)
-        self._seen.update(ends)
         told = {shard: end.position for shard, end in ends.items()}
         if told:
             await session.execute(QUERIES["record_emitted"], list(told), list(told.values()))
+            looks = [(shard, *before, ends[shard].position, ends[shard].offset) for shard, _, *before in rows]
+            await session.execute(QUERIES["record_look"], *map(list, zip(*looks, strict=True)))
         self._emitted.update(told)
         self._log_ends.update({shard: end.offset for shard, end in ends.items()})
         lost = {shard: end.position for shard, end in ends.items() if end.position < recorded[shard]}

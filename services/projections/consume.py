@@ -20,6 +20,7 @@ from aiokafka.errors import (
 from services.projections import store
 from services.projections.assignment import Assignment
 from services.projections.decode import Decoded, decode_partition, halves
+from services.projections.last_read import LastRead
 from services.projections.positions import Fence
 from services.projections.project import Projected, project
 from services.projections.settings import ProjectionsSettings
@@ -65,6 +66,7 @@ class Lane:
         self._records_max = settings.batch
         self._read_to: dict[int, int] = {}
         self._went_back: dict[int, int] = {}
+        self._last_read = LastRead()
         self.fences: dict[int, Fence] = {}
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -90,6 +92,7 @@ class Lane:
             return
         records = await self._fetch([self._assignment.topic_partition(p) for p in mine], backoff)
         if not records:
+            self._look_again(mine)
             await self._written()
             return
         count = sum(map(len, records.values()))
@@ -127,6 +130,7 @@ class Lane:
             self.fences[partition] = fence
             self._stopped.discard(partition)
             self._telemetry.forget(partition)
+            self._last_read.begin(partition, fence.next_offset, asyncio.get_running_loop().time())
             self._assignment.take(partition, fence.next_offset)
 
     async def _fetch(self, mine: list[TopicPartition], backoff: Backoff) -> dict[TopicPartition, Sequence[Any]]:
@@ -141,6 +145,7 @@ class Lane:
                 records = await self._consumer.getmany(*mine, timeout_ms=FETCH_WAIT_MS, max_records=self._records_max)
             self._records_max = min(self._settings.batch, self._records_max * 2)
             self._read_to |= {where.partition: found[-1].offset + 1 for where, found in records.items()}
+            records = self._new(records)
         except OffsetOutOfRangeError as error:
             await self._read_again(list(error.args[0]))
         except NoOffsetForPartitionError:
@@ -152,6 +157,21 @@ class Lane:
                 log.warning("waiting for kafka", error=repr(error))
             await backoff.wait()
         return records
+
+    def _new(self, records: dict[TopicPartition, Sequence[Any]]) -> dict[TopicPartition, Sequence[Any]]:
+        """The records without those that were only looked at again."""
+        now_s = asyncio.get_running_loop().time()
+        taken = {
+            where: self._last_read.take(where.partition, found, now_s) for where, found in records.items() if found
+        }
+        return {where: found for where, found in taken.items() if found}
+
+    def _look_again(self, mine: list[int]) -> None:
+        """Read the last record once more of partitions that were silent for long: another may lie there now."""
+        now_s = asyncio.get_running_loop().time()
+        for partition, offset in self._last_read.to_look_at(mine, now_s).items():
+            with suppress(IllegalStateError):  # it went elsewhere
+                self._consumer.seek(self._assignment.topic_partition(partition), offset)
 
     async def _come_nearer(self, mine: list[TopicPartition]) -> None:
         """A record can't even be handed over: fetch less and less, until it comes next; its partition stops there."""

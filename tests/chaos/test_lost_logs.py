@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -12,12 +13,15 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from deploy.local_stack import LocalStack
 from deploy.migrate import migrate
 from services.earning import emit
+from services.projections import last_read
 from services.verify.checker import verify
 from shared.broker import Outgoing
 from shared.topics import Topics
 from tests.conftest import new_database
 from tests.integration.earning.counter import BEGAN, SHARDS, paid, shard
 from tests.integration.earning.worker import Town, positions
+from tests.integration.projections.desk import Desk
+from tests.unit.projections.points_log import PointsLog
 from tests.waiting import eventually
 
 STAMP = int(BEGAN.timestamp() * 1000)
@@ -55,15 +59,26 @@ def in_database(dsn: str, name: str) -> str:
     return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
 
 
+def sizes(stack: LocalStack, topic: str) -> dict[Path, int]:
+    """The files of a topic's logs, and how long each is."""
+    files = (stack.directory / "kafka" / "data").glob(f"{topic}-*/*.log")
+    return {file: file.stat().st_size for file in files}
+
+
 def lose_tails(stack: LocalStack, topic: str, *, keep: float) -> None:
     """The broker dies and has lost the end of a topic's logs, as after a power cut: what it acknowledged is gone."""
+    lose_beyond(stack, {file: int(size * keep) for file, size in sizes(stack, topic).items()})
+
+
+def lose_beyond(stack: LocalStack, lengths: Mapping[Path, int]) -> None:
+    """The broker dies, and of these files only so much is left when it comes back."""
     stack.kafka.kill()
-    for folder in (stack.directory / "kafka" / "data").glob(f"{topic}-*"):
-        for log in folder.glob("*.log"):
-            with log.open("r+b") as file:
-                file.truncate(int(log.stat().st_size * keep))
-        for index in (*folder.glob("*.index"), *folder.glob("*.timeindex"), *folder.glob("*.snapshot")):
-            index.unlink()
+    for file, length in lengths.items():
+        with file.open("r+b") as log:
+            log.truncate(length)
+        for kind in ("*.index", "*.timeindex", "*.snapshot"):
+            for index in file.parent.glob(kind):
+                index.unlink()
     stack.kafka.start()
 
 
@@ -114,6 +129,30 @@ async def test_what_a_broker_has_lost_is_published_again_although_nothing_new_ha
         await town.emitted()
         lose_tails(own_stack, town.topics.points, keep=0.4)
         await eventually(lambda: whole(town), what="the log is whole again")
+
+
+async def test_what_comes_in_the_place_of_a_record_of_others_that_a_broker_has_lost_is_folded(
+    own_stack: LocalStack, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lies before where the reader goes on, whose log is not shorter than before."""
+    monkeypatch.setattr(last_read, "LOOK_AGAIN_S", 1)
+    desk = Desk(town.bootstrap_servers, town.dsn, town.topics, PointsLog(shards=SHARDS))
+    for _ in range(3):
+        desk.log.earn("ann", 10)
+    await desk.publish()
+    before, here = sizes(own_stack, town.topics.points), desk.log.entries[0].shard
+    await desk.publish_raw(here, Outgoing(b"?", b"not ours"))
+    async with desk.worker():
+        await desk.folded()
+        await eventually(lambda: letters(town), what="the other's record is set aside")
+        lose_beyond(own_stack, before)
+        desk.log.earn("ann", 10)
+        await desk.publish(desk.log.entries[3:])
+        await desk.folded(seconds=60)
+
+
+async def letters(town: Town) -> bool:
+    return await town.fetch("SELECT count(*)::int FROM projection.dead_letters") == [(1,)]
 
 
 async def test_postgres_restored_from_a_backup_learns_from_the_log_what_it_had_decided(town: Town) -> None:

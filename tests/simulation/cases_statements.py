@@ -169,7 +169,14 @@ async def what_is_emitted_goes_forward_and_back_only_where_it_is_lost(door: Door
     session = await opened(door)
     for name, position in (("record_emitted", 5), ("record_emitted", 3), ("record_lost", 4), ("record_lost", 9)):
         await session.execute(EMIT[name], [1], [position])
-    assert sorted(tuples(await session.fetch(EMIT["emitted"], [0, 1]))) == [(0, 0), (1, 4)]
+    assert sorted(tuples(await session.fetch(EMIT["emitted"], [0, 1]))) == [(0, 0, 0, 0), (1, 4, 0, 0)]
+
+
+async def a_look_at_the_log_is_noted_unless_another_relay_has_looked_since(door: Door) -> None:
+    session = await opened(door)
+    for before, now in (((0, 0), (5, 7)), ((0, 0), (3, 3)), ((5, 7), (4, 9))):
+        await session.execute(EMIT["record_look"], [1], *([value] for value in (*before, *now)))
+    assert sorted(tuples(await session.fetch(EMIT["emitted"], [0, 1]))) == [(0, 0, 0, 0), (1, 0, 4, 9)]
 
 
 async def dead_letters_wait_until_they_are_relayed(door: Door) -> None:
@@ -232,6 +239,7 @@ STATEMENTS: tuple[Case, ...] = (
     lots_come_in_spending_order_and_by_what_is_due,
     the_journal_is_read_in_order_of_position_from_any_position_on,
     what_is_emitted_goes_forward_and_back_only_where_it_is_lost,
+    a_look_at_the_log_is_noted_unless_another_relay_has_looked_since,
     dead_letters_wait_until_they_are_relayed,
     a_member_keeps_of_their_tier_what_a_batch_leaves_unsaid,
     fences_of_projections_move_with_their_hashes,

@@ -27,6 +27,8 @@ class Emission(NamedTuple):
 
     shard: int
     emitted: int = 0
+    whole_to: int = 0
+    looked_to: int = 0
 
 
 class FenceRow(NamedTuple):

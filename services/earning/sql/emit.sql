@@ -16,7 +16,7 @@ RETURNING shard;
 DELETE FROM earning.leases WHERE owner = $1;
 
 -- name: emitted
-SELECT shard, emitted FROM earning.emissions WHERE shard = ANY ($1::integer[]);
+SELECT shard, emitted, whole_to, looked_to FROM earning.emissions WHERE shard = ANY ($1::integer[]);
 
 -- name: to_emit
 SELECT j.shard, j.position, j.month, j.key, j.type, j.decided_at, j.bytes
@@ -41,6 +41,14 @@ UPDATE earning.emissions e
 SET emitted = least(e.emitted, lost.emitted)
 FROM unnest($1::integer[], $2::bigint[]) AS lost (shard, emitted)
 WHERE e.shard = lost.shard;
+
+-- name: record_look
+-- Unless another relay has looked since: then that is newer.
+UPDATE earning.emissions e
+SET whole_to = now.whole_to, looked_to = now.looked_to
+FROM unnest($1::integer[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
+    AS now (shard, whole_to_before, looked_to_before, whole_to, looked_to)
+WHERE e.shard = now.shard AND (e.whole_to, e.looked_to) = (now.whole_to_before, now.looked_to_before);
 
 -- name: dead_letters_to_relay
 SELECT topic, partition, "offset", reason, text, field, key, value, headers, received_at, log

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from shared.broker import Outgoing
+from shared.codec import headers_of
 from shared.shards import member_key, shard_of
 from tests.integration.earning.counter import BEGAN, PROGRAM, SHARDS, paid, shard
 from tests.integration.earning.worker import Town, positions, sent
+from tests.waiting import eventually
 
 AT_MS = int(BEGAN.timestamp() * 1000)
 MEMBERS = ("ann", "bob", "cid", "dan", "eve", "fay", "gil", "hal")
@@ -50,6 +53,31 @@ async def test_what_was_published_and_not_recorded_is_not_published_again(town: 
         await town.emitted()
     log = await town.log()
     assert [(record.partition, record.key, record.value) for record in log] == await journaled(town)
+
+
+async def test_what_a_log_lacks_is_published_though_others_have_written_in_its_place_and_it_goes_on(
+    town: Town,
+) -> None:
+    """A relay that has not looked since knows nothing of it; whoever relays next looks at all that came since."""
+    inputs = await publish_orders(town, "a")
+    async with town.worker(roles="decide"):
+        await town.decided(inputs)
+    rows = await town.fetch("SELECT shard, position, type, key::bytea, bytes FROM earning.journal ORDER BY 1, 2")
+    log: dict[int, list[Outgoing]] = {}
+    for number, position, kind, key, value in rows:
+        ours = Outgoing(key, value, headers_of(number, position, kind))
+        log.setdefault(number, []).append(ours if position != 2 else Outgoing(b"?", b"not ours"))
+    await town.publish(log, town.topics.points)
+    await town.execute(
+        "UPDATE earning.emissions e SET emitted = position FROM earning.shards s WHERE s.shard = e.shard"
+    )
+    async with town.worker(roles="relay"):
+        await eventually(lambda: has_all(town), what="the log has every position")
+
+
+async def has_all(town: Town) -> bool:
+    """Whether the points topic holds all bytes of the journal."""
+    return {record.value for record in await town.log()} >= {value for _, _, value in await journaled(town)}
 
 
 async def test_two_relays_at_once_add_copies_but_no_disorder(town: Town) -> None:

@@ -79,6 +79,17 @@ def _at_most(row: Emission, position: int) -> Emission:
     return row._replace(emitted=min(row.emitted, position))
 
 
+def _record_look(backend: Backend, shards: Sequence[int], *columns: Sequence[int]) -> Waits:
+    looks = {(shard,): values for shard, *values in zip(shards, *columns, strict=True)}
+    return backend.update(Emission, ((key, partial(_looked_at, *values)) for key, values in looks.items()))
+
+
+def _looked_at(whole_to_before: int, looked_to_before: int, whole_to: int, looked_to: int, row: Emission) -> Emission:
+    if (row.whole_to, row.looked_to) != (whole_to_before, looked_to_before):
+        return row
+    return row._replace(whole_to=whole_to, looked_to=looked_to)
+
+
 def _dead_letters_to_relay(backend: Backend, at_most: int) -> Rows:
     waiting = [row for row in backend.rows(DeadLetterRow) if row.relayed_at is None]
     waiting.sort(key=lambda row: row.recorded_at)
@@ -93,10 +104,11 @@ def _record_relayed(backend: Backend, *columns: Sequence[Any]) -> Waits:
 STATEMENTS = [
     statement("lease", "shard", _lease),
     statement("release", "", _release),
-    statement("emitted", "shard emitted", _emitted),
+    statement("emitted", "shard emitted whole_to looked_to", _emitted),
     statement("to_emit", "shard position month key type decided_at bytes", _to_emit),
     statement("record_emitted", "", _record_emitted),
     statement("record_lost", "", _record_lost),
+    statement("record_look", "", _record_look),
     statement("dead_letters_to_relay", LETTER, _dead_letters_to_relay),
     statement("record_relayed", "", _record_relayed),
 ]
