@@ -164,12 +164,13 @@ def published_out_of_order(patch: Patch) -> None:
 
 
 def holes_are_not_looked_for(patch: Patch) -> None:
-    """The relay goes on after a log that has lost what was published."""
+    """The relay goes on after a log that has lost what was published, and never looks at it while it works."""
 
     async def holes(*_: Any) -> dict[int, int]:
         return {}
 
     patch.setattr(Relay, "_holes", holes)
+    patch.setattr(emit, "LOOK_AT_LOG_S", 3600.0)
 
 
 def dead_letters_are_dropped(patch: Patch) -> None:
