@@ -64,7 +64,6 @@ class Lane:
         self._writing: asyncio.Task[None] | None = None
         self._stopped: set[int] = set()
         self._records_max = settings.batch
-        self._read_to: dict[int, int] = {}
         self._went_back: dict[int, int] = {}
         self._last_read = LastRead()
         self.fences: dict[int, Fence] = {}
@@ -144,7 +143,6 @@ class Lane:
             else:
                 records = await self._consumer.getmany(*mine, timeout_ms=FETCH_WAIT_MS, max_records=self._records_max)
             self._records_max = min(self._settings.batch, self._records_max * 2)
-            self._read_to |= {where.partition: found[-1].offset + 1 for where, found in records.items()}
             records = self._new(records)
         except OffsetOutOfRangeError as error:
             await self._read_again(list(error.args[0]))
@@ -161,9 +159,7 @@ class Lane:
     def _new(self, records: dict[TopicPartition, Sequence[Any]]) -> dict[TopicPartition, Sequence[Any]]:
         """The records without those that were only looked at again."""
         now_s = asyncio.get_running_loop().time()
-        taken = {
-            where: self._last_read.take(where.partition, found, now_s) for where, found in records.items() if found
-        }
+        taken = {where: self._last_read.take(where.partition, found, now_s) for where, found in records.items()}
         return {where: found for where, found in taken.items() if found}
 
     def _look_again(self, mine: list[int]) -> None:
@@ -190,7 +186,7 @@ class Lane:
     def _back(self, mine: list[TopicPartition]) -> None:
         with suppress(IllegalStateError):  # it went elsewhere
             for where in mine:
-                self._consumer.seek(where, self._read_to[where.partition])
+                self._consumer.seek(where, self._last_read.read_to(where.partition))
 
     async def _read_again(self, partitions: list[TopicPartition]) -> None:
         """The log may not be the one we knew: it is read from its beginning on, and what is known is dropped."""

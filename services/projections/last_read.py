@@ -41,17 +41,19 @@ class LastRead:
         return records[1:] if is_again else records
 
     def to_look_at(self, partitions: Iterable[int], now_s: float) -> dict[int, int]:
-        """Partition → the offset of its last record, where it is time to read that again."""
+        """Partition → the offset of its last record, where there is one and it is time to read that again."""
         silent = {}
         for partition in partitions:
             seen = self._last.get(partition)
-            if seen is not None and now_s - seen.at_s >= LOOK_AGAIN_S:
+            if seen is not None and seen.offset >= 0 and now_s - seen.at_s >= LOOK_AGAIN_S:
                 silent[partition] = seen.offset
                 self._last[partition] = seen._replace(at_s=now_s)
         return silent
 
+    def read_to(self, partition: int) -> int:
+        """The offset after the last record, or the one where reading began."""
+        return self._last[partition].offset + 1
+
     def begin(self, partition: int, offset: int, now_s: float) -> None:
         """The partition is read from an offset on, before which somebody has read something: what, nobody knows."""
-        self._last.pop(partition, None)
-        if offset:
-            self._last[partition] = _Read(offset - 1, UNKNOWN, now_s)
+        self._last[partition] = _Read(offset - 1, UNKNOWN, now_s)

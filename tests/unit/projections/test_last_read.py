@@ -39,6 +39,14 @@ def test_where_a_partition_begins_the_record_before_is_looked_at_too_and_new_wha
     assert last.take(0, [at(5)], 0.0) == [at(5)]
 
 
+def test_reading_goes_on_after_the_last_record_or_where_it_began() -> None:
+    last = LastRead()
+    last.begin(0, 7, 0.0)
+    assert last.read_to(0) == 7
+    last.take(0, [at(7), at(9)], 0.0)
+    assert last.read_to(0) == 10
+
+
 def test_before_a_logs_beginning_there_is_nothing_to_look_at() -> None:
     last = LastRead()
     last.begin(0, 0, 0.0)
