@@ -63,8 +63,8 @@ chaos-long: setup ## Many faults at once for an hour (MINUTES=n), then 4 workers
 defects: setup ## Plant each known mistake in a copy of the code, and see that a check catches it (ONLY=word)
 	$(PYTHON_IN_VENV) -m tests.chaos.defects $(if $(ONLY),--only $(ONLY))
 
-mutants: setup ## Make one small mistake after the other in the pure rooms, and count those that a test notices (ONLY=, SAMPLE=)
-	$(PYTHON_IN_VENV) -m tests.mutants $(if $(ONLY),--only $(ONLY)) $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED))
+mutants: setup ## Make one small mistake after the other in the pure rooms, and count those that a test notices (ONLY=, SAMPLE=, AGAIN=1)
+	$(PYTHON_IN_VENV) -m tests.mutants $(if $(ONLY),--only $(ONLY)) $(if $(SAMPLE),--sample $(SAMPLE)) $(SEEDED)$(if $(AGAIN), --again)
 
 up: setup ## Start Kafka, PostgreSQL and both services on this machine, without Docker
 	@.venv/bin/tallystick up

@@ -1,6 +1,7 @@
 """`python -m tests.mutants`: plant mistakes in the pure rooms one by one, count those that a test notices.
 
-Which rooms, and which tests: `[tool.mutmut]` in pyproject.toml. Mutants of unchanged functions keep their verdict.
+Which rooms, and which tests: `[tool.mutmut]` in pyproject.toml. Mutants of unchanged functions keep their verdict, so a
+run that was cut off goes on where it ended.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ FOUND_AT_LEAST = 85
 app = typer.Typer(add_completion=False)
 
 
-def try_out(names: Sequence[str]) -> None:
-    """Run the tests on mutants, one process at a time: this machine may have other work."""
-    command = [str(MUTMUT), "run", "--max-children", "1", *names]
+def try_out(names: Sequence[str], processes: int = 1) -> None:
+    """Run the tests on mutants, whatever is known of them."""
+    command = [str(MUTMUT), "run", "--max-children", str(processes), *names]
     ended = subprocess.run(command, cwd=TOP, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if ended.returncode:
         sys.exit(ended.stdout[-4_000:])
@@ -83,13 +84,19 @@ def main(
     only: Annotated[str, typer.Option(help="A part of a module's name; all, where it is left out.")] = "",
     sample: Annotated[int, typer.Option(help="So many mutants, chosen by the seed; 0: all.")] = 0,
     seed: Annotated[int, typer.Option(help="Another seed, another sample.")] = 1,
+    *,
+    again: Annotated[bool, typer.Option(help="Try those once more that no test noticed: there are new tests.")] = False,
+    processes: Annotated[int, typer.Option(min=1, help="How many are tried at the same time.")] = 1,
 ) -> None:
     """Plant mistakes, and say which of them no test has noticed."""
     console = Console()
     try_out([FIRST])
-    names = chosen(list(verdicts()), only, sample, seed)
-    console.print(f"{len(names)} mutants are tried; a full run takes about an hour.")
-    try_out(names)
+    before = verdicts()
+    names = chosen(list(before), only, sample, seed)
+    open_ = [name for name in names if before[name] in UNTRIED or (again and before[name] not in NOTICED)]
+    console.print(f"{len(names)} mutants, of which {len(open_)} are tried now; all together take about two hours.")
+    if open_:
+        try_out(open_, processes)
     after = verdicts()
     tried = {name: after[name] for name in names}
     for name, word in tried.items():
