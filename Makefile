@@ -13,7 +13,7 @@ setup: ## Make .venv with the locked requirements (fast the second time)
 	@PYTHON="$(PYTHON)" deploy/bootstrap
 
 test: lint types walls rules ## Everything: the gates, then all tests on a real Kafka and PostgreSQL
-	$(PYTHON_IN_VENV) -m pytest
+	$(PYTHON_IN_VENV) -m pytest --numprocesses 2 --dist loadscope
 
 check: lint types walls rules gates ## The gates alone: no server needed, about half a minute
 
