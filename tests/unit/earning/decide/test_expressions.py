@@ -20,7 +20,7 @@ from services.earning.program.terms import Activity, Campaign, Conditions, Rule,
 from services.earning.source_events.activities import ActivityRecorded
 from services.earning.source_events.commands import MemberUpdated
 from services.earning.source_events.facts import FactData, MemberEnrolled
-from tests.unit.earning.decide.story import Story, Told, paid, program, refunded, updated
+from tests.unit.earning.decide.story import Story, Told, instant, ladder, paid, program, refunded, updated
 
 
 def where(text: str, visible: Visible = ORDERS) -> Conditions:
@@ -68,6 +68,52 @@ def test_rule_27_an_activity_is_asked_for_its_attributes_and_units() -> None:
         told.tell(Told("2026-06-01", done))
     told.tell(Told("2026-06-01", ActivityRecorded(activity_id="b", kind="run", quantity=20)))
     assert told.said == ["earned 5", *["fact.recorded nothing_eligible"] * 3]
+
+
+SEEN = [
+    "member.tier == 'bronze'",
+    "'vip' in member.segments",
+    "member.attributes['birth_month'] == '6'",
+    "member.first_order",
+    "order.channel == 'web'",
+    "order.store == 'kiel'",
+    "time.year == 2026 && time.month == 7 && time.day == 1 && time.weekday == 3 && time.hour == 1",
+]
+
+
+@pytest.mark.rule(29)
+@pytest.mark.parametrize("text", SEEN)
+def test_rule_29_an_order_is_seen_as_it_is_pinned_on_the_programs_clock(text: str) -> None:
+    seen = program(rules=(Rule("r", rate=Fraction(1), conditions=where(text)),), tiers=ladder())
+    told = Story(Versions((seen,)))
+    told.tell(Told("2026-05-01", ANN), Told("2026-07-01 01:00", paid("a", "10", channel="web", store="kiel")))
+    assert told.said[-1] == "earned 10"
+
+
+@pytest.mark.rule(29)
+@pytest.mark.parametrize("text", ["order.channel == ''", "order.store == ''"])
+def test_rule_29_what_an_order_does_not_say_is_empty(text: str) -> None:
+    told = Story(Versions((program(rules=(Rule("r", rate=Fraction(1), conditions=where(text)),)),)))
+    told.tell(Told("2026-06-01", paid("a", "10")), Told("2026-06-01", paid("b", "10", channel="web", store="kiel")))
+    assert told.said == ["earned 10", "fact.recorded nothing_eligible"]
+
+
+@pytest.mark.rule(27, 29)
+def test_rule_27_an_activity_is_asked_for_its_member_and_what_it_lacks_is_empty() -> None:
+    asked = where("'vip' in member.segments && attributes.shoe == ''", of_activity(["shoe"]))
+    run = Activity("run", 5, attributes=frozenset({"shoe"}), conditions=asked)
+    told = Story(Versions((program(activities=(run,)),)))
+    told.tell(Told("2026-05-01", ANN), Told("2026-06-01", ActivityRecorded(activity_id="a", kind="run")))
+    assert told.said[-1] == "earned 5"
+
+
+@pytest.mark.rule(3)
+def test_rule_03_a_campaign_begins_and_ends_at_its_instants() -> None:
+    june = Conditions(starts_at=instant("2026-06-01"), ends_at=instant("2026-07-01"))
+    told = Story(Versions((program(campaigns=(Campaign("june", Fraction(2), conditions=june),)),)))
+    for number, at in enumerate(["2026-05-31 23:59", "2026-06-01", "2026-06-30 23:59", "2026-07-01"]):
+        told.tell(Told(at, paid(f"o{number}", "10")))
+    assert told.said == ["earned 10", "earned 20", "earned 20", "earned 10"]
 
 
 def test_what_cannot_be_answered_does_not_hold() -> None:
