@@ -60,17 +60,28 @@ OF_MEMBERS_OWN = (Order, OrderRefunded, OrderCancelled, OrderFulfilled, Redempti
 """Facts whose events are about them, and about nothing else but the member's lots and bonuses."""
 
 _OF_AWARDS = PointsReleased | PointsEarned | PointsReversed
+OF_A_FIELD = {
+    Reason.EXPIRES_IN_PAST,
+    Reason.NO_EXCHANGE_RATE,
+    Reason.OCCURRED_IN_FUTURE,
+    Reason.UNKNOWN_AWARD,
+    Reason.UNKNOWN_TIER,
+}
+"""Reasons that lie in one field of the fact."""
+
 REASONS = {str(reason) for reason in Reason} | OWN_WORDS | TIER_WORDS
 
 
 def refused_badly(error: PermanentError, fact: Fact) -> list[str]:
     """A dead letter says why in words, by a known code, and names a field that the fact can have."""
     found = []
-    if not str(error).strip() or str(error.reason) not in REASONS:
+    if str(error).strip() in {"", "None"} or str(error.reason) not in REASONS:
         found.append(f"dead letter without words or a known reason: {error.reason}: {error}")
     fields = {"", "time", *(f"data.{name}" for name in getattr(fact.data, "__struct_fields__", ()))}
     if error.field not in fields:
         found.append(f"dead letter names a field that is not there: {error.field}")
+    if not error.field and error.reason in OF_A_FIELD:
+        found.append(f"dead letter names no field: {error.reason}")
     return found
 
 
@@ -162,7 +173,7 @@ def _named(event: EventData, fact: Fact | None, versions: Versions, lots: Sequen
 
     Referrals that follow an order speak for themselves.
     """
-    if not 0 <= event.program_version <= len(versions.all):
+    if not isinstance(event, PointsEarned) <= event.program_version <= len(versions.all):
         return [f"{event.TYPE}: no version {event.program_version}"]
     if isinstance(event, PointsExpired) or (event.cause == DUE and not isinstance(event, _OF_AWARDS)):
         return [] if event.key is None else [f"{event.TYPE}: due, yet of {event.key}"]
@@ -192,7 +203,9 @@ def _rewarded(events: Sequence[EventData]) -> list[str]:
     """Who is told that a referral was rewarded has earned as much by it."""
     said = [(event.key, event.points) for event in events if isinstance(event, ReferralRewarded) and event.points]
     earned = [(event.key, event.points) for event in events if isinstance(event, PointsEarned)]
-    return [f"rewarded, not earned: {one}" for one in said if one not in earned]
+    roles = [event.role for event in events if isinstance(event, ReferralRewarded)]
+    found = [f"no role is called {role}" for role in roles if role not in {"referrer", "referee"}]
+    return found + [f"rewarded, not earned: {one}" for one in said if one not in earned]
 
 
 def _lots(told: Mapping[int, LotChange], lots: Sequence[Lot], after: Standing) -> list[str]:
