@@ -27,8 +27,10 @@ def one(number: int, subtotal: float, tax: float = 0, *, discount: float = 0, qu
 
 def sold(*lines: SoldLine, currency: str = "EUR", included: bool = False, **money: float) -> Sold:
     names = ("discount", "shipping", "shipping_tax")
-    before = [micros(money.get(name, 0)) for name in names]
-    return Sold(currency, lines, *before, included, micros(money.get("points_payment", 0)), None, test=False)
+    discount, shipping, tax = (micros(money.get(name, 0)) for name in names)
+    return Sold(
+        currency, lines, discount, shipping, tax, included, micros(money.get("points_payment", 0)), None, test=False
+    )
 
 
 def refund(*lines: RefundedLine, amount: float | None = None, shipping: float = 0) -> RefundKnown:
