@@ -6,13 +6,12 @@ The numbers are the installation's, not the process's: each process tells the sa
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from services.earning.persevere import Works
+from services.earning.persevere import Works, pause
 from shared.postgres import Queries, connect
 
 QUERIES = Queries(Path(__file__).parent / "sql" / "backlog.sql")
@@ -66,11 +65,6 @@ class Backlog:
                 for name, gauge in self._waiting.items():
                     gauge.set(waiting[name])
                 works()
-                await self._wait()
+                await pause(self._stopping, LOOK_EVERY_S)
         finally:
             session.terminate()
-
-    async def _wait(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_EVERY_S):
-                await self._stopping.wait()

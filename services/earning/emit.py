@@ -24,7 +24,7 @@ from services.earning.journal import Entry
 from services.earning.leases import QUERIES, Leases
 from services.earning.log_end import log_ends
 from services.earning.metrics import Metrics
-from services.earning.persevere import Works
+from services.earning.persevere import Works, pause
 from services.earning.recover import Recovery, compare
 from services.earning.settings import EarningSettings
 from shared.broker import KAFKA_TRANSIENT, Outgoing, Written, producer, publish
@@ -192,9 +192,7 @@ class Relay:
 
     async def _wait(self) -> None:
         """Until there is news of this process, or it is time to look for that of others."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._settings.relay_poll_ms / 1000):
-                await self._news.wait()
+        await pause(self._news, self._settings.relay_poll_ms / 1000)
         self._news.clear()
 
 

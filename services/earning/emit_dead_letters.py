@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 
 import asyncpg
 import structlog
@@ -17,7 +16,7 @@ from aiokafka.errors import MessageSizeTooLargeError
 from services.earning.dead_letters import read
 from services.earning.emit import publishing
 from services.earning.leases import QUERIES, Leases
-from services.earning.persevere import Works
+from services.earning.persevere import Works, pause
 from services.earning.settings import EarningSettings
 from shared.broker import Outgoing, publish
 from shared.dead_letters import DeadLetter
@@ -56,7 +55,7 @@ class DeadLetterRelay:
                     await self._publish(session, publisher, [(read(row[:-1]), row["log"]) for row in rows])
                 works()
                 if len(rows) < AT_A_TIME:
-                    await self._wait()
+                    await pause(self._stopping, LOOK_EVERY_S)
             await leases.release(session)
 
     async def _publish(
@@ -82,11 +81,6 @@ class DeadLetterRelay:
             # The table has it whole; the topic gets all but the bytes that it refuses.
             log.warning("dead letter too large for its topic", topic=letter.topic, offset=letter.offset)
             await publish(publisher, self._topic, {partition: [_without_value(record)]})
-
-    async def _wait(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_EVERY_S):
-                await self._stopping.wait()
 
 
 def _without_value(record: Outgoing) -> Outgoing:

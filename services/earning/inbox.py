@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +22,7 @@ from services.earning.journal import Entry, Head, Journal
 from services.earning.leases import Leases
 from services.earning.load import NONE_ASKED, Holdings, Wallet, load, supply
 from services.earning.load import QUERIES as EARN
-from services.earning.persevere import Works
+from services.earning.persevere import Works, pause
 from services.earning.program.registry import ProgramCache
 from services.earning.program.terms import Versions
 from services.earning.recover import Recovery
@@ -93,7 +92,7 @@ class Inbox:
                     taken += await self._take(session, shard)
                 works()
                 if not taken:  # an answer may be here already: under a backlog messages must not lag behind facts
-                    await self._wait()
+                    await pause(self._stopping, self._settings.inbox_poll_ms / 1000)
             await leases.release(session)
         finally:
             session.terminate()
@@ -115,11 +114,6 @@ class Inbox:
             ((number, *_),) = await session.fetch(QUERIES["messages"], shard, 1)
             await _fail(session, shard, number, error)
             return Taken(0, [])
-
-    async def _wait(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._settings.inbox_poll_ms / 1000):
-                await self._stopping.wait()
 
 
 async def take(

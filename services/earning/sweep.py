@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -23,7 +22,7 @@ from services.earning.journal import Entry, Head, Journal
 from services.earning.leases import Leases
 from services.earning.load import NONE_ASKED, Holdings, Wallet, load_due, read_standing, supply
 from services.earning.load import QUERIES as EARN
-from services.earning.persevere import Works
+from services.earning.persevere import Works, pause
 from services.earning.program.registry import ProgramCache
 from services.earning.program.terms import Versions
 from services.earning.recover import Recovery
@@ -95,7 +94,7 @@ class Sweeper:
                     if reached is not None:
                         await self._round(session, leases, reached - SETTLE)
                     works()
-                    await self._wait()
+                    await pause(self._stopping, self._settings.sweep_poll_ms / 1000)
                 await leases.release(session)
         finally:
             session.terminate()
@@ -124,11 +123,6 @@ class Sweeper:
                 self._members_max = min(MEMBERS_MAX, at_most * 2)
                 self._on_swept(swept.entries, swept.members)
                 more = swept.members == at_most
-
-    async def _wait(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._settings.sweep_poll_ms / 1000):
-                await self._stopping.wait()
 
 
 async def mark_versions(
