@@ -6,8 +6,8 @@ from fractions import Fraction
 
 import pytest
 
-from services.earning.program.terms import Activity, Expiry, TierLevel, Tiers, Versions
-from services.earning.source_events.activities import ActivityRecorded, ActivityWithdrawn
+from services.earning.program.terms import Activity, Expiry, Limit, Reviews, TierLevel, Tiers, Versions
+from services.earning.source_events.activities import ActivityRecorded, ActivityWithdrawn, ReviewPublished
 from services.earning.source_events.commands import (
     BalanceImport,
     ImportRevert,
@@ -15,7 +15,7 @@ from services.earning.source_events.commands import (
     PointsReinstate,
     RedemptionRequested,
 )
-from services.earning.source_events.facts import MemberEnrolled
+from services.earning.source_events.facts import FactData, MemberEnrolled
 from shared.point_events import DeficitForgiven, ImportReverted, PointsReversed
 from tests.unit.earning.decide.story import Story, Told, cancelled, ladder, paid, program, refunded
 
@@ -121,3 +121,25 @@ def test_rule_35_all_that_has_expired_can_be_given_back() -> None:
     told = story(expiry=Expiry("after_available", 1)).tell(Told("2026-01-01", paid("o", "10")))
     told.tell(Told("2026-03-02", PointsReinstate(reinstate_id="i", award="o", points=10, reason="goodwill")))
     assert told.ann.balances.available == 10
+
+
+@pytest.mark.rule(25)
+def test_rule_25_where_only_pictures_earn_a_review_without_one_earns_nothing() -> None:
+    told = story(reviews=Reviews(0, photo=15, video=20))
+    told.tell(Told("2026-01-01", ReviewPublished(review_id="r", product_id="tea", rating=5)))
+    assert told.said == ["fact.recorded nothing_eligible"]
+
+
+@pytest.mark.rule(25, 27, 71)
+@pytest.mark.parametrize(
+    "fact",
+    [
+        ReviewPublished(review_id="r", product_id="tea", rating=5),
+        ActivityRecorded(activity_id="q", kind="once"),
+    ],
+)
+def test_rule_71_who_is_closed_takes_no_place_and_is_told_so(fact: FactData) -> None:
+    once = Activity("once", 7, limit=Limit(1))
+    told = story(reviews=Reviews(10, once_per_product=True), activities=(once,))
+    told.tell(Told("2026-01-01", MemberClosed()), Told("2026-01-02", fact))
+    assert told.said[-1] == "fact.recorded member_closed"
