@@ -8,7 +8,7 @@ be.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -22,7 +22,8 @@ from services.earning import failpoints
 from services.earning.fresh import Fresh
 from services.earning.journal import Entry
 from services.earning.leases import QUERIES, Leases
-from services.earning.log_end import log_ends
+from services.earning.log_end import LogEnd, log_ends
+from services.earning.look import Look, Noted
 from services.earning.metrics import Metrics
 from services.earning.persevere import Works, pause
 from services.earning.recover import Recovery, compare
@@ -66,6 +67,7 @@ class Relay:
         self._news = asyncio.Event()
         self._emitted: dict[int, int] = {}
         self._log_ends: dict[int, int] = {}
+        self._look: Look | None = None
         self._look_at_log = 0.0
         self._fresh = Fresh()
         self._look_at = 0.0
@@ -84,51 +86,67 @@ class Relay:
         leases = Leases("emit", range(self._shards), self._settings.owner, self._settings.lease_s)
         async with publishing(self._connections, "tallystick-relay") as (session, publisher):
             await self._recovery.see_to(session)
-            while not self._stopping.is_set():
-                if leases.due:
-                    await self._take(session, leases)
-                entries = await self._next(session, leases)
-                if entries:
-                    await self._publish(session, publisher, entries)
-                works()
-                if not entries:
-                    await self._wait()
+            try:
+                while not self._stopping.is_set():
+                    if leases.due:
+                        await self._take(session, leases)
+                    if self._look is not None and self._look.is_over:
+                        await self._end_look(session, self._look, leases.mine)
+                    entries = await self._next(session, leases)
+                    if entries:
+                        await self._publish(session, publisher, entries)
+                    works()
+                    if not entries:
+                        await self._wait()
+            finally:
+                if self._look is not None:
+                    await self._look.give_up()
+                    self._look = None
             await leases.release(session)
 
     async def _take(self, session: asyncpg.Connection, leases: Leases) -> None:
         """Renew the leases; of a shard newly mine, and now and then of all, find out how far its log is."""
         gained = await leases.renew(session)
         now = asyncio.get_running_loop().time()
-        if now >= self._look_at_log:
-            self._look_at_log = now + LOOK_AT_LOG_S
-            await self._go_by_the_log(session, leases.mine)
-        elif gained:
-            await self._go_by_the_log(session, gained)
         if gained:
+            look = await self._begin_look(session, gained)
+            await self._go_by_the_log(session, look.noted, await look.ends())
             log.info("relaying", shards=sorted(leases.mine))
+        if now >= self._look_at_log and self._look is None:
+            # Publishing goes on meanwhile: after a great deal of news a look takes a second or two.
+            self._look_at_log = now + LOOK_AT_LOG_S
+            self._look = await self._begin_look(session, leases.mine - gained)
 
-    async def _go_by_the_log(self, session: asyncpg.Connection, shards: Iterable[int]) -> None:
+    async def _begin_look(self, session: asyncpg.Connection, shards: Collection[int]) -> Look:
+        return await Look.begin(session, self._connections.kafka_bootstrap_servers, self._topic, shards)
+
+    async def _end_look(self, session: asyncpg.Connection, look: Look, mine: Collection[int]) -> None:
+        """Go by what a look beside the publishing has found, as far as it is still about shards of mine."""
+        self._look = None
+        ends = {shard: end for shard, end in (await look.ends()).items() if shard in mine}
+        await self._go_by_the_log(session, [one for one in look.noted if one.shard in ends], ends)
+
+    async def _go_by_the_log(
+        self, session: asyncpg.Connection, noted: Sequence[Noted], ends: Mapping[int, LogEnd]
+    ) -> None:
         """Go on after the last position that the log itself has; what it lost since we published it comes again.
 
-        What was recorded before the log is read is in it, unless it was lost: then what was published since lies
-        behind a hole. All that came since a relay looked last is read: where records lie tells nothing once others
-        have written as many as were lost. A log that ends with copies of older records tells less than it holds: then
-        some are copied once more, which readers bear.
+        What was recorded before the log was read is in it, unless it was lost: then what was published since lies
+        behind a hole. What was published while it was read is known to us alone.
         """
-        rows = await session.fetch(QUERIES["emitted"], sorted(shards))
-        recorded = {shard: emitted for shard, emitted, _, _ in rows}
-        known = {shard: min(emitted, whole_to) for shard, emitted, whole_to, _ in rows}
-        near = {shard: looked_to - 1 for shard, _, _, looked_to in rows}
-        ends = await log_ends(self._connections.kafka_bootstrap_servers, self._topic, known, near)
         await compare(session, ends)
         told = {shard: end.position for shard, end in ends.items()}
         if told:
             await session.execute(QUERIES["record_emitted"], list(told), list(told.values()))
-            looks = [(shard, *before, ends[shard].position, ends[shard].offset) for shard, _, *before in rows]
+            looks = [
+                (one.shard, one.whole_to, one.looked_to, ends[one.shard].position, ends[one.shard].offset)
+                for one in noted
+            ]
             await session.execute(QUERIES["record_look"], *map(list, zip(*looks, strict=True)))
-        self._emitted.update(told)
-        self._log_ends.update({shard: end.offset for shard, end in ends.items()})
-        lost = {shard: end.position for shard, end in ends.items() if end.position < recorded[shard]}
+        for shard, end in ends.items():
+            self._emitted[shard] = max(end.position, self._emitted.get(shard, 0))
+            self._log_ends[shard] = max(end.offset, self._log_ends.get(shard, 0))
+        lost = {one.shard: ends[one.shard].position for one in noted if ends[one.shard].position < one.emitted}
         await self._go_back(session, lost)
 
     async def _next(self, session: asyncpg.Connection, leases: Leases) -> list[Entry]:

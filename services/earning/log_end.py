@@ -18,6 +18,10 @@ READ_TIMEOUT_S = 10.0
 
 POLL_MS = 500
 
+RECORDS_AT_ONCE = 500
+PARTITION_FETCH_BYTES = 256 * 1024
+"""Little at a time: whoever looks at a log in between does other things meanwhile, and needs his memory for them."""
+
 
 class LogEnd(NamedTuple):
     """A position that the log has (0: none) and the hash of its bytes, and the offset after the last record."""
@@ -64,7 +68,8 @@ async def log_ends(
     def enough(partition: TopicPartition, tail: Tail) -> bool:
         return whole_to(tail, known[partition.partition]) is not None
 
-    async with asyncio.timeout(READ_TIMEOUT_S) as patience, reading(bootstrap_servers) as consumer:
+    little = {"max_partition_fetch_bytes": PARTITION_FETCH_BYTES}
+    async with asyncio.timeout(READ_TIMEOUT_S) as patience, reading(bootstrap_servers, **little) as consumer:
         tails = await _tails(consumer, wanted, enough, patience, near)
     return {one.partition: tail.at(whole_to(tail, known[one.partition]) or 0) for one, tail in tails.items()}
 
@@ -147,7 +152,8 @@ async def _read(
     ours: dict[TopicPartition, list[tuple[int, str]]] = {one: [] for one in starts}
     reading_on = set(starts)
     while reading_on:
-        for one, records in (await consumer.getmany(*reading_on, timeout_ms=POLL_MS)).items():
+        fetched = await consumer.getmany(*reading_on, timeout_ms=POLL_MS, max_records=RECORDS_AT_ONCE)
+        for one, records in fetched.items():
             patience.reschedule(asyncio.get_running_loop().time() + READ_TIMEOUT_S)
             ours[one] += _ours(record for record in records if record.offset < ends[one])
         reading_on = {one for one in reading_on if await consumer.position(one) < ends[one]}
