@@ -100,7 +100,7 @@ class Relay:
                         await self._wait()
             finally:
                 if self._look is not None:
-                    await self._look.give_up()
+                    self._look.give_up()
                     self._look = None
             await leases.release(session)
 

@@ -56,7 +56,7 @@ class Look:
         """
         return await self._reading
 
-    async def give_up(self) -> None:
-        """End it, whatever has come of it."""
+    def give_up(self) -> None:
+        """Let it end, whatever has come of it: nobody will ask."""
         self._reading.cancel()
-        await asyncio.gather(self._reading, return_exceptions=True)
+        self._reading.add_done_callback(lambda reading: reading.cancelled() or reading.exception())
