@@ -15,7 +15,7 @@ from tests.bench.orders import PROGRAM, orders
 
 POLL_S = 0.002
 WARM_UP = 50
-"""Orders that are not counted: connections, plans and caches are made by them."""
+"""Orders that are not counted, and are waited for: leases, connections, plans and caches are made for them."""
 
 _NEW = "SELECT member FROM loyalty.history WHERE program = $1 AND source = 'latency' AND member = ANY($2)"
 
@@ -29,10 +29,14 @@ async def latencies(
     sent: dict[str, float] = {}
     seen: dict[str, float] = {}
     count = WARM_UP + rate * seconds
-    watching = asyncio.create_task(_watch(session, sent, seen, count))
+    warm = asyncio.Event()
+    watching = asyncio.create_task(_watch(session, sent, seen, count, warm))
     try:
         began = time.perf_counter()
         for number, (_, _, value) in enumerate(orders(count, members=1, seed=3)):
+            if number == WARM_UP:
+                await warm.wait()
+                began = time.perf_counter() - number / rate
             await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
             member = f"latency-{number:06d}"
             record = _now(value, member)
@@ -54,13 +58,17 @@ def _now(value: bytes, member: str) -> Outgoing:
     return Outgoing(member_key(PROGRAM, member).encode(), head + b'"time":"' + moment + b'"' + rest.partition(b'"')[2])
 
 
-async def _watch(session: asyncpg.Connection, sent: dict[str, float], seen: dict[str, float], count: int) -> None:
+async def _watch(
+    session: asyncpg.Connection, sent: dict[str, float], seen: dict[str, float], count: int, warm: asyncio.Event
+) -> None:
     while len(seen) < count:
         waiting = [member for member in sent if member not in seen]
         rows = await session.fetch(_NEW, PROGRAM, waiting)
         now = time.perf_counter()
         for row in rows:
             seen.setdefault(row["member"], now)
+        if len(seen) >= WARM_UP:
+            warm.set()
         await asyncio.sleep(POLL_S)
 
 
