@@ -29,7 +29,7 @@ class EarningSettings(BaseSettings):
         "partitions back at once after a crash, instead of after the group's session timeout",
     )
     lanes: int = Field(default=2, ge=1, le=16, description="batches decided side by side, each with its own session")
-    batch: int = Field(default=2000, ge=1, le=20_000, description="records a transaction at most")
+    batch: int = Field(default=4000, ge=1, le=20_000, description="records a transaction at most")
     relay_records: int = Field(default=4000, ge=1, le=50_000, description="journal rows published at a time at most")
     relay_poll_ms: int = Field(default=50, ge=1, le=5000, description="how often to look for rows of other processes")
     sweep_poll_ms: int = Field(default=2000, ge=10, le=600_000, description="how often to look for members who are due")
