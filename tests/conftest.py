@@ -22,7 +22,6 @@ from hypothesis import HealthCheck, settings
 from deploy.local_stack import LocalStack
 from deploy.migrate import migrate
 from shared.topics import Topics
-from tests.unit.earning.decide.rules import rules_shown
 
 # A machine that runs two servers beside the tests is sometimes slow; CI tries the same examples each time.
 settings.register_profile(
@@ -34,9 +33,6 @@ settings.register_profile(
 settings.load_profile("house")
 
 HERE = Path(__file__).parent
-WIDTH = 110
-"""Of a line of the summary."""
-
 DIRECTORY_PREFIX = "tallystick-tests-"
 KAFKA_IMAGE, POSTGRES_IMAGE = "confluentinc/cp-kafka:7.9.1", "postgres:18"
 
@@ -56,17 +52,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if reporter and skipped and os.environ.get("CI") and session.exitstatus == pytest.ExitCode.OK:
         reporter.write_line(f"{skipped} skipped: in CI that is a failure", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """After all tests list rule → tests, unless only little should be said."""
-    if terminalreporter.verbosity < 0:
-        return
-    terminalreporter.write_sep("-", "rules → tests")
-    for rule, tests in sorted(rules_shown().items()):
-        names = ", ".join(test.partition("::")[2] for test in tests)
-        line = f"rule {rule:2}: {len(tests):2} tests: {names}"
-        terminalreporter.write_line(line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…")
 
 
 @contextmanager

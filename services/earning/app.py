@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -34,6 +33,7 @@ from shared.postgres import connect
 from shared.settings import Connections, Http
 from shared.telemetry import Readiness
 from shared.topics import Topics
+from shared.waiting import happens_within
 
 log = structlog.get_logger(__name__)
 
@@ -169,9 +169,7 @@ class Process:
             finally:
                 await session.close()
             works()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(DAY_S):
-                    await stopping.wait()
+            await happens_within(stopping, DAY_S)
 
 
 async def _partitions(bootstrap_servers: str, topics: Sequence[str]) -> dict[str, int]:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from services.earning.persevere import Works, pause
+from services.earning.persevere import Works
 from shared.postgres import Queries, connect
+from shared.waiting import happens_within
 
 QUERIES = Queries(Path(__file__).parent / "sql" / "backlog.sql")
 
@@ -65,6 +66,6 @@ class Backlog:
                 for name, gauge in self._waiting.items():
                     gauge.set(waiting[name])
                 works()
-                await pause(self._stopping, LOOK_EVERY_S)
+                await happens_within(self._stopping, LOOK_EVERY_S)
         finally:
             session.terminate()

@@ -25,13 +25,14 @@ from services.earning.leases import QUERIES, Leases
 from services.earning.log_end import LogEnd, log_ends
 from services.earning.look import Look, Noted
 from services.earning.metrics import Metrics
-from services.earning.persevere import Works, pause
+from services.earning.persevere import Works
 from services.earning.recover import Recovery, compare
 from services.earning.settings import EarningSettings
 from shared.broker import KAFKA_TRANSIENT, Outgoing, Written, producer, publish
 from shared.codec import headers_of
 from shared.postgres import connect
 from shared.settings import Connections
+from shared.waiting import happens_within
 
 log = structlog.get_logger(__name__)
 
@@ -210,7 +211,7 @@ class Relay:
 
     async def _wait(self) -> None:
         """Until there is news of this process, or it is time to look for that of others."""
-        await pause(self._news, self._settings.relay_poll_ms / 1000)
+        await happens_within(self._news, self._settings.relay_poll_ms / 1000)
         self._news.clear()
 
 

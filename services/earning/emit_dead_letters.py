@@ -16,11 +16,12 @@ from aiokafka.errors import MessageSizeTooLargeError
 from services.earning.dead_letters import read
 from services.earning.emit import publishing
 from services.earning.leases import QUERIES, Leases
-from services.earning.persevere import Works, pause
+from services.earning.persevere import Works
 from services.earning.settings import EarningSettings
 from shared.broker import Outgoing, publish
 from shared.dead_letters import DeadLetter
 from shared.settings import Connections
+from shared.waiting import happens_within
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +56,7 @@ class DeadLetterRelay:
                     await self._publish(session, publisher, [(read(row[:-1]), row["log"]) for row in rows])
                 works()
                 if len(rows) < AT_A_TIME:
-                    await pause(self._stopping, LOOK_EVERY_S)
+                    await happens_within(self._stopping, LOOK_EVERY_S)
             await leases.release(session)
 
     async def _publish(

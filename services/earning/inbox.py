@@ -22,7 +22,7 @@ from services.earning.journal import Entry, Head, Journal
 from services.earning.leases import Leases
 from services.earning.load import NONE_ASKED, Holdings, Wallet, load, supply
 from services.earning.load import QUERIES as EARN
-from services.earning.persevere import Works, pause
+from services.earning.persevere import Works
 from services.earning.program.registry import ProgramCache
 from services.earning.program.terms import Versions
 from services.earning.recover import Recovery
@@ -33,6 +33,7 @@ from services.earning.standing import RowsMissingError
 from shared.errors import PermanentError
 from shared.postgres import DATA_ERRORS, Queries, connect
 from shared.settings import Connections
+from shared.waiting import happens_within
 
 log = structlog.get_logger(__name__)
 
@@ -92,7 +93,7 @@ class Inbox:
                     taken += await self._take(session, shard)
                 works()
                 if not taken:  # an answer may be here already: under a backlog messages must not lag behind facts
-                    await pause(self._stopping, self._settings.inbox_poll_ms / 1000)
+                    await happens_within(self._stopping, self._settings.inbox_poll_ms / 1000)
             await leases.release(session)
         finally:
             session.terminate()

@@ -68,8 +68,8 @@ async def log_ends(
     def enough(partition: TopicPartition, tail: Tail) -> bool:
         return whole_to(tail, known[partition.partition]) is not None
 
-    little = {"max_partition_fetch_bytes": PARTITION_FETCH_BYTES}
-    async with asyncio.timeout(READ_TIMEOUT_S) as patience, reading(bootstrap_servers, **little) as consumer:
+    consuming = reading(bootstrap_servers, max_partition_fetch_bytes=PARTITION_FETCH_BYTES)
+    async with asyncio.timeout(READ_TIMEOUT_S) as patience, consuming as consumer:
         tails = await _tails(consumer, wanted, enough, patience, near)
     return {one.partition: tail.at(whole_to(tail, known[one.partition]) or 0) for one, tail in tails.items()}
 

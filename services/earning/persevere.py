@@ -64,13 +64,6 @@ async def persevere(
             return
 
 
-async def pause(until: asyncio.Event, seconds: float) -> None:
-    """Wait until something happens, at most so long."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await until.wait()
-
-
 def is_asked_to_stop() -> bool:
     """Whether somebody has cancelled the task that asks; another error may have taken the cancellation's place."""
     task = asyncio.current_task()

@@ -22,7 +22,7 @@ from services.earning.journal import Entry, Head, Journal
 from services.earning.leases import Leases
 from services.earning.load import NONE_ASKED, Holdings, Wallet, load_due, read_standing, supply
 from services.earning.load import QUERIES as EARN
-from services.earning.persevere import Works, pause
+from services.earning.persevere import Works
 from services.earning.program.registry import ProgramCache
 from services.earning.program.terms import Versions
 from services.earning.recover import Recovery
@@ -34,6 +34,7 @@ from shared.broker import reading
 from shared.errors import PermanentError
 from shared.postgres import DATA_ERRORS, connect
 from shared.settings import Connections
+from shared.waiting import happens_within
 
 log = structlog.get_logger(__name__)
 
@@ -94,7 +95,7 @@ class Sweeper:
                     if reached is not None:
                         await self._round(session, leases, reached - SETTLE)
                     works()
-                    await pause(self._stopping, self._settings.sweep_poll_ms / 1000)
+                    await happens_within(self._stopping, self._settings.sweep_poll_ms / 1000)
                 await leases.release(session)
         finally:
             session.terminate()

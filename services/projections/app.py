@@ -24,6 +24,7 @@ from shared.broker import CONSUMER_SETTINGS, KAFKA_TRANSIENT, METADATA_MAX_AGE_M
 from shared.postgres import TRANSIENT_ERRORS, connect
 from shared.settings import Connections
 from shared.topics import Topics
+from shared.waiting import happens_within
 
 SERVERS = "kafka and postgres"
 WATCH_S = 2.0
@@ -143,7 +144,7 @@ class App:
 
     async def _watch(self, stopping: asyncio.Event) -> None:
         """Measure the lag, notice when Kafka is away, and stay in the group while Postgres is."""
-        while not await _stops_within(stopping, WATCH_S):
+        while not await happens_within(stopping, WATCH_S):
             try:
                 async with asyncio.timeout(ANSWER_S):
                     # Any poll counts as a sign of life in the group; this one asks for no record of ours.
@@ -178,7 +179,7 @@ class App:
 
     async def _relay(self, stopping: asyncio.Event) -> None:
         """Publish dead letters that were set aside; rare, so that sessions and producers are made when needed."""
-        while not await _stops_within(stopping, WATCH_S):
+        while not await happens_within(stopping, WATCH_S):
             try:
                 session = await connect(self._connections.postgres_dsn, role=ROLE, application=f"{APPLICATION}-relay")
                 try:
@@ -198,12 +199,3 @@ class App:
                 continue
         finally:
             await to.stop()
-
-
-async def _stops_within(stopping: asyncio.Event, seconds: float) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            await stopping.wait()
-    except TimeoutError:
-        return False
-    return True

@@ -28,6 +28,7 @@ from services.projections.telemetry import Telemetry
 from shared.broker import KAFKA_TRANSIENT, UNREADABLE, Backoff
 from shared.errors import ForkError, TallystickError, UnreadableEventError
 from shared.postgres import DATA_ERRORS, TRANSIENT_ERRORS, connect, end_overdue
+from shared.waiting import happens_within
 
 FETCH_WAIT_MS = 200
 ROLE = "projector"
@@ -109,11 +110,7 @@ class Lane:
 
     async def _wait_for_change(self) -> None:
         self._assignment.changed.clear()
-        try:
-            async with asyncio.timeout(FETCH_WAIT_MS / 1000):
-                await self._assignment.changed.wait()
-        except TimeoutError:
-            return
+        await happens_within(self._assignment.changed, FETCH_WAIT_MS / 1000)
 
     async def _seek(self, backoff: Backoff) -> None:
         """Bring partitions just assigned to the position that Postgres has."""

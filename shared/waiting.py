@@ -1,0 +1,15 @@
+"""Waiting for something that may not come: an event, or the end of a time."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+async def happens_within(event: asyncio.Event, seconds: float) -> bool:
+    """Wait until an event happens, at most so long; gives whether it has."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
