@@ -13,7 +13,7 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import CorruptRecordException, KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from shared.waiting import happens_within
+from shared.waiting import wait_for_event
 
 RECORD_BYTES_MAX = 16 * 1024 * 1024
 """The largest record a topic of ours takes: far over what the codec accepts, so that an oversized fact reaches us and
@@ -185,4 +185,4 @@ class Backoff:
         """Wait once; gives False when we are to stop."""
         delay_s = self._next_s * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries, hides nothing
         self._next_s = min(self._next_s * 2, self._max_s)
-        return not await happens_within(self._stopping, delay_s)
+        return not await wait_for_event(self._stopping, delay_s)

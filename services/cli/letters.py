@@ -13,7 +13,7 @@ import asyncpg
 from aiokafka import AIOKafkaProducer
 
 from services.cli.servers import kafka_producer, postgres
-from services.earning.dead_letters import COLUMNS, read
+from services.earning.ledger.dead_letters import COLUMNS, read
 from shared import broker
 from shared.broker import Outgoing
 from shared.dead_letters import DeadLetter

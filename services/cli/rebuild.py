@@ -24,8 +24,8 @@ from services.cli.servers import (
     reaching_postgres,
 )
 from services.earning.installation import open_for_work
-from services.earning.recover import recover
-from services.earning.rederive import rederive
+from services.earning.replay.recover import recover
+from services.earning.replay.rederive import rederive
 from services.projections.rebuild import Difference, Progress, Report, TableReport
 from services.projections.rebuild import rebuild as fold_again
 from services.projections.rebuild.report import OnProgress

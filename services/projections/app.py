@@ -24,7 +24,7 @@ from shared.broker import CONSUMER_SETTINGS, KAFKA_TRANSIENT, METADATA_MAX_AGE_M
 from shared.postgres import TRANSIENT_ERRORS, connect
 from shared.settings import Connections
 from shared.topics import Topics
-from shared.waiting import happens_within
+from shared.waiting import wait_for_event
 
 SERVERS = "kafka and postgres"
 WATCH_S = 2.0
@@ -144,7 +144,7 @@ class App:
 
     async def _watch(self, stopping: asyncio.Event) -> None:
         """Measure the lag, notice when Kafka is away, and stay in the group while Postgres is."""
-        while not await happens_within(stopping, WATCH_S):
+        while not await wait_for_event(stopping, WATCH_S):
             try:
                 async with asyncio.timeout(ANSWER_S):
                     # Any poll counts as a sign of life in the group; this one asks for no record of ours.
@@ -179,7 +179,7 @@ class App:
 
     async def _relay(self, stopping: asyncio.Event) -> None:
         """Publish dead letters that were set aside; rare, so that sessions and producers are made when needed."""
-        while not await happens_within(stopping, WATCH_S):
+        while not await wait_for_event(stopping, WATCH_S):
             try:
                 session = await connect(self._connections.postgres_dsn, role=ROLE, application=f"{APPLICATION}-relay")
                 try:

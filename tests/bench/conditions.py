@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
-from services.earning.program.check import check
+from services.earning.program.authoring.check import check
 from services.earning.program.compile import compile_versions
 from services.earning.simulate import Arrival, run
 from services.earning.source_events.facts import Fact, OrderLine, OrderPaid

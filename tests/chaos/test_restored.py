@@ -14,11 +14,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from services.cli.main import app
-from services.earning import recover as recovering
 from services.earning.program import registry
-from services.earning.program.check import check
-from services.earning.recover import recover
-from services.earning.rederive import rederive
+from services.earning.program.authoring.check import check
+from services.earning.replay import recover as recovering
+from services.earning.replay.recover import recover
+from services.earning.replay.rederive import rederive
 from services.verify.checker import verify
 from shared.broker import Outgoing
 from shared.codec import headers_of

@@ -8,14 +8,14 @@ from typing import Any, NamedTuple, cast
 import msgspec
 from aiokafka import TopicPartition
 
-from services.earning.again import Again, again, decisions, written
 from services.earning.decide import Decision
-from services.earning.journal import Head, Journal
-from services.earning.load import Holdings, Wallet
-from services.earning.program.check import check
+from services.earning.ledger.journal import Head, Journal
+from services.earning.ledger.load import LoadedMember, WorkingSet
+from services.earning.program.authoring.check import check
 from services.earning.program.compile import compile_versions
 from services.earning.program.terms import Versions
-from services.earning.standing import BusinessKey, RowsMissingError
+from services.earning.replay.decisions import Replay, decisions, logged_event, replay_of
+from services.earning.state.standing import BusinessKey, RowsMissingError
 from services.projections.decode import decode_partition
 from services.projections.fold import HISTORY_COLUMNS, MEMBER_COLUMNS, HistoryRow
 from services.projections.positions import Fence
@@ -40,7 +40,7 @@ class Replayed(NamedTuple):
     """A shard decided again: the bytes of its events, and its state."""
 
     events: list[bytes]
-    state: Holdings
+    state: WorkingSet
 
 
 def replay(log: list[LogRecord]) -> list[Replayed]:
@@ -49,18 +49,18 @@ def replay(log: list[LogRecord]) -> list[Replayed]:
 
 
 def _replay_shard(shard: int, records: list[LogRecord]) -> Replayed:
-    program, state = versions(), Holdings(SHARDS)
+    program, state = versions(), WorkingSet(SHARDS)
     journal = Journal({shard: Head(0, CHAIN_START)}, date.min)
-    logged = [written(shard, record.position, record.type, record.value) for record in records]
+    logged = [logged_event(shard, record.position, record.type, record.value) for record in records]
     for events in decisions(logged):
         wallet = state.wallet(events[0].data.program, events[0].data.member)
-        decision = _decide(state, wallet, again(program, wallet, events))
+        decision = _decide(state, wallet, replay_of(program, wallet, events))
         journal.append(shard, decision.events)
         state.apply(wallet, decision)
     return Replayed([entry.bytes for entry in journal.entries], state)
 
 
-def _decide(state: Holdings, wallet: Wallet, made: Again) -> Decision:
+def _decide(state: WorkingSet, wallet: LoadedMember, made: Replay) -> Decision:
     asked: frozenset[BusinessKey] = frozenset()
     while True:
         try:

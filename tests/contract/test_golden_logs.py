@@ -7,16 +7,16 @@ from typing import Any, get_args
 
 import pytest
 
-from services.earning.books import Book
 from services.earning.source_events.facts import FACT_TYPES
 from services.earning.source_events.messages import MESSAGE_TYPES
+from services.earning.state.keys import KeyState
 from shared.codec import chain_of
 from shared.point_events import EVENT_CLASSES
 from tests.contract import golden_log, make_golden_log
 from tests.contract import golden_log_results as results
 from tests.contract.golden_log import FOLDER, LogRecord, by_shard, line_of, logs, read_log
 
-KINDS_OF_ROWS = {kind.__struct_config__.tag for kind in get_args(Book)}
+KINDS_OF_ROWS = {kind.__struct_config__.tag for kind in get_args(KeyState)}
 
 each_log = pytest.mark.parametrize("name", logs())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.earning.standing import Lot, Standing
+from services.earning.state.standing import Lot, Standing
 from shared.point_events import Balances, EventData
 from tests.model.account import COUNTERS
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime
 
-from services.earning.books import ActivityBook, OrderBook, ReferralBook, ReferrerBook, ReviewBook
-from services.earning.decide.draft import DUE
+from services.earning.decide.core.draft import DUE
+from services.earning.state.keys import ActivityState, OrderState, ReferralState, ReferrerState, ReviewState
 from shared.point_events import FactRecorded, StampCardCompleted, StampCollected
 from tests.model import tiers
 from tests.model.account import COUNTERS
@@ -64,7 +64,7 @@ def _orders(model: Naive, core: Core, name: str) -> Differences:
     found: Differences = []
     for (source, kind, order_id), order in model.members[name].orders.items():
         book = core.book(source, kind, order_id)
-        if not isinstance(book, OrderBook):
+        if not isinstance(book, OrderState):
             found.append(f"{name} {order_id}: the core has no such order")
             continue
         rules = {rule: points for rule, points in order.award.rules.items() if points}
@@ -86,15 +86,15 @@ def _grants(model: Naive, core: Core, name: str) -> Differences:
         book = core.book(source, kind, grant_id)
         if book is None:
             found.append(f"{name} {grant_id}: the core has no such {kind}")
-        if isinstance(book, ReviewBook | ActivityBook):
+        if isinstance(book, ReviewState | ActivityState):
             found += _differ(f"{name} {grant_id} points (rules 25, 27)", grant.points, book.grant.points)
-            places = [book.claimed, book.refused] if isinstance(book, ReviewBook) else [book.place, book.refused]
+            places = [book.claimed, book.refused] if isinstance(book, ReviewState) else [book.place, book.refused]
             expected = [bool(grant.place), bool(grant.refused)]
             found += _differ(f"{name} {grant_id} place, refused (rules 66, 68)", expected, [*map(bool, places)])
             pin = book.grant.pin
             who = (grant.pinned.tier, grant.pinned.segments) if grant.pinned else None
             found += _differ(f"{name} {grant_id} pinned (rule 36)", who, (pin.tier, pin.segments) if pin else None)
-        if isinstance(book, ActivityBook):
+        if isinstance(book, ActivityState):
             held = {card: stamps for card, stamps in grant.stamps.items() if stamps}
             found += _differ(f"{name} {grant_id} stamps (rule 68)", held, book.stamps)
     return found
@@ -148,11 +148,11 @@ def _referrals(model: Naive, core: Core, name: str) -> Differences:
     for key, referral in member.referrals.items():
         book = core.book(*key)
         own = (referral.granted, referral.blocked, member.rewards[key].points if key in member.rewards else 0)
-        held = (book.granted, book.blocked, book.grant.points) if isinstance(book, ReferralBook) else None
+        held = (book.granted, book.blocked, book.grant.points) if isinstance(book, ReferralState) else None
         found += _differ(f"{name} referral {key[2]} (rules 26, 67)", own, held)
     for key, referred in member.referred.items():
         book = core.book(*key)
         given = (referred.counts, bool(referred.place), member.rewards[key].points if key in member.rewards else 0)
-        kept = (book.qualifies, bool(book.place), book.grant.points) if isinstance(book, ReferrerBook) else None
+        kept = (book.qualifies, bool(book.place), book.grant.points) if isinstance(book, ReferrerState) else None
         found += _differ(f"{name} brought by {key[2]} (rules 26, 67)", given, kept)
     return found

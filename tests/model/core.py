@@ -12,11 +12,11 @@ from datetime import datetime
 
 import msgspec
 
-from services.earning.books import Book
 from services.earning.decide import Decision, Outcome, advance, decide, decide_message, needs
 from services.earning.program.terms import Versions
-from services.earning.source_events.facts import Fact, LoggedFact, told
-from services.earning.standing import BusinessKey, KeyRow, Lot, Rows, RowsMissingError, SpendingOrder, Standing
+from services.earning.source_events.facts import Fact, LoggedFact, restored_fact
+from services.earning.state.keys import KeyState
+from services.earning.state.standing import BusinessKey, KeyRow, Lot, Rows, RowsMissingError, SpendingOrder, Standing
 from shared.errors import PermanentError
 from shared.point_events import EventData
 from tests.model.books import broken
@@ -112,7 +112,7 @@ class Core:
         saved = self.lots.get(member, {})
         return [msgspec.msgpack.decode(saved[number], type=Lot) for number in sorted(saved)]
 
-    def book(self, source: str, kind: str, name: str) -> Book | None:
+    def book(self, source: str, kind: str, name: str) -> KeyState | None:
         """The book of a business key."""
         row = self.row(BusinessKey(self.versions.all[0].name, source, kind, name))
         return None if row is None else row.book
@@ -192,4 +192,4 @@ class Core:
         self.events += decision.events
         for message in decision.messages:
             written = msgspec.msgpack.encode(LoggedFact.of(message))
-            self.post.send(member, told(msgspec.msgpack.decode(written), message.program, message.member))
+            self.post.send(member, restored_fact(msgspec.msgpack.decode(written), message.program, message.member))

@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from services.earning.decide.draft import DUE
+from services.earning.decide.core.draft import DUE
 from services.earning.program.terms import Versions
 from services.earning.source_events.activities import ActivityRecorded
 from services.earning.source_events.commands import RedemptionCancelled, RedemptionRequested
 from services.earning.source_events.facts import Fact, Order, OrderCancelled, OrderFulfilled, OrderRefunded
-from services.earning.standing import KeyRow, Lot, Standing
+from services.earning.state.standing import KeyRow, Lot, Standing
 from shared.errors import PermanentError
 from shared.point_events import (
     SOURCE,

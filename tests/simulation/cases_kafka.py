@@ -19,9 +19,9 @@ from aiokafka.errors import (
 )
 
 from shared.broker import Outgoing, Written, publish
+from tests.eventually import eventually
 from tests.simulation.cases_postgres import Case
 from tests.simulation.doors import Door
-from tests.waiting import eventually
 
 WAIT_MS = 2000
 

@@ -14,13 +14,14 @@ from typing import Any
 import asyncpg
 import pytest
 
-from services.earning import installation, journal
-from services.earning.journal import Entry
-from services.earning.leases import QUERIES as EMIT
-from services.earning.load import QUERIES as EARN
+from services.earning import installation
+from services.earning.ledger import journal
+from services.earning.ledger.journal import Entry
+from services.earning.ledger.load import QUERIES as EARN
+from services.earning.tasks.leases import QUERIES as EMIT
 from shared.postgres import SESSIONS, TRANSIENT_ERRORS
+from tests.eventually import let_pass
 from tests.simulation.doors import PARTITIONS, Door
-from tests.waiting import let_pass
 
 Case = Callable[[Door], Coroutine[Any, Any, None]]
 Work = Callable[[Any], Awaitable[Any]]

@@ -13,17 +13,17 @@ from typing import Any
 import asyncpg
 import pytest
 
-from services.earning import journal
-from services.earning.backlog import CHANGED_LATELY
-from services.earning.backlog import QUERIES as BACKLOG
-from services.earning.dead_letters import COLUMNS as LETTER_COLUMNS
-from services.earning.leases import QUERIES as EMIT
-from services.earning.load import QUERIES as EARN
+from services.earning.background.backlog import CHANGED_LATELY
+from services.earning.background.backlog import QUERIES as BACKLOG
+from services.earning.background.watermark import QUERIES as SWEEP
+from services.earning.ledger import journal
+from services.earning.ledger.dead_letters import COLUMNS as LETTER_COLUMNS
+from services.earning.ledger.load import QUERIES as EARN
+from services.earning.ledger.save import KEY_COLUMNS, LOT_COLUMNS, STANDING_COLUMNS, insert
 from services.earning.program.registry import QUERIES as PROGRAMS
-from services.earning.recover import QUERIES as RECOVER
-from services.earning.rederive import QUERIES as REDERIVE
-from services.earning.save import KEY_COLUMNS, LOT_COLUMNS, STANDING_COLUMNS, insert
-from services.earning.watermark import QUERIES as SWEEP
+from services.earning.replay.recover import QUERIES as RECOVER
+from services.earning.replay.rederive import QUERIES as REDERIVE
+from services.earning.tasks.leases import QUERIES as EMIT
 from services.projections import store
 from services.projections.fold import MEMBER_COLUMNS
 from services.projections.positions import Fence

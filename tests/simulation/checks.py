@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka import TopicPartition
 
-from services.earning.rederive import rederive
+from services.earning.replay.rederive import rederive
 from services.verify.findings import Report
 from services.verify.ledger import HELD, SIGNS, Shard
 from services.verify.log import position_of

@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
-from services.earning import dead_letters as earning_dead_letters
-from services.earning import earn, emit, holds, journal, lane, load, save, sweep
-from services.earning.batch import Span
-from services.earning.emit import Relay
-from services.earning.lane import Lane
+from services.earning.background import holds, sweep
+from services.earning.intake import earn, lane
+from services.earning.intake.lane import Lane
+from services.earning.ledger import dead_letters as earning_dead_letters
+from services.earning.ledger import journal, load, save
+from services.earning.ledger.batch import Span
+from services.earning.relay import emit
+from services.earning.relay.emit import Relay
 from services.projections import positions, project
 from services.projections.positions import Fence, Followed, Received
 from shared.broker import NOWHERE, Written, publish

@@ -18,11 +18,14 @@ from aiokafka import TopicPartition
 import shared.broker
 import shared.migrations
 from services.earning import app as earning_app
-from services.earning import emit_dead_letters, lane, log_end, watermark
+from services.earning.background import watermark
 from services.earning.decide import SETTLE
-from services.earning.program.check import check
+from services.earning.intake import lane
+from services.earning.program.authoring.check import check
 from services.earning.program.registry import Published, Record
 from services.earning.program.registry import record as record_of
+from services.earning.relay import dead_letters as emit_dead_letters
+from services.earning.relay import log_end
 from services.projections import app as projections_app
 from services.projections import consume
 from shared.telemetry import RoomClock

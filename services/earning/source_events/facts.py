@@ -267,10 +267,10 @@ def fact_of(event: EventData) -> Fact:
     if event.fact is None:
         raise ValueError(f"event {event.sequence} of {event.member!r} carries no fact")
     kept = event.fact if isinstance(event.fact, dict) else msgspec.to_builtins(event.fact)
-    return told(kept, event.program, event.member, event.cause)
+    return restored_fact(kept, event.program, event.member, event.cause)
 
 
-def told(kept: dict[str, Any], program: str, member: str, cause: Cause | None = None) -> Fact:
+def restored_fact(kept: dict[str, Any], program: str, member: str, cause: Cause | None = None) -> Fact:
     """A fact as it was kept (`LoggedFact` as plain values), made whole again.
 
     Raises:

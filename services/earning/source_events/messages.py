@@ -9,7 +9,7 @@ from datetime import datetime
 
 import msgspec
 
-from services.earning.standing import KeyRow, Lot, Standing
+from services.earning.state.standing import KeyRow, Lot, Standing
 
 
 class ReferralAsked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -12,13 +12,14 @@ import msgspec
 from aiokafka import ConsumerRecord
 from prometheus_client import CollectorRegistry
 
-from services.earning import inbox, installation
-from services.earning.batch import Counts, Earned, Span
-from services.earning.earn import Place, earn
-from services.earning.journal import Entry
-from services.earning.lane import read
+from services.earning import installation
+from services.earning.background import inbox
+from services.earning.intake.earn import DecidingContext, earn
+from services.earning.intake.lane import read
+from services.earning.ledger.batch import Counts, Earned, Span
+from services.earning.ledger.journal import Entry
 from services.earning.program import registry
-from services.earning.program.check import check
+from services.earning.program.authoring.check import check
 from services.earning.program.registry import ProgramCache
 from shared.postgres import connect
 from shared.shards import shard_of
@@ -107,7 +108,7 @@ class Counter:
     async def earn(self, *spans: Span) -> tuple[Earned, list[Entry]]:
         """Decide a batch."""
         ranks = {"commands": 0, TOPIC: 1}
-        place = Place(self.session, self.programs, SHARDS, ranks, RoomClock(CollectorRegistry()))
+        place = DecidingContext(self.session, self.programs, SHARDS, ranks, RoomClock(CollectorRegistry()))
         return await earn(place, spans)
 
     async def take_messages(self, member: str) -> int:

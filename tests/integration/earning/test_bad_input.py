@@ -9,13 +9,13 @@ import pytest
 from aiokafka.producer import message_accumulator
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
-from services.earning import backlog
+from services.earning.background import backlog
 from shared.broker import Outgoing
 from shared.dead_letters import DeadLetter
 from shared.reasons import Reason
+from tests.eventually import eventually
 from tests.integration.earning.counter import BEGAN, event, paid
 from tests.integration.earning.worker import PATIENCE_S, Town, sent
-from tests.waiting import eventually
 
 AT_MS = int(BEGAN.timestamp() * 1000)
 LINE = {"line_id": "1", "sku": "tea", "quantity": 1, "subtotal": "10.00"}

@@ -13,9 +13,9 @@ from aiokafka.structs import TopicPartition
 
 from deploy import topics as topics_plan
 from shared.errors import ConfigurationError
+from tests.eventually import eventually
 from tests.integration.earning.counter import BEGAN, paid
 from tests.integration.earning.worker import PATIENCE_S, Town, sent
-from tests.waiting import eventually
 
 AT_MS = int(BEGAN.timestamp() * 1000)
 

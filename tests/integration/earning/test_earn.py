@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.earning import earn as earn_module
-from services.earning.batch import Behind, Counts
 from services.earning.decide import decide
-from services.earning.decide.decision import Decision
-from services.earning.standing import BusinessKey, Lot
+from services.earning.decide.core.decision import Decision
+from services.earning.intake import earn as earn_module
+from services.earning.ledger.batch import Counts, FenceMovedBackError
+from services.earning.state.standing import BusinessKey, Lot
 from shared.reasons import Reason
 from tests.integration.earning.counter import BEGAN, TOPIC, Counter, opened, paid, refunded, shard, span
 
@@ -41,7 +41,7 @@ async def test_of_a_batch_that_overlaps_only_what_is_new_is_decided(counter: Cou
 
 async def test_a_batch_beyond_its_fence_is_refused_and_says_where_to_go_back_to(counter: Counter) -> None:
     await counter.earn(span([paid("1")]))
-    with pytest.raises(Behind) as behind:
+    with pytest.raises(FenceMovedBackError) as behind:
         await counter.earn(span([paid("3")], start=2))
     assert behind.value.stored == {(TOPIC, 0): 1}
     assert await counter.totals() == (1, 0, 0, 0)
@@ -54,7 +54,7 @@ async def test_offsets_may_have_gaps_because_the_fetch_says_where_it_began_and_e
 
 
 async def test_a_partition_without_a_fence_is_begun_first(counter: Counter) -> None:
-    with pytest.raises(Behind):
+    with pytest.raises(FenceMovedBackError):
         await counter.earn(span([paid("1")], partition=3, topic="a topic never seen"))
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from services.earning.load import LOTS_FIRST, Holdings, Wallet, load, supply
-from services.earning.save import LOT_COLUMNS, lot_row
-from services.earning.standing import BusinessKey, Lot, RowsMissingError
+from services.earning.ledger.load import LOTS_FIRST, LoadedMember, WorkingSet, load, supply
+from services.earning.ledger.save import LOT_COLUMNS, lot_row
+from services.earning.state.standing import BusinessKey, Lot, RowsMissingError
 from tests.integration.earning.counter import BEGAN, SHARDS, Counter, paid, span
 
 KEY = BusinessKey("shop", "shop-eu", "order", "made by hand")
@@ -16,7 +16,7 @@ def spending_order(lot: Lot) -> tuple[bool, object, object, int]:
     return lot.expires_at is None, lot.expires_at or BEGAN, lot.earned_at, lot.lot
 
 
-async def with_lots(counter: Counter, number: int) -> Wallet:
+async def with_lots(counter: Counter, number: int) -> LoadedMember:
     """Lots of which every third expires, every fifth is spent and every seventh is pending."""
     rows = []
     for lot in range(1, number + 1):
@@ -25,16 +25,16 @@ async def with_lots(counter: Counter, number: int) -> Wallet:
         remaining = 0 if lot % 5 == 0 else 10
         earned_at = BEGAN + timedelta(days=(lot * 37) % 101)
         made = Lot(lot, KEY, 10, remaining, earned_at, available_at, expires_at)
-        rows.append(lot_row(Holdings(SHARDS).wallet("shop", "ann"), made))
+        rows.append(lot_row(WorkingSet(SHARDS).wallet("shop", "ann"), made))
     await counter.session.copy_records_to_table("lots", schema_name="earning", columns=LOT_COLUMNS, records=rows)
-    wallet = Holdings(SHARDS).wallet("shop", "ann")
+    wallet = WorkingSet(SHARDS).wallet("shop", "ann")
     wallet.whole = False
     return wallet
 
 
-async def spend(counter: Counter, wallet: Wallet) -> None:
+async def spend(counter: Counter, wallet: LoadedMember) -> None:
     """Load as a decision does that wants a point more."""
-    assert await supply(counter.session, Holdings(SHARDS), wallet, RowsMissingError(1))
+    assert await supply(counter.session, WorkingSet(SHARDS), wallet, RowsMissingError(1))
 
 
 async def test_few_lots_are_read_at_once_and_that_is_all_there_are(counter: Counter) -> None:
@@ -62,14 +62,14 @@ async def test_of_many_lots_those_are_read_first_that_are_spent_first(counter: C
 async def test_what_was_asked_for_and_given_is_not_asked_for_again(counter: Counter) -> None:
     wallet = await with_lots(counter, 15)
     await spend(counter, wallet)
-    assert not await supply(counter.session, Holdings(SHARDS), wallet, RowsMissingError(1))
+    assert not await supply(counter.session, WorkingSet(SHARDS), wallet, RowsMissingError(1))
 
 
 async def test_what_is_due_comes_with_when_the_next_is(counter: Counter) -> None:
     wallet = await with_lots(counter, 30)  # lot 30 ends 870 days after the beginning but is spent, 27 after 873
     until = BEGAN + timedelta(days=880)
     wallet.lots[18] = Lot(18, KEY, 10, 0, BEGAN, BEGAN)  # spent by a decision, though its table knows nothing of it
-    assert await supply(counter.session, Holdings(SHARDS), wallet, RowsMissingError(due_until=until))
+    assert await supply(counter.session, WorkingSet(SHARDS), wallet, RowsMissingError(due_until=until))
     assert set(wallet.lots) == {27, 24, 18}
     assert (wallet.due_until, wallet.next_due) == (until, BEGAN + timedelta(days=888))
 
@@ -84,7 +84,7 @@ async def test_what_a_decision_has_changed_counts_over_what_the_table_says(count
 
 async def test_the_lots_a_key_made_come_with_it_and_nobody_elses(counter: Counter) -> None:
     await counter.earn(span([paid("1"), paid("2"), paid("3", member="bob")]))
-    holdings = Holdings(SHARDS)
+    holdings = WorkingSet(SHARDS)
     ann = holdings.wallet("shop", "ann")
     keys = {BusinessKey("shop", "shop-eu", "order", name) for name in ("2", "3", "unknown")}
     await load(counter.session, holdings, keys)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
-from services.earning.batch import Counts
-from services.earning.rederive import Difference, rederive
+from services.earning.ledger.batch import Counts
+from services.earning.replay.rederive import Difference, rederive
 from shared.errors import UnreadableEventError
 from tests.integration.earning.counter import Counter, claimed, paid, refunded, span
 

@@ -7,9 +7,9 @@ from itertools import pairwise
 from shared.broker import Outgoing
 from shared.codec import headers_of
 from shared.shards import member_key, shard_of
+from tests.eventually import eventually
 from tests.integration.earning.counter import BEGAN, PROGRAM, SHARDS, paid, shard
 from tests.integration.earning.worker import Town, positions, sent
-from tests.waiting import eventually
 
 AT_MS = int(BEGAN.timestamp() * 1000)
 MEMBERS = ("ann", "bob", "cid", "dan", "eve", "fay", "gil", "hal")

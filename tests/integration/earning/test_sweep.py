@@ -10,10 +10,10 @@ import msgspec
 import pytest
 
 from deploy.local_stack import LocalStack
-from services.earning.load import read_standing
+from services.earning.background.sweep import mark_versions, sweep
+from services.earning.ledger.load import read_standing
 from services.earning.program.registry import ProgramCache
-from services.earning.rederive import rederive
-from services.earning.sweep import mark_versions, sweep
+from services.earning.replay.rederive import rederive
 from tests.conftest import new_database
 from tests.integration.earning.counter import BEGAN, PROGRAM, SHARDS, TOPIC, Counter, opened, span
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from shared.topics import Topics
+from tests.eventually import eventually
 from tests.integration.earning.counter import BEGAN, paid
 from tests.integration.earning.test_sweep import DOCUMENT
 from tests.integration.earning.worker import Town, sent
-from tests.waiting import eventually
 
 SOON = {"idle_s": 0.3, "sweep_poll_ms": 50}
 KINDS = "SELECT type FROM earning.journal ORDER BY shard, position"

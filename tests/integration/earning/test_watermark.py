@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 from aiokafka import TopicPartition
 
-from services.earning import holds
-from services.earning.watermark import watermark
+from services.earning.background import holds
+from services.earning.background.watermark import watermark
 from tests.integration.earning.counter import BEGAN, SHARDS, TOPIC, Counter, paid, span
 
 IDLE = timedelta(seconds=60)

@@ -19,9 +19,9 @@ from services.projections.settings import ProjectionsSettings
 from shared.broker import Outgoing
 from shared.settings import Connections
 from shared.topics import Topics
+from tests.eventually import eventually
 from tests.integration.projections.kafka_log import publish_entries, publish_records
 from tests.unit.projections.points_log import Entry, PointsLog
-from tests.waiting import eventually
 
 STOP_SECONDS = 20
 _numbers = itertools.count(1)

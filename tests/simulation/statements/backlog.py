@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import timedelta
 from typing import Any
 
-from services.earning.backlog import WAITING
+from services.earning.background.backlog import WAITING
 from tests.simulation.postgres import Backend, Statement, statement
 from tests.simulation.tables import DeadLetterRow, Emission, InboxRow, Shard
 

@@ -8,7 +8,7 @@ from aiokafka import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.earning.align import PATIENCE_S, Alignment
+from services.earning.intake.alignment import PATIENCE_S, Alignment
 
 ORDERS, COMMANDS, OTHER = TopicPartition("orders", 0), TopicPartition("commands", 0), TopicPartition("orders", 1)
 

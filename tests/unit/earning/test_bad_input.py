@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.earning.program.check import check
+from services.earning.program.authoring.check import check
 from services.earning.program.compile import compile_versions
 from services.earning.simulate import Arrival, Ruling, run
 from services.earning.source_events.codec import decode

@@ -9,10 +9,10 @@ from typing import Any, cast
 import asyncpg
 import pytest
 
-from services.earning import holds, sweep
-from services.earning.leases import Leases
-from services.earning.recover import Recovery
+from services.earning.background import holds, sweep
+from services.earning.replay.recover import Recovery
 from services.earning.settings import EarningSettings
+from services.earning.tasks.leases import Leases
 from shared.settings import Connections
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

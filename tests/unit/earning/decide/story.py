@@ -23,7 +23,7 @@ from services.earning.source_events.facts import (
     OrderUpdated,
     RefundLine,
 )
-from services.earning.standing import BusinessKey, KeyRow, Lot, Rows, RowsMissingError, Standing
+from services.earning.state.standing import BusinessKey, KeyRow, Lot, Rows, RowsMissingError, Standing
 from shared.errors import PermanentError
 from shared.point_events import EventData
 from tests.model.told import refused_badly, told_badly

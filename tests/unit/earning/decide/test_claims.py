@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from services.earning.decide import Outcome, claims
+from services.earning.decide import Outcome
+from services.earning.decide.facts import claims
 from services.earning.program.terms import (
     Activity,
     Caps,

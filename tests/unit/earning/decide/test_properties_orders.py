@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
-from services.earning.books import OrderBook
 from services.earning.source_events.facts import OrderCancelled, OrderPaid, OrderRefunded, Refund
-from services.earning.standing import Standing
+from services.earning.state.keys import OrderState
+from services.earning.state.standing import Standing
 from tests.model.chance import Chance, chances
 from tests.model.core import Core
 from tests.model.facts import START, order
@@ -37,7 +37,7 @@ def standing_of(core: Core, member: str) -> Standing:
 def worth(core: Core, order_id: str) -> tuple[dict[str, int], dict[str, int]]:
     """An order's points by rule and by line, without those that have none."""
     book = core.book("shop", "order", order_id)
-    if not isinstance(book, OrderBook):
+    if not isinstance(book, OrderState):
         return {}, {}
     return {r: p for r, p in book.rules.items() if p}, {line: p for line, p in book.lines.items() if p}
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from services.earning.decide import orders, purchases
+from services.earning.decide.facts import orders, purchases
 from services.earning.program.terms import Basis, Caps, Program, Versions
 from services.earning.source_events.facts import OrderPaid
 from tests.model.chance import Chance

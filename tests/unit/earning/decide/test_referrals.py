@@ -20,7 +20,7 @@ from services.earning.source_events.referrals import (
     ReferralUnblock,
     ReferralVoided,
 )
-from services.earning.standing import BusinessKey
+from services.earning.state.standing import BusinessKey
 from shared.errors import PermanentError
 from tests.unit.earning.decide.story import (
     Story,
