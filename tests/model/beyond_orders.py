@@ -10,14 +10,9 @@ from fractions import Fraction
 import msgspec
 
 from services.earning.program.terms import Activity, Limit, Program, Reviews, Versions
-from services.earning.source_events.activities import (
-    ActivityRecorded,
-    ActivityWithdrawn,
-    ReviewPublished,
-    ReviewRemoved,
-    ReviewUpdated,
-)
 from services.earning.source_events.facts import Fact
+from shared.facts.activities import ActivityRecorded, ActivityWithdrawn
+from shared.facts.reviews import ReviewPublished, ReviewRemoved, ReviewUpdated
 from shared.point_events import SOURCE
 from tests.model.account import KeyId
 from tests.model.awards import Who, holds, rounded

@@ -5,15 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from services.earning.program.terms import Program, Versions
-from services.earning.source_events.commands import (
-    BalanceImport,
-    ImportRevert,
-    PointsAdjust,
-    PointsReinstate,
-    RedemptionCancelled,
-    RedemptionRequested,
-)
 from services.earning.source_events.facts import Fact
+from shared.facts.adjustments import PointsAdjust, PointsReinstate
+from shared.facts.imports import BalanceImport, ImportRevert
+from shared.facts.redemptions import RedemptionCancelled, RedemptionRequested
 from tests.model.account import KeyId, NaiveLot, Taken
 from tests.model.days import local_date
 from tests.model.lifetimes import LATE_DAYS, active, end_of, start_own_life

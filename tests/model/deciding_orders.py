@@ -7,7 +7,8 @@ from fractions import Fraction
 from math import floor
 
 from services.earning.program.terms import Program, Versions
-from services.earning.source_events.facts import Fact, Order
+from services.earning.source_events.facts import Fact
+from shared.facts.orders import Order
 from tests.model.account import KeyId, NaiveLot
 from tests.model.awards import Award, Who
 from tests.model.awards import award as award_of

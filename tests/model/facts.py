@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from services.earning.source_events.facts import FACT_TYPES, Fact, FactData, Order, OrderLine, Refund, RefundLine
+from services.earning.source_events.facts import FACT_TYPES, Fact, FactData
+from shared.facts.orders import Order, OrderLine, Refund, RefundLine
 from shared.money import decimal
 from tests.model.chance import Chance
 from tests.model.days import day_start, local_date, plus_months

@@ -10,9 +10,8 @@ from typing import Any, get_args
 import msgspec
 
 from services.earning.program.terms import Caps, Conditions, Expiry, Program, Versions
-from services.earning.source_events.facts import (
-    Fact,
-    FactData,
+from services.earning.source_events.facts import Fact, FactData
+from shared.facts.orders import (
     Order,
     OrderCancelled,
     OrderFulfilled,
@@ -22,7 +21,7 @@ from services.earning.source_events.facts import (
     Refund,
     RefundLine,
 )
-from services.earning.source_events.kinds import Status
+from shared.facts.values import Status
 from shared.money import decimal
 from tests.model.chance import Chance
 from tests.model.core import Core

@@ -7,14 +7,9 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from services.earning.program.terms import Card, Conditions, Program, Versions
-from services.earning.source_events.activities import (
-    ActivityRecorded,
-    ActivityWithdrawn,
-    ReviewPublished,
-    ReviewRemoved,
-    ReviewUpdated,
-)
 from services.earning.source_events.facts import FactData
+from shared.facts.activities import ActivityRecorded, ActivityWithdrawn
+from shared.facts.reviews import ReviewPublished, ReviewRemoved, ReviewUpdated
 from tests.model.chance import Chance
 from tests.model.facts import START
 from tests.model.lives import Happening, steady

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from services.earning.source_events.commands import BalanceImport
 from services.earning.source_events.facts import Fact
+from shared.facts.imports import BalanceImport
 from tests.model.account import Account, KeyId, Taken
 from tests.model.awards import Award
 from tests.model.referral_books import NaiveReferral, NaiveReferred, NaiveReward

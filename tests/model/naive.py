@@ -7,18 +7,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from services.earning.program.terms import Program, Versions
-from services.earning.source_events.commands import (
-    BalanceImport,
-    ImportRevert,
-    MemberClosed,
-    MemberUpdated,
-    PointsAdjust,
-    PointsReinstate,
-    RedemptionCancelled,
-    RedemptionRequested,
-    TierAssigned,
-)
-from services.earning.source_events.facts import Fact, MemberEnrolled
+from services.earning.source_events.facts import Fact
+from shared.facts.adjustments import PointsAdjust, PointsReinstate
+from shared.facts.imports import BalanceImport, ImportRevert
+from shared.facts.members import MemberClosed, MemberEnrolled, MemberUpdated, TierAssigned
+from shared.facts.redemptions import RedemptionCancelled, RedemptionRequested
 from tests.model import beyond_orders, commands, tiers
 from tests.model.account import KeyId
 from tests.model.deciding_orders import decide_order, refuse

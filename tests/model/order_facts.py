@@ -8,16 +8,8 @@ from datetime import datetime
 
 import msgspec
 
-from services.earning.source_events.facts import (
-    Fact,
-    Order,
-    OrderCancelled,
-    OrderFulfilled,
-    OrderPaid,
-    OrderRefunded,
-    OrderUpdated,
-    Refund,
-)
+from services.earning.source_events.facts import Fact
+from shared.facts.orders import Order, OrderCancelled, OrderFulfilled, OrderPaid, OrderRefunded, OrderUpdated, Refund
 
 RANKS: dict[type, int] = {OrderPaid: 0, OrderFulfilled: 1, OrderUpdated: 2, OrderCancelled: 3}
 OPEN = ("paid", "fulfilled")

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from services.earning.program.terms import Basis
-from services.earning.source_events.facts import Order, OrderLine, Refund
 from shared.currencies import PLACES
+from shared.facts.orders import Order, OrderLine, Refund
 from shared.money import micros
 from tests.model.shares import spread
 

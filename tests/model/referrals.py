@@ -10,12 +10,7 @@ from fractions import Fraction
 
 from services.earning.program.terms import Program, Referrals, Versions
 from services.earning.source_events.facts import Fact
-from services.earning.source_events.referrals import (
-    ReferralCompleted,
-    ReferralJoined,
-    ReferralUnblock,
-    ReferralVoided,
-)
+from shared.facts.referrals import ReferralCompleted, ReferralJoined, ReferralUnblock, ReferralVoided
 from tests.model.account import KeyId
 from tests.model.awards import Who, holds, rounded
 from tests.model.deciding_orders import put

@@ -9,11 +9,12 @@ import msgspec
 
 from services.earning.decide.core.draft import DUE
 from services.earning.program.terms import Versions
-from services.earning.source_events.activities import ActivityRecorded
-from services.earning.source_events.commands import RedemptionCancelled, RedemptionRequested
-from services.earning.source_events.facts import Fact, Order, OrderCancelled, OrderFulfilled, OrderRefunded
+from services.earning.source_events.facts import Fact
 from services.earning.state.standing import KeyRow, Lot, Standing
 from shared.errors import PermanentError
+from shared.facts.activities import ActivityRecorded
+from shared.facts.orders import Order, OrderCancelled, OrderFulfilled, OrderRefunded
+from shared.facts.redemptions import RedemptionCancelled, RedemptionRequested
 from shared.point_events import (
     SOURCE,
     EventData,

@@ -9,15 +9,9 @@ from datetime import datetime
 import msgspec
 
 from services.earning.program.terms import Program, Versions
-from services.earning.source_events.commands import MemberClaimed, MemberClosed, MemberUpdated
-from services.earning.source_events.facts import Fact, MemberEnrolled
-from services.earning.source_events.referrals import (
-    ReferralClicked,
-    ReferralCompleted,
-    ReferralJoined,
-    ReferralUnblock,
-    ReferralVoided,
-)
+from services.earning.source_events.facts import Fact
+from shared.facts.members import MemberClaimed, MemberClosed, MemberEnrolled, MemberUpdated
+from shared.facts.referrals import ReferralClicked, ReferralCompleted, ReferralJoined, ReferralUnblock, ReferralVoided
 from tests.model import beyond_orders, merges, referrals, tiers
 from tests.model.account import KeyId, NaiveLot
 from tests.model.letters import Letter, Letters

@@ -23,35 +23,7 @@ from services.earning.decide.facts.referrers import prepare_question
 from services.earning.decide.facts.reviews import prepare_review
 from services.earning.decide.points.timers import run_due, schedule_next
 from services.earning.program.terms import Versions
-from services.earning.source_events.activities import (
-    ActivityRecorded,
-    ActivityWithdrawn,
-    ReviewPublished,
-    ReviewRemoved,
-    ReviewUpdated,
-)
-from services.earning.source_events.commands import (
-    BalanceImport,
-    ImportRevert,
-    MemberClaimed,
-    MemberClosed,
-    MemberUpdated,
-    PointsAdjust,
-    PointsReinstate,
-    RedemptionCancelled,
-    RedemptionRequested,
-    TierAssigned,
-)
-from services.earning.source_events.facts import (
-    Fact,
-    LoggedFact,
-    MemberEnrolled,
-    OrderCancelled,
-    OrderFulfilled,
-    OrderPaid,
-    OrderRefunded,
-    OrderUpdated,
-)
+from services.earning.source_events.facts import Fact, LoggedFact
 from services.earning.source_events.messages import (
     ClaimAsked,
     ClaimGiven,
@@ -60,15 +32,16 @@ from services.earning.source_events.messages import (
     ReferralAnswered,
     ReferralAsked,
 )
-from services.earning.source_events.referrals import (
-    ReferralClicked,
-    ReferralCompleted,
-    ReferralJoined,
-    ReferralUnblock,
-    ReferralVoided,
-)
 from services.earning.state.standing import BusinessKey, Rows, Standing
 from shared.errors import PermanentError
+from shared.facts.activities import ActivityRecorded, ActivityWithdrawn
+from shared.facts.adjustments import PointsAdjust, PointsReinstate
+from shared.facts.imports import BalanceImport, ImportRevert
+from shared.facts.members import MemberClaimed, MemberClosed, MemberEnrolled, MemberUpdated, TierAssigned
+from shared.facts.orders import OrderCancelled, OrderFulfilled, OrderPaid, OrderRefunded, OrderUpdated
+from shared.facts.redemptions import RedemptionCancelled, RedemptionRequested
+from shared.facts.referrals import ReferralClicked, ReferralCompleted, ReferralJoined, ReferralUnblock, ReferralVoided
+from shared.facts.reviews import ReviewPublished, ReviewRemoved, ReviewUpdated
 from shared.point_events import FactRecorded
 from shared.reasons import Reason
 

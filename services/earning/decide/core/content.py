@@ -6,8 +6,9 @@ from hashlib import blake2b
 
 import msgspec
 
-from services.earning.source_events.facts import Fact, Order, Refund
+from services.earning.source_events.facts import Fact
 from services.earning.state.keys import RefundedLine, RefundKnown, Sold, SoldLine
+from shared.facts.orders import Order, Refund
 from shared.money import micros
 
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode

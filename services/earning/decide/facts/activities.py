@@ -22,10 +22,10 @@ from services.earning.decide.value.conditions import holds
 from services.earning.decide.value.limits import leave_place, take_place
 from services.earning.decide.value.plans import plan_of
 from services.earning.program.terms import Activity, Program, Versions
-from services.earning.source_events.activities import ActivityRecorded, ActivityWithdrawn
 from services.earning.source_events.facts import Fact
 from services.earning.state.keys import ActivityState, Done, Grant
 from services.earning.state.standing import KeyRow
+from shared.facts.activities import ActivityRecorded, ActivityWithdrawn
 from shared.reasons import Reason
 
 

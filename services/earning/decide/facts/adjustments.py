@@ -15,10 +15,10 @@ from services.earning.decide.points.lifetimes import LATE_DAYS_MIN, begin_life
 from services.earning.decide.points.lots import fill_available, new_lot
 from services.earning.decide.points.reversal import forgive, take_back
 from services.earning.decide.points.tiers import Qualified, move_tier, qualify
-from services.earning.source_events.commands import PointsAdjust, PointsReinstate
 from services.earning.state.keys import CommandState, OrderState
 from services.earning.state.standing import BusinessKey, KeyRow
 from shared.errors import PermanentError
+from shared.facts.adjustments import PointsAdjust, PointsReinstate
 from shared.point_events import FactRecorded, PointsAdjusted, PointsReinstated
 from shared.reasons import Reason
 

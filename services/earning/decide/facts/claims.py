@@ -17,11 +17,11 @@ from services.earning.decide.core.decision import Outcome
 from services.earning.decide.core.draft import Draft, event_key, in_parts
 from services.earning.decide.points.ladder import ladder_of
 from services.earning.decide.points.tiers import move_to
-from services.earning.source_events.commands import MemberClaimed, MemberClosed, MemberUpdated
-from services.earning.source_events.facts import Fact, MemberEnrolled
+from services.earning.source_events.facts import Fact
 from services.earning.source_events.messages import ClaimAsked, ClaimGiven, ClaimRefused
 from services.earning.state.keys import CommandState
 from services.earning.state.standing import KeyRow, Lot, RowsMissingError
+from shared.facts.members import MemberClaimed, MemberClosed, MemberEnrolled, MemberUpdated
 from shared.point_events import FactRecorded, Key, PointsTransferred
 from shared.reasons import Reason
 

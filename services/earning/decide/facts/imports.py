@@ -12,11 +12,11 @@ from services.earning.decide.points.lifetimes import begin_life
 from services.earning.decide.points.lots import fill_available, new_lot
 from services.earning.decide.points.reversal import forgive, take_back
 from services.earning.decide.points.tiers import TierGiven, give_tier, move_tier, qualify, take_imported_tier
-from services.earning.source_events.commands import BalanceImport, ImportRevert
 from services.earning.source_events.facts import Fact
 from services.earning.state.keys import BatchState, ImportState
 from services.earning.state.standing import BusinessKey, KeyRow, RowsMissingError
 from shared.errors import PermanentError
+from shared.facts.imports import BalanceImport, ImportRevert
 from shared.point_events import BalanceImported, FactRecorded, ImportReverted
 from shared.reasons import Reason
 

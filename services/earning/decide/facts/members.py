@@ -14,11 +14,11 @@ from services.earning.decide.points.reversal import forgive
 from services.earning.decide.points.tiers import TierGiven, base_of, give_tier
 from services.earning.decide.points.timers import expire_lot, say_expired
 from services.earning.program.terms import Versions
-from services.earning.source_events.commands import MemberClosed, MemberUpdated, TierAssigned
-from services.earning.source_events.facts import Fact, MemberEnrolled
+from services.earning.source_events.facts import Fact
 from services.earning.state.keys import MemberState, Said
 from services.earning.state.standing import KeyRow, RowsMissingError, Standing
 from shared.errors import PermanentError
+from shared.facts.members import MemberClosed, MemberEnrolled, MemberUpdated, TierAssigned
 from shared.point_events import Balances, FactRecorded
 from shared.point_events import MemberClosed as MemberClosedEvent
 from shared.point_events import MemberEnrolled as MemberEnrolledEvent

@@ -34,9 +34,9 @@ from services.earning.decide.value.caps import room_for, use, windows_of
 from services.earning.decide.value.order_state import Known, OrderFact, known_of, merged
 from services.earning.decide.value.valuation import Valuation, exchange_of, value_of
 from services.earning.program.terms import Program, Versions
-from services.earning.source_events.facts import Order, OrderCancelled, OrderRefunded
 from services.earning.state.keys import OrderState, Pin
 from services.earning.state.standing import KeyRow
+from shared.facts.orders import Order, OrderCancelled, OrderRefunded
 from shared.point_events import FactRecorded, PointsEarned, PointsReversed, RuleShare
 from shared.reasons import Reason
 

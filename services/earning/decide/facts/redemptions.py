@@ -14,10 +14,10 @@ from services.earning.decide.points.lifetimes import ends_at, mark_active
 from services.earning.decide.points.lots import note_due, spendable
 from services.earning.decide.points.tiers import tier_at
 from services.earning.program.terms import Program, Reward
-from services.earning.source_events.commands import RedemptionCancelled, RedemptionRequested
 from services.earning.state.keys import RedemptionState, Take
 from services.earning.state.standing import KeyRow, Lot
 from shared.errors import PermanentError
+from shared.facts.redemptions import RedemptionCancelled, RedemptionRequested
 from shared.point_events import FactRecorded, LotChange, PointsRedeemed, PointsRestored, RedemptionRejected
 from shared.reasons import Reason
 

@@ -21,16 +21,10 @@ from services.earning.decide.value.order_state import known_of
 from services.earning.decide.value.valuation import value_of
 from services.earning.program.terms import Program, Versions
 from services.earning.source_events.messages import ReferralAnswered, ReferralAsked
-from services.earning.source_events.referrals import (
-    ReferralClicked,
-    ReferralCompleted,
-    ReferralJoined,
-    ReferralUnblock,
-    ReferralVoided,
-)
 from services.earning.state.keys import Asking, ClickState, Grant, OrderState, Pin, ReferralState, Referred
 from services.earning.state.standing import BusinessKey, KeyRow, Referral
 from shared.errors import PermanentError
+from shared.facts.referrals import ReferralClicked, ReferralCompleted, ReferralJoined, ReferralUnblock, ReferralVoided
 from shared.point_events import FactRecorded, ReferralBlocked, ReferralReversed, ReferralRewarded
 from shared.reasons import Reason
 

@@ -9,9 +9,9 @@ from services.earning.decide.core.draft import Draft
 from services.earning.decide.core.lifecycle import first_seen_at, is_active, with_change
 from services.earning.decide.points.settlement import Settlement, first_pinned, multiplied, nothing, program_of
 from services.earning.program.terms import Program
-from services.earning.source_events.activities import ReviewPublished, ReviewRemoved, ReviewUpdated
 from services.earning.state.keys import Change, ClaimState, Reviewed, ReviewState
 from services.earning.state.standing import BusinessKey, KeyRow
+from shared.facts.reviews import ReviewPublished, ReviewRemoved, ReviewUpdated
 from shared.reasons import Reason
 
 REVIEW = "review"

@@ -8,16 +8,9 @@ import msgspec
 from msgspec.structs import replace
 
 from services.earning.decide.core.content import content_hash, refund_of, sold_of
-from services.earning.source_events.facts import (
-    Fact,
-    Order,
-    OrderCancelled,
-    OrderFulfilled,
-    OrderPaid,
-    OrderRefunded,
-    OrderUpdated,
-)
+from services.earning.source_events.facts import Fact
 from services.earning.state.keys import CANCELLED, FULFILLED, PAID, UPDATED, Change, OrderState, Rate, RefundKnown
+from shared.facts.orders import Order, OrderCancelled, OrderFulfilled, OrderPaid, OrderRefunded, OrderUpdated
 from shared.money import micros
 
 OrderFact = Order | OrderCancelled | OrderFulfilled | OrderRefunded

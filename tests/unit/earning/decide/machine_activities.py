@@ -6,13 +6,8 @@ from typing import TYPE_CHECKING
 
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from services.earning.source_events.activities import (
-    ActivityRecorded,
-    ActivityWithdrawn,
-    ReviewPublished,
-    ReviewRemoved,
-    ReviewUpdated,
-)
+from shared.facts.activities import ActivityRecorded, ActivityWithdrawn
+from shared.facts.reviews import ReviewPublished, ReviewRemoved, ReviewUpdated
 from tests.model.programs import KINDS, LABELS
 
 if TYPE_CHECKING:

@@ -7,21 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from services.earning.source_events.commands import MemberClaimed
-from services.earning.source_events.facts import (
-    OrderCancelled,
-    OrderFulfilled,
-    OrderPaid,
-    OrderRefunded,
-    RefundLine,
-)
-from services.earning.source_events.referrals import (
-    ReferralClicked,
-    ReferralCompleted,
-    ReferralJoined,
-    ReferralUnblock,
-    ReferralVoided,
-)
+from shared.facts.members import MemberClaimed
+from shared.facts.orders import OrderCancelled, OrderFulfilled, OrderPaid, OrderRefunded, RefundLine
+from shared.facts.referrals import ReferralClicked, ReferralCompleted, ReferralJoined, ReferralUnblock, ReferralVoided
 from tests.model.post import Pair
 from tests.model.referrals import SIGNALS
 from tests.model.shorten import Step

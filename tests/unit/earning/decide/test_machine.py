@@ -17,29 +17,13 @@ from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis.stateful import initialize, precondition, rule
 
 from services.earning.program.terms import Versions
-from services.earning.source_events.commands import (
-    BalanceImport,
-    ImportRevert,
-    MemberClosed,
-    MemberUpdated,
-    PointsAdjust,
-    PointsReinstate,
-    RedemptionCancelled,
-    RedemptionRequested,
-    TierAssigned,
-)
-from services.earning.source_events.facts import (
-    Fact,
-    FactData,
-    MemberEnrolled,
-    OrderCancelled,
-    OrderFulfilled,
-    OrderPaid,
-    OrderRefunded,
-    OrderUpdated,
-    Refund,
-)
-from services.earning.source_events.kinds import Status
+from services.earning.source_events.facts import Fact, FactData
+from shared.facts.adjustments import PointsAdjust, PointsReinstate
+from shared.facts.imports import BalanceImport, ImportRevert
+from shared.facts.members import MemberClosed, MemberEnrolled, MemberUpdated, TierAssigned
+from shared.facts.orders import OrderCancelled, OrderFulfilled, OrderPaid, OrderRefunded, OrderUpdated, Refund
+from shared.facts.redemptions import RedemptionCancelled, RedemptionRequested
+from shared.facts.values import Status
 from tests.model import beyond_orders, order_facts
 from tests.model.chance import Chance, chances
 from tests.model.core import Core

@@ -8,13 +8,10 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from services.earning.source_events.commands import (
-    BalanceImport,
-    ImportRevert,
-    RedemptionCancelled,
-    RedemptionRequested,
-)
-from services.earning.source_events.facts import FactData, OrderCancelled
+from services.earning.source_events.facts import FactData
+from shared.facts.imports import BalanceImport, ImportRevert
+from shared.facts.orders import OrderCancelled
+from shared.facts.redemptions import RedemptionCancelled, RedemptionRequested
 from tests.model.chance import Chance, chances
 from tests.model.core import Core
 from tests.model.facts import START, fact

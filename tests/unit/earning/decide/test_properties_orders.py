@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
-from services.earning.source_events.facts import OrderCancelled, OrderPaid, OrderRefunded, Refund
 from services.earning.state.keys import OrderState
 from services.earning.state.standing import Standing
+from shared.facts.orders import OrderCancelled, OrderPaid, OrderRefunded, Refund
 from tests.model.chance import Chance, chances
 from tests.model.core import Core
 from tests.model.facts import START, order

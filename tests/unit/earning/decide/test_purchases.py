@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from services.earning.decide.facts import orders, purchases
 from services.earning.program.terms import Basis, Caps, Program, Versions
-from services.earning.source_events.facts import OrderPaid
+from shared.facts.orders import OrderPaid
 from tests.model.chance import Chance
 from tests.model.facts import START
 from tests.model.lives import arrival, order_life

@@ -21,23 +21,11 @@ from services.earning.program.terms import (
     Tiers,
     Versions,
 )
-from services.earning.source_events.commands import (
-    BalanceImport,
-    ImportRevert,
-    PointsAdjust,
-    RedemptionCancelled,
-    RedemptionRequested,
-)
-from services.earning.source_events.facts import (
-    FactData,
-    OrderCancelled,
-    OrderLine,
-    OrderPaid,
-    OrderRefunded,
-    OrderUpdated,
-    Refund,
-    RefundLine,
-)
+from services.earning.source_events.facts import FactData
+from shared.facts.adjustments import PointsAdjust
+from shared.facts.imports import BalanceImport, ImportRevert
+from shared.facts.orders import OrderCancelled, OrderLine, OrderPaid, OrderRefunded, OrderUpdated, Refund, RefundLine
+from shared.facts.redemptions import RedemptionCancelled, RedemptionRequested
 from tests.model.core import Core
 from tests.model.facts import fact
 from tests.model.member import NaiveMember

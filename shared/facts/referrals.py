@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from services.earning.source_events.kinds import Flags, Id
+from shared.facts.values import Flags, Id
 
 
 class ReferralClicked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

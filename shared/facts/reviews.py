@@ -1,10 +1,10 @@
-"""Reviews and activities as values: what members do besides ordering, as platforms tell it."""
+"""Reviews as facts."""
 
 from __future__ import annotations
 
 import msgspec
 
-from services.earning.source_events.kinds import Count, Id, Labels, Quantity, Rating
+from shared.facts.values import Count, Id, Rating
 
 
 class ReviewPublished(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -27,19 +27,3 @@ class ReviewRemoved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """`commerce.review.removed.v1`."""
 
     review_id: Id
-
-
-class ActivityRecorded(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`commerce.activity.recorded.v1`: something of a kind that the program knows; how many units of it."""
-
-    activity_id: Id
-    kind: Id
-    attributes: Labels = {}
-    quantity: Quantity = 1
-
-
-class ActivityWithdrawn(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`commerce.activity.withdrawn.v1`: it didn't happen after all, or was undone."""
-
-    activity_id: Id
-    kind: Id
