@@ -49,7 +49,7 @@ bench: setup ## Rates and latencies of this machine, beside hand-written minimal
 SEEDED := $(if $(SEED),--seed $(SEED))
 
 simulation: setup ## Both services in a simulated world, SEEDS=50000 of them: thousands of orders of events a minute
-	$(PYTHON_IN_VENV) -m tests.simulation --seeds 1..$(or $(SEEDS),10000)
+	$(PYTHON_IN_VENV) -m tests.support.simulation --seeds 1..$(or $(SEEDS),10000)
 
 chaos: setup ## Kill, pause, cut and fill whatever runs, for 4 minutes, and check every promise (SEED=n: again)
 	$(PYTHON_IN_VENV) -m tests.chaos --minutes 4 $(SEEDED)
@@ -64,7 +64,7 @@ defects: setup ## Plant each known mistake in a copy of the code, and see that a
 	$(PYTHON_IN_VENV) -m tests.chaos.defects $(if $(ONLY),--only $(ONLY))
 
 mutants: setup ## Make one small mistake after the other in the pure rooms, and count those that a test notices (ONLY=, SAMPLE=, AGAIN=1)
-	$(PYTHON_IN_VENV) -m tests.mutants $(if $(ONLY),--only $(ONLY)) $(if $(SAMPLE),--sample $(SAMPLE)) $(SEEDED)$(if $(AGAIN), --again)
+	$(PYTHON_IN_VENV) -m tests.support.mutants $(if $(ONLY),--only $(ONLY)) $(if $(SAMPLE),--sample $(SAMPLE)) $(SEEDED)$(if $(AGAIN), --again)
 
 up: setup ## Start Kafka, PostgreSQL and both services on this machine, without Docker
 	@.venv/bin/tallystick up

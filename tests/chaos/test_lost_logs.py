@@ -19,9 +19,9 @@ from shared.broker import Outgoing
 from shared.topics import Topics
 from tests.conftest import new_database
 from tests.eventually import eventually
-from tests.integration.earning.counter import BEGAN, SHARDS, paid, shard
+from tests.integration.earning.earning_rig import BEGAN, SHARDS, paid, shard
 from tests.integration.earning.worker import Town, positions
-from tests.integration.projections.desk import Desk
+from tests.integration.projections.projection_rig import Desk
 from tests.unit.projections.points_log import PointsLog
 
 STAMP = int(BEGAN.timestamp() * 1000)

@@ -26,7 +26,7 @@ from shared.errors import ForkError, UnreadableEventError
 from shared.settings import Connections
 from shared.topics import Topics
 from tests.chaos.test_lost_logs import MEMBERS, STAMP, orders
-from tests.integration.earning.counter import BEGAN, DOCUMENT, PROGRAM, redeemed, shard
+from tests.integration.earning.earning_rig import BEGAN, DOCUMENT, PROGRAM, redeemed, shard
 from tests.integration.earning.worker import Town
 
 TIERS = """

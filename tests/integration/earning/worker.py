@@ -20,7 +20,7 @@ from shared.broker import Outgoing, producer, publish
 from shared.settings import Connections, Http
 from shared.topics import Topics
 from tests.eventually import eventually
-from tests.integration.earning.counter import DOCUMENT, SHARDS
+from tests.integration.earning.earning_rig import DOCUMENT, SHARDS
 
 PATIENCE_S = 90.0
 """Far longer than it takes; other tests may be using the machine."""

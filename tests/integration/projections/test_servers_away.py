@@ -10,8 +10,8 @@ from deploy.migrate import migrate
 from tests.conftest import new_topics
 from tests.eventually import eventually
 from tests.integration.projections.conftest import SHARDS
-from tests.integration.projections.desk import Desk
 from tests.integration.projections.kafka_log import make_topics
+from tests.integration.projections.projection_rig import Desk
 from tests.unit.projections.points_log import PointsLog
 
 AGAIN_SECONDS = 60

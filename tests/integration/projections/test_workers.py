@@ -8,7 +8,7 @@ import pytest
 
 from shared.postgres import TRANSIENT_ERRORS, connect
 from tests.eventually import eventually
-from tests.integration.projections.desk import Desk, Process
+from tests.integration.projections.projection_rig import Desk, Process
 
 SESSION_GIVEN_UP_SECONDS = 60
 

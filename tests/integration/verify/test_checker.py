@@ -11,9 +11,9 @@ from services.verify.findings import Report
 from shared.broker import Outgoing
 from shared.topics import Topics
 from tests.eventually import eventually
-from tests.integration.earning.counter import BEGAN, paid, shard
+from tests.integration.earning.earning_rig import BEGAN, paid, shard
 from tests.integration.earning.worker import Town
-from tests.integration.projections.desk import Desk
+from tests.integration.projections.projection_rig import Desk
 from tests.unit.projections.points_log import PointsLog
 
 MEMBERS = ("ann", "bea", "cem", "dan")

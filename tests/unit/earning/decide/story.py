@@ -24,7 +24,7 @@ from shared.facts.orders import (
     RefundLine,
 )
 from shared.point_events import EventData
-from tests.model.told import refused_badly, told_badly
+from tests.support.model.event_checks import refused_badly, told_badly
 
 ZONE = ZoneInfo("Europe/Berlin")
 TYPES = {kind: name for name, kind in FACT_TYPES.items()}

@@ -24,14 +24,14 @@ from shared.facts.members import MemberClosed, MemberEnrolled, MemberUpdated, Ti
 from shared.facts.orders import OrderCancelled, OrderFulfilled, OrderPaid, OrderRefunded, OrderUpdated, Refund
 from shared.facts.redemptions import RedemptionCancelled, RedemptionRequested
 from shared.facts.values import Status
-from tests.model import beyond_orders, order_facts
-from tests.model.chance import Chance, chances
-from tests.model.core import Core
-from tests.model.facts import START, earlier, fact, later, line, order, refund
-from tests.model.naive import SETTLE, Naive
-from tests.model.programs import SEGMENTS, TIERS, program_versions
-from tests.model.programs_of_members import may_merge, of_members
-from tests.model.shorten import Step, apply, report
+from tests.support.model import beyond_orders, order_facts
+from tests.support.model.chance import Chance, chances
+from tests.support.model.core import Core
+from tests.support.model.facts import START, earlier, fact, later, line, order, refund
+from tests.support.model.naive import SETTLE, Naive
+from tests.support.model.programs import SEGMENTS, TIERS, program_versions
+from tests.support.model.programs_of_members import may_merge, of_members
+from tests.support.model.shorten import Step, apply, report
 from tests.unit.earning.decide.machine_activities import ActivitySteps
 from tests.unit.earning.decide.machine_members import MembersTouchMembers
 

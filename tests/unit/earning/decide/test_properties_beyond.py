@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, assume, given, settings
 
 from services.earning.state.keys import ActivityState, ReviewState
 from services.earning.state.standing import Standing
-from tests.model.chance import Chance, chances
-from tests.model.core import Core
-from tests.model.lives import Happening, arrive, order_life, plain
-from tests.model.lives_beyond import activity_life, lives_beyond, review_life, steady_beyond, taken_back
-from tests.model.programs import program_versions
+from tests.support.model.chance import Chance, chances
+from tests.support.model.core import Core
+from tests.support.model.programs import program_versions
+from tests.support.model.traffic import Happening, arrive, order_life, plain
+from tests.support.model.traffic_beyond import activity_life, lives_beyond, review_life, steady_beyond, taken_back
 
 EXAMPLES = int(os.environ.get("TALLYSTICK_EXAMPLES", "25"))
 bounded = settings(

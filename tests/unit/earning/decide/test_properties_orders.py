@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, assume, given, settings
 from services.earning.state.keys import OrderState
 from services.earning.state.standing import Standing
 from shared.facts.orders import OrderCancelled, OrderPaid, OrderRefunded, Refund
-from tests.model.chance import Chance, chances
-from tests.model.core import Core
-from tests.model.facts import START, order
-from tests.model.lives import Happening, arrive, full_refunds, order_life, plain, steady
-from tests.model.priced import price
-from tests.model.programs import program_versions
+from tests.support.model.chance import Chance, chances
+from tests.support.model.core import Core
+from tests.support.model.facts import START, order
+from tests.support.model.priced import price
+from tests.support.model.programs import program_versions
+from tests.support.model.traffic import Happening, arrive, full_refunds, order_life, plain, steady
 
 EXAMPLES = int(os.environ.get("TALLYSTICK_EXAMPLES", "25"))
 bounded = settings(

@@ -1,0 +1,142 @@
+"""The double of services/projections/sql/store.sql, {generation} being 1: what its statements do to the tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from tests.support.simulation.postgres import Backend, Waits, statement
+from tests.support.simulation.tables import ForeignRow, Generation, HistoryRow, MemberRow, PositionRow
+
+Rows = list[tuple[Any, ...]]
+
+
+def _generation(backend: Backend) -> Generation:
+    return backend.get(Generation, ()) or Generation(1)
+
+
+def _current_generation(backend: Backend) -> Rows:
+    return [(_generation(backend).current,)]
+
+
+def _installation(backend: Backend) -> Rows:
+    return [_generation(backend)]
+
+
+def _set_partitions(backend: Backend, partitions: int) -> Waits:
+    row = (yield from backend.lock(Generation, ())) or Generation(1)
+    if row.partitions is None:
+        backend.put(row._replace(partitions=partitions))
+
+
+def _add_positions(backend: Backend, partitions: int) -> Waits:
+    for partition in range(partitions):
+        yield from backend.insert(PositionRow(partition), unless_there=True)
+
+
+def _read_positions(backend: Backend) -> Rows:
+    return sorted(row[:4] for row in backend.rows(PositionRow))
+
+
+def _lock_positions(backend: Backend, partitions: Sequence[int]) -> Waits:
+    found: Rows = []
+    for partition in sorted(partitions):
+        row = yield from backend.lock(PositionRow, (partition,))
+        if row is not None:
+            found.append(row)
+    return found
+
+
+def _move_positions(backend: Backend, *columns: Sequence[Any]) -> Waits:
+    return backend.update(
+        PositionRow,
+        (
+            ((partition,), partial(PositionRow._replace, position=position, hash=digest, next_offset=offset))
+            for partition, position, digest, offset in zip(*columns, strict=True)
+        ),
+    )
+
+
+def _create_changed_members(backend: Backend) -> None:
+    backend.changed_members = []
+
+
+def _save_members(backend: Backend) -> Waits:
+    changed, backend.changed_members = backend.changed_members, []
+    for row in changed:
+        if (yield from backend.insert(row, unless_there=True)):
+            continue
+        held = backend.get(MemberRow, (row.program, row.member, row.partition))
+        backend.put(row if held is None else _over(held, row))
+
+
+def _over(held: MemberRow, row: MemberRow) -> MemberRow:
+    """What a batch leaves unsaid of a tier stays as it is."""
+    if row.tier is None:
+        row = row._replace(tier=held.tier, tier_since=row.tier_since or held.tier_since, tier_until=held.tier_until)
+    elif row.tier_since is None:
+        row = row._replace(tier_since=held.tier_since)
+    if row.qualifying is None:
+        row = row._replace(qualifying=held.qualifying, to_next=held.to_next, to_keep=held.to_keep)
+    return row
+
+
+def _find_fork(backend: Backend, *columns: Sequence[Any]) -> Rows:
+    def other() -> Iterator[tuple[int, int]]:
+        for partition, position, program, member, sequence, digest in zip(*columns, strict=True):
+            row = backend.get(HistoryRow, (program, member, sequence, partition))
+            if row is None or (row.position, row.hash) != (position, digest):
+                yield partition, position
+
+    return list(sorted(other())[:1])
+
+
+def _add_dead_letter(backend: Backend, *values: Any) -> Waits:
+    yield from backend.insert(ForeignRow(*values), unless_there=True)
+
+
+def _dead_letters_wait(backend: Backend) -> Rows:
+    return [(any(row.relayed_at is None for row in backend.rows(ForeignRow)),)]
+
+
+def _open_dead_letters(backend: Backend) -> Rows:
+    return sorted(Counter(row.reason for row in backend.rows(ForeignRow)).items())
+
+
+def _unrelayed_dead_letters(backend: Backend, at_most: int) -> Waits:
+    waiting = sorted((row for row in backend.rows(ForeignRow) if row.relayed_at is None), key=lambda row: row[:3])
+    found: Rows = []
+    for row in waiting:
+        # SKIP LOCKED: what another relay has just now is its own.
+        if len(found) < at_most and backend.server.grant(backend, (ForeignRow, row[:3])):
+            found.append(row[:9])
+    yield from ()
+    return found
+
+
+def _mark_relayed(backend: Backend, *columns: Sequence[Any]) -> Waits:
+    relayed = partial(ForeignRow._replace, relayed_at=backend.now())
+    return backend.update(ForeignRow, ((key, relayed) for key in zip(*columns, strict=True)))
+
+
+LETTER = "topic partition record_offset reason message key value headers received_at"
+
+STATEMENTS = [
+    statement("current_generation", "current", _current_generation),
+    statement("installation", "current partitions", _installation),
+    statement("set_partitions", "", _set_partitions),
+    statement("add_positions", "", _add_positions),
+    statement("read_positions", "partition position hash next_offset", _read_positions),
+    statement("lock_positions", "partition position hash next_offset successor", _lock_positions),
+    statement("move_positions", "", _move_positions),
+    statement("create_changed_members", "", _create_changed_members),
+    statement("save_members", "", _save_members),
+    statement("find_fork", "partition position", _find_fork),
+    statement("add_dead_letter", "", _add_dead_letter),
+    statement("dead_letters_wait", "exists", _dead_letters_wait),
+    statement("open_dead_letters", "reason number", _open_dead_letters),
+    statement("unrelayed_dead_letters", LETTER, _unrelayed_dead_letters),
+    statement("mark_relayed", "", _mark_relayed),
+]
