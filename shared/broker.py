@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -45,6 +46,9 @@ CONSUMER_SETTINGS: dict[str, Any] = {
 }
 """For a subscriber of FastStream (which sets `enable_auto_commit` by its acknowledgement policy: use MANUAL)."""
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+
 KAFKA_TRANSIENT: tuple[type[BaseException], ...] = (KafkaError, OSError, TimeoutError)
 """What to wait for with backoff: the broker is away, starting, or moving its partitions."""
 
@@ -69,6 +73,16 @@ async def reading(bootstrap_servers: str, **changed: Any) -> AsyncIterator[AIOKa
         yield consumer
     finally:
         await consumer.stop()
+
+
+def instant_of(timestamp_ms: int) -> datetime:
+    """A record's timestamp, milliseconds since 1970, as an instant."""
+    return EPOCH + timedelta(milliseconds=timestamp_ms)
+
+
+def timestamp_ms_of(instant: datetime) -> int:
+    """An instant as a record's timestamp, milliseconds since 1970."""
+    return (instant - EPOCH) // MILLISECOND
 
 
 class Outgoing(NamedTuple):

@@ -67,7 +67,7 @@ def try_program(
     report: Report = JsonReport() if as_json else TextReport()
     report.rulings(first.rulings)
     report.closing(first.closing)
-    report.members(first.ledger)
+    report.members(first.rows)
     report.counts(first.rulings)
     comparisons = list(_comparisons(programs, arrivals, instant, first, duplicate=duplicate, seed=shuffle))
     for comparison in comparisons:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -11,7 +12,10 @@ import msgspec
 from services.earning.ledger.batch import Headers, Input, Span
 from shared.dead_letters import DeadLetter
 from shared.errors import PermanentError
+from shared.postgres import Queries
 from shared.reasons import Reason
+
+QUERIES = Queries(Path(__file__).parents[1] / "sql" / "dead_letters.sql")
 
 SERVICE = "earning"
 
@@ -65,3 +69,22 @@ def read(row: Iterable[Any]) -> DeadLetter:
         value=value,
         headers=_headers.decode(headers),
     )
+
+
+async def to_relay(session: asyncpg.Connection, at_most: int) -> list[tuple[DeadLetter, int]]:
+    """The oldest dead letters that are not on their topic yet, each with the number of its log.
+
+    Raises:
+        asyncpg.PostgresError, OSError: Postgres is away.
+    """
+    return [(read(row[:-1]), row["log"]) for row in await session.fetch(QUERIES["to_relay"], at_most)]
+
+
+async def record_relayed(session: asyncpg.Connection, letters: Sequence[tuple[DeadLetter, int]]) -> None:
+    """Record that these are on their topic.
+
+    Raises:
+        asyncpg.PostgresError, OSError: it may be recorded, or not.
+    """
+    places = ((letter.topic, letter.partition, letter.offset, log) for letter, log in letters)
+    await session.execute(QUERIES["record_relayed"], *map(list, zip(*places, strict=True)))

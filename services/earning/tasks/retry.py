@@ -1,4 +1,4 @@
-"""Persevere: work that needs Kafka and Postgres goes on by itself when one of them was away."""
+"""Retry: work that needs Kafka and Postgres goes on by itself when one of them was away."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ async def retry_until_stopped(
     """
     backoff = Backoff(stopping)
 
-    def works() -> None:
+    def on_progress() -> None:
         backoff.reset()
         if readiness.has(name):
             log.info("goes on", what=name)
 
     while not stopping.is_set():
         try:
-            await attempt(works)
+            await attempt(on_progress)
         except PASSING as error:
             if isinstance(error, asyncio.CancelledError) and is_asked_to_stop():
                 raise

@@ -12,7 +12,7 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from deploy import topics as topics_plan
-from services.earning.app import Process
+from services.earning.app import App
 from services.earning.program import registry
 from services.earning.program.authoring.check import check
 from services.earning.settings import EarningSettings
@@ -44,11 +44,11 @@ class Town:
         await session.close()
 
     @asynccontextmanager
-    async def worker(self, **settings: Any) -> AsyncIterator[Process]:
+    async def worker(self, **settings: Any) -> AsyncIterator[App]:
         """A worker that works while the block lasts, and then stops in good order."""
         connections = Connections(kafka_bootstrap_servers=self.bootstrap_servers, postgres_dsn=self.dsn)
         own = {"group": self.topics.points} | settings
-        process = Process(EarningSettings(**own), connections, self.topics, Http())
+        process = App(EarningSettings(**own), connections, self.topics, Http())
         stopping = asyncio.Event()
         working = asyncio.ensure_future(process.work(process.broker(), stopping))
         try:

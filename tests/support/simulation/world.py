@@ -25,7 +25,7 @@ from services.earning.program.authoring.check import check
 from services.earning.program.registry import Published, Record
 from services.earning.program.registry import record as record_of
 from services.earning.relay import dead_letters as emit_dead_letters
-from services.earning.relay import log_end
+from services.earning.replay import log_end
 from services.projections import app as projections_app
 from services.projections import consume
 from shared.telemetry import RoomClock
