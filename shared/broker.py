@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import CorruptRecordException, KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
@@ -73,6 +73,24 @@ async def reading(bootstrap_servers: str, **changed: Any) -> AsyncIterator[AIOKa
         yield consumer
     finally:
         await consumer.stop()
+
+
+async def find_unreadable(
+    consumer: AIOKafkaConsumer, offsets: Mapping[TopicPartition, int], wait_ms: int
+) -> dict[TopicPartition, BaseException]:
+    """Partitions whose record at an offset can't be handed over, and what is said of it.
+
+    Each is sought and asked for by itself, one record: what was fetched beside an unreadable one is lost with it. To
+    come so near, its caller halves what it fetches until the record comes next.
+    """
+    found: dict[TopicPartition, BaseException] = {}
+    for partition, offset in offsets.items():
+        consumer.seek(partition, offset)
+        try:
+            await consumer.getmany(partition, timeout_ms=wait_ms, max_records=1)
+        except UNREADABLE as error:
+            found[partition] = error
+    return found
 
 
 def instant_of(timestamp_ms: int) -> datetime:

@@ -130,7 +130,7 @@ async def decide_messages(
         for number, fact in messages.items():
             member = members[number]
             work = deciding(decide_message, versions[fact.program], member.standing, fact)
-            decision = await ledger.record(member, needs(fact).keys, work)
+            decision = await ledger.attempt(member, needs(fact).keys, work)
             if isinstance(decision, PermanentError):
                 await _fail(session, shard, number, decision)
             else:

@@ -180,7 +180,7 @@ async def _advance(ledger: Ledger, member: LoadedMember, versions: Versions, unt
     standing = member.standing
     if standing is None:
         return None
-    decision = await ledger.attempt(member, (), lambda rows: advance(versions, standing, rows, until))
+    decision = await ledger.attempt(member, (), lambda rows: advance(versions, standing, rows, until), keep=False)
     if isinstance(decision, PermanentError):
         _give_up(member, decision)
         return None
@@ -190,7 +190,7 @@ async def _advance(ledger: Ledger, member: LoadedMember, versions: Versions, unt
     if decision.events:
         # The same events, and a standing that is a function of the log: where we looked leaves no trace in it.
         last = decision.events[-1].occurred_at
-        recorded = await ledger.record(member, (), lambda rows: advance(versions, standing, rows, last))
+        recorded = await ledger.attempt(member, (), lambda rows: advance(versions, standing, rows, last))
         if isinstance(recorded, PermanentError):
             _give_up(member, recorded)
     return look_at

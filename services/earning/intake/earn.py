@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import NamedTuple
 
 import asyncpg
@@ -16,7 +15,7 @@ import msgspec
 import structlog
 
 from services.earning import failpoints
-from services.earning.decide import Decision, Needs, decide, needs
+from services.earning.decide import Needs, decide, needs
 from services.earning.ledger import dead_letters, fences
 from services.earning.ledger.batch import Counts, Earned, FenceMovedBackError, Input, Partition, Span, one_by_one
 from services.earning.ledger.guard import catch_faults
@@ -27,7 +26,6 @@ from services.earning.ledger.working_set import LoadedMember
 from services.earning.program.registry import ProgramCache
 from services.earning.program.terms import Versions
 from services.earning.source_events.facts import Fact
-from services.earning.state.standing import Rows, Standing
 from shared.errors import PermanentError
 from shared.postgres import DATA_ERRORS
 from shared.reasons import Reason
@@ -138,7 +136,7 @@ def _in_order(place: DecidingContext, spans: Sequence[Span]) -> list[Input]:
     return inputs
 
 
-class _Task(NamedTuple):
+class _Task(msgspec.Struct):
     """A fact to decide: its input, whose it is, and the rows it needs."""
 
     one: Input
@@ -164,20 +162,17 @@ def _fail(one: Input, error: PermanentError) -> None:
 
 async def _decide(ledger: Ledger, versions: Versions, task: _Task) -> None:
     """Decide a fact: its input has an outcome, or an error."""
-    work = deciding(_decide_published, versions, task.member.standing, task.fact)
-    decision = await ledger.record(task.member, task.needed.keys, work)
+    fact, member = task.fact, task.member
+    if not versions.all:
+        error = PermanentError(Reason.UNKNOWN_PROGRAM, f"no program is called {fact.program!r}", field="program")
+        _fail(task.one, error)
+        return
+    work = deciding(decide, versions, member.standing, fact)
+    decision = await ledger.attempt(member, task.needed.keys, work)
     if isinstance(decision, PermanentError):
         _fail(task.one, decision)
     else:
         task.one.outcome = decision.outcome
-
-
-def _decide_published(
-    versions: Versions, standing: Standing | None, rows: Rows, fact: Fact, decided_at: datetime
-) -> Decision:
-    if not versions.all:
-        raise PermanentError(Reason.UNKNOWN_PROGRAM, f"no program is called {fact.program!r}", field="program")
-    return decide(versions, standing, rows, fact, decided_at)
 
 
 def _tally(spans: Sequence[Span]) -> tuple[dict[Partition, Counts], dict[str, int]]:

@@ -24,10 +24,10 @@ from services.earning.metrics import Metrics
 from services.earning.program.registry import ProgramCache
 from services.earning.replay.recover import Recovery
 from services.earning.source_events.codec import decode
-from services.earning.tasks.retry import APPLICATION, free_locks, is_asked_to_stop
-from shared.broker import UNREADABLE, Backoff, instant_of
+from services.earning.tasks.retry import APPLICATION, is_asked_to_stop
+from shared.broker import UNREADABLE, Backoff, find_unreadable, instant_of
 from shared.errors import PermanentError
-from shared.postgres import SESSION_SETTINGS, TRANSIENT_ERRORS, connect
+from shared.postgres import SESSION_SETTINGS, TRANSIENT_ERRORS, connect, free_locks
 from shared.settings import Connections
 from shared.telemetry import Readiness
 
@@ -209,17 +209,13 @@ class Lane:
 
     async def _come_nearer(self) -> None:
         """A record can't even be handed over: fetch less and less, until it comes next; its partition stops there."""
-        consumer = self._assignment.consumer
         self._generation = -1
         if self._records_max > 1:
             self._records_max //= 2
             return
-        for partition, offset in self.positions.items():
-            consumer.seek(partition, offset)
-            try:
-                await consumer.getmany(partition, timeout_ms=FETCH_WAIT_MS, max_records=1)
-            except UNREADABLE as error:
-                self._lose(partition, f"its record at offset {offset} can't be read: {error!r}")
+        unreadable = await find_unreadable(self._assignment.consumer, self.positions, FETCH_WAIT_MS)
+        for partition, error in unreadable.items():
+            self._lose(partition, f"its record at offset {self.positions[partition]} can't be read: {error!r}")
 
     def _lose(self, partition: TopicPartition, why: str) -> None:
         """A partition stops, with an alarm; the others go on."""
@@ -264,7 +260,7 @@ class Lane:
         why = f"{type(error).__name__}: {error}"
         if self._context.readiness.waits(f"postgres (lane {self._number})", why):
             log.warning("postgres is away", lane=self._number, error=why)
-        await free_locks(self._context.connections.postgres_dsn, error)
+        await free_locks(self._context.connections.postgres_dsn, APPLICATION, error)
         partitions = self._assignment.partitions_of(self._number)
         self._assignment.consumer.pause(*partitions)
         waiting = asyncio.ensure_future(self._backoff.wait())

@@ -1,4 +1,7 @@
-"""Dead letters: inputs that could not be decoded or decided, kept as they came, with the reason."""
+"""Dead letters: inputs that could not be decoded or decided, kept as they came, with the reason.
+
+What asks the database here raises `asyncpg.PostgresError` or `OSError` where it is away.
+"""
 
 from __future__ import annotations
 
@@ -72,19 +75,11 @@ def read(row: Iterable[Any]) -> DeadLetter:
 
 
 async def to_relay(session: asyncpg.Connection, at_most: int) -> list[tuple[DeadLetter, int]]:
-    """The oldest dead letters that are not on their topic yet, each with the number of its log.
-
-    Raises:
-        asyncpg.PostgresError, OSError: Postgres is away.
-    """
+    """The oldest dead letters that are not on their topic yet, each with the number of its log."""
     return [(read(row[:-1]), row["log"]) for row in await session.fetch(QUERIES["to_relay"], at_most)]
 
 
 async def record_relayed(session: asyncpg.Connection, letters: Sequence[tuple[DeadLetter, int]]) -> None:
-    """Record that these are on their topic.
-
-    Raises:
-        asyncpg.PostgresError, OSError: it may be recorded, or not.
-    """
+    """Record that these are on their topic."""
     places = ((letter.topic, letter.partition, letter.offset, log) for letter, log in letters)
     await session.execute(QUERIES["record_relayed"], *map(list, zip(*places, strict=True)))

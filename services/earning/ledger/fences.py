@@ -1,6 +1,8 @@
 """Bookmarks of the inputs: each fence remembers the last record it covers, and a log that no longer has it has changed.
 
 Offsets of another log mean other records: taken for those that were decided, they would vanish without a word.
+
+What asks the database here raises `asyncpg.PostgresError` or `OSError` where it is away.
 """
 
 from __future__ import annotations
@@ -58,11 +60,7 @@ def bookmark_of(inputs: Sequence[Input]) -> Bookmark | None:
 
 
 async def fences(session: asyncpg.Connection, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, Fence]:
-    """The fences of those of the partitions that have one.
-
-    Raises:
-        asyncpg.PostgresError, OSError: Postgres is away.
-    """
+    """The fences of those of the partitions that have one."""
     found = {}
     for topic, number, stored, log, offset, received_at, crc in await session.fetch(
         QUERIES["fences"], *_columns(partitions)
@@ -118,11 +116,7 @@ async def _read_from(bootstrap_servers: str, fence: Fence, found: Found) -> int:
 
 
 async def begin_again(session: asyncpg.Connection, change: Change) -> bool:
-    """Put a fence where its changed log is to be read from; False: somebody else has done so.
-
-    Raises:
-        asyncpg.PostgresError, OSError: Postgres is away.
-    """
+    """Put a fence where its changed log is to be read from; False: somebody else has done so."""
     partition, log = change.fence.partition, change.fence.log
     done = await session.fetchval(
         QUERIES["begin_again"], partition.topic, partition.partition, log, change.read_from, change.why, AGAIN
@@ -131,30 +125,18 @@ async def begin_again(session: asyncpg.Connection, change: Change) -> bool:
 
 
 async def begin(session: asyncpg.Connection, beginnings: Mapping[TopicPartition, int]) -> None:
-    """Make the fences of partitions never seen, at these offsets; one that is there already stays where it is.
-
-    Raises:
-        asyncpg.PostgresError, OSError: Postgres is away.
-    """
+    """Make the fences of partitions never seen, at these offsets; one that is there already stays where it is."""
     await session.execute(QUERIES["new_fences"], *_columns(beginnings), list(beginnings.values()))
 
 
 async def lock(session: asyncpg.Connection, partitions: Iterable[Partition]) -> dict[Partition, tuple[int, int]]:
-    """Partition → the offset up to which it is decided, and in which of its logs; locked until the transaction ends.
-
-    Raises:
-        asyncpg.PostgresError, OSError: the transaction has failed.
-    """
+    """Partition → the offset up to which it is decided, and in which of its logs; locked until the transaction ends."""
     rows = await session.fetch(QUERIES["lock_fences"], *_columns(partitions))
     return {(topic, partition): (stored, log) for topic, partition, stored, log in rows}
 
 
 async def move(session: asyncpg.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Move fences: topic, partition, offset, what to add to the four counts, last timestamp, and the bookmark.
-
-    Raises:
-        asyncpg.PostgresError, OSError: the transaction has failed.
-    """
+    """Move fences: topic, partition, offset, what to add to the four counts, last timestamp, and the bookmark."""
     if rows:
         await session.execute(QUERIES["update_fences"], *zip(*rows, strict=True))
 
@@ -171,11 +153,7 @@ class StreamTime(NamedTuple):
 async def stream_times(
     session: asyncpg.Connection, topics: Sequence[str], idle: timedelta
 ) -> dict[TopicPartition, StreamTime]:
-    """The stream time of every partition that has a fence; `present` is the database's clock.
-
-    Raises:
-        asyncpg.PostgresError, OSError: Postgres is away.
-    """
+    """The stream time of every partition that has a fence; `present` is the database's clock."""
     rows = await session.fetch(QUERIES["received_at_last"], list(topics), idle)
     return {TopicPartition(topic, partition): StreamTime(*told) for topic, partition, *told in rows}
 

@@ -1,4 +1,7 @@
-"""Journal: point events get their positions and their place in the chain, and become the bytes that are published."""
+"""Journal: point events get their positions and their place in the chain, and become the bytes that are published.
+
+What asks the database here raises `asyncpg.PostgresError` or `OSError` where it is away.
+"""
 
 from __future__ import annotations
 
@@ -83,11 +86,7 @@ async def write(session: asyncpg.Connection, entries: Sequence[Entry]) -> None:
 
 
 async def entries_after(session: asyncpg.Connection, positions: Mapping[int, int], at_most: int) -> list[Entry]:
-    """Rows behind a position, at most so many of each shard, each shard's in order.
-
-    Raises:
-        asyncpg.PostgresError, OSError: Postgres is away.
-    """
+    """Rows behind a position, at most so many of each shard, each shard's in order."""
     rows = await session.fetch(QUERIES["after"], list(positions), list(positions.values()), at_most)
     return [Entry(*row) for row in rows]
 
@@ -95,19 +94,11 @@ async def entries_after(session: asyncpg.Connection, positions: Mapping[int, int
 async def records_after(
     session: asyncpg.Connection, shard: int, position: int, at_most: int
 ) -> list[tuple[int, str, bytes]]:
-    """Position, type and bytes of what comes after a position of a shard, in order.
-
-    Raises:
-        asyncpg.PostgresError, OSError: Postgres is away.
-    """
+    """Position, type and bytes of what comes after a position of a shard, in order."""
     return [tuple(row) for row in await session.fetch(QUERIES["after_in_shard"], shard, position, at_most)]
 
 
 async def bytes_at(session: asyncpg.Connection, positions: Mapping[int, int]) -> dict[int, bytes]:
-    """Shard → the bytes at its position; shards that have none there are left out.
-
-    Raises:
-        asyncpg.PostgresError, OSError: Postgres is away.
-    """
+    """Shard → the bytes at its position; shards that have none there are left out."""
     rows = await session.fetch(QUERIES["bytes_at"], list(positions), list(positions.values()))
     return {row["shard"]: row["bytes"] for row in rows}

@@ -24,6 +24,9 @@ from shared.errors import PermanentError
 DecideFact = Callable[[Versions, Standing | None, Rows, Fact, datetime], Decision]
 """`decide` or `decide_message`."""
 
+Work = Callable[[Rows], Decision]
+"""A decision to be made: it asks for rows that it can't see."""
+
 T = TypeVar("T")
 
 
@@ -56,18 +59,23 @@ class Ledger:
         """A member, as far as known; whoever is named before rows are loaded is loaded with them."""
         return self.working_set.member(program, member)
 
-    async def decide(self, member: LoadedMember, keys: Iterable[BusinessKey], work: Callable[[Rows], T]) -> T:
-        """Do pure work for a member, given the rows of `keys` and whatever rows it asks for besides.
+    async def decide(self, member: LoadedMember, keys: Iterable[BusinessKey], work: Work) -> Decision:
+        """Decide for a member, given the rows of `keys` and whatever rows the work asks for besides.
 
         Raises:
             RowsMissingError: it asks for what it was given, which is a fault of ours.
             PermanentError: it can't be done.
         """
+        return await self._with_rows(member, keys, work, _do)
+
+    async def _with_rows(
+        self, member: LoadedMember, keys: Iterable[BusinessKey], work: Work, do: Callable[[Work, Rows], T]
+    ) -> T:
         asked = NONE_ASKED
         while True:
             began = time.perf_counter()
             try:
-                decided = work(self.working_set.rows_for(member, keys, asked))
+                decided = do(work, self.working_set.rows_for(member, keys, asked))
             except RowsMissingError as missing:
                 known = asked.issuperset(missing.keys) if missing.keys else False
                 if known or not await self._rows.supply(member, missing):
@@ -88,28 +96,28 @@ class Ledger:
         return entries
 
     async def attempt(
-        self, member: LoadedMember, keys: Iterable[BusinessKey], work: Callable[[Rows], Decision]
+        self, member: LoadedMember, keys: Iterable[BusinessKey], work: Work, *, keep: bool = True
     ) -> Decision | PermanentError:
-        """Decide for a member; where that can't be done, gives why, also for a fault of ours."""
+        """Decide for a member and keep it, unless told not to; where that can't be done, gives why, changing nothing.
+
+        A fault of ours is a reason, too.
+        """
         try:
-            return await self.decide(member, keys, lambda rows: catch_faults(work, rows))
+            decision = await self._with_rows(member, keys, work, catch_faults)
         except RowsMissingError as missing:
             return internal_error(missing)
-
-    async def record(
-        self, member: LoadedMember, keys: Iterable[BusinessKey], work: Callable[[Rows], Decision]
-    ) -> Decision | PermanentError:
-        """Decide for a member and keep what is decided; where that can't be done, gives why, and nothing is changed."""
-        decision = await self.attempt(member, keys, work)
-        if isinstance(decision, PermanentError):
-            return decision
-        kept = catch_faults(self.keep, member, decision)
-        return kept if isinstance(kept, PermanentError) else decision
+        if keep and not isinstance(decision, PermanentError):
+            kept = catch_faults(self.keep, member, decision)
+            if isinstance(kept, PermanentError):
+                return kept
+        return decision
 
 
-def deciding(
-    decide: DecideFact, versions: Versions, standing: Standing | None, fact: Fact
-) -> Callable[[Rows], Decision]:
+def _do(work: Work, rows: Rows) -> Decision:
+    return work(rows)
+
+
+def deciding(decide: DecideFact, versions: Versions, standing: Standing | None, fact: Fact) -> Work:
     """The work of deciding a fact for a member whose standing this is."""
     at = decided_at(standing, fact)
     return lambda rows: decide(versions, standing, rows, fact, at)

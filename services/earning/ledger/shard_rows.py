@@ -1,4 +1,7 @@
-"""Shard rows: all standings, rows of keys and lots of one shard, read and exchanged as a whole."""
+"""Shard rows: all standings, rows of keys and lots of one shard, read and exchanged as a whole.
+
+What asks the database here raises `asyncpg.PostgresError` or `OSError` where it is away.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +33,7 @@ class ShardRows(NamedTuple):
 
 
 async def read_shard(session: asyncpg.Connection, shard: int) -> ShardRows:
-    """Everything that the tables hold of a shard.
-
-    Raises:
-        asyncpg.PostgresError, OSError: Postgres is away.
-    """
+    """Everything that the tables hold of a shard."""
     standings = await session.fetch(QUERIES["standings_of_shard"], shard)
     keys = map(read_key, await session.fetch(QUERIES["keys_of_shard"], shard))
     lots = map(tuple, await session.fetch(QUERIES["lots_of_shard"], shard))
@@ -53,11 +52,7 @@ def lot_rows(members: Iterable[LoadedMember]) -> dict[tuple[str, str, int], tupl
 async def exchange_shard(
     session: asyncpg.Connection, shard: int, members: Iterable[LoadedMember], keys: Iterable[KeyRow]
 ) -> None:
-    """Put these in the place of everything that the tables hold of a shard.
-
-    Raises:
-        asyncpg.PostgresError, OSError: the transaction has failed.
-    """
+    """Put these in the place of everything that the tables hold of a shard."""
     known = [member for member in members if member.standing is not None]
     for table in ("standings", "keys", "lots"):
         await session.execute(QUERIES[f"delete_{table}"], shard)

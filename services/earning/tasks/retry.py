@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 
-import asyncpg
 import structlog
 
 from shared.broker import KAFKA_TRANSIENT, Backoff
-from shared.postgres import TRANSIENT_ERRORS, end_overdue
+from shared.postgres import TRANSIENT_ERRORS, free_locks
 from shared.telemetry import Readiness
 
 APPLICATION = "tallystick-earning"
@@ -23,16 +21,6 @@ log = structlog.get_logger(__name__)
 
 OnProgress = Callable[[], None]
 """Called by an attempt when it has got through: the next wait is short again, and we are ready."""
-
-
-async def free_locks(dsn: str, error: BaseException) -> None:
-    """Where a lock was waited for in vain: end sessions that hold theirs in the middle of a COPY, for no timeout does.
-
-    Their process is paused, or gone without a word.
-    """
-    if isinstance(error, asyncpg.LockNotAvailableError):
-        with suppress(*TRANSIENT_ERRORS):
-            await end_overdue(dsn, APPLICATION)
 
 
 async def retry_until_stopped(
@@ -58,7 +46,7 @@ async def retry_until_stopped(
             why = f"{type(error).__name__}: {error}"
             if readiness.waits(name, why):
                 log.warning("waits", what=name, error=why)
-            await free_locks(dsn, error)
+            await free_locks(dsn, APPLICATION, error)
             await backoff.wait()
         else:
             return
