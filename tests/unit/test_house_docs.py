@@ -1,12 +1,21 @@
-"""The house rules of pages: links that lead somewhere, and tests that exist."""
+"""The house rules of words: which rules a module is about, links that lead somewhere, tests that pages name."""
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.unit.earning.decide.rules import RULES, cited_in
+
 TOP = Path(__file__).parents[2]
+FIRST_LINES = 4
+# Modules of `decide` that are about no rule: machinery that every rule uses.
+MACHINERY = {
+    "case": "puts a fact and its key's row together; what they mean is said elsewhere",
+    "decision": "the shape of what `needs` asks for and of what `decide` gives back",
+}
 
 pytestmark = pytest.mark.house
 
@@ -14,6 +23,36 @@ pytestmark = pytest.mark.house
 def pages() -> Iterator[Path]:
     yield from sorted(TOP.glob("*.md"))
     yield from sorted((TOP / "docs").rglob("*.md"))
+
+
+def lacking(module: str, docstring: str) -> str | None:
+    """What is wrong with the rules that a module of `decide` names; None: nothing."""
+    named = cited_in("\n".join(docstring.splitlines()[:FIRST_LINES]))
+    if module in MACHINERY:
+        return f"{module} is machinery, and names rules" if named else None
+    if not named:
+        return f"{module} names no rule"
+    return f"{module} names rules that the page lacks" if named - RULES.keys() else None
+
+
+def test_each_module_of_decide_names_its_rules_in_its_first_lines() -> None:
+    modules = [m for m in sorted((TOP / "services/earning/decide").rglob("*.py")) if m.stem != "__init__"]
+    said = {module.stem: ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or "" for module in modules}
+    assert [wrong for module, docstring in said.items() if (wrong := lacking(module, docstring))] == []
+    assert MACHINERY.keys() <= said.keys()
+
+
+@pytest.mark.parametrize(
+    ("module", "docstring"),
+    [
+        ("caps", "Caps: the most that orders may earn."),
+        ("caps", "Caps: the most.\n\nAnd\nmuch\nmore.\n\nRule 7."),
+        ("caps", f"Caps: the most. Rule {len(RULES) + 1}."),
+        ("case", "Cases: a fact with what is known. Rule 7."),
+    ],
+)
+def test_a_module_that_names_none_or_one_that_is_not_there_is_found(module: str, docstring: str) -> None:
+    assert lacking(module, docstring) is not None
 
 
 def test_links_between_pages_lead_somewhere() -> None:
