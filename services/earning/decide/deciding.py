@@ -1,4 +1,4 @@
-"""Deciding: the two ways a standing moves on, by a fact or by time alone."""
+"""Deciding: the two ways a standing moves on, by a fact or by time alone. Rules 17, 37, 51 and 72."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Claims: a member hands over all they have to another who is the same person, and is their alias for ever.
+"""Claims: a member hands over all they have to another who is the same person, and is their alias for ever. Rule 30.
 
 A claim asks, the other hands over in parts small enough for one event each, and the claimer takes them in. Who is just
 claiming others hands nothing over, so that no ring can close; of two who claim each other the one first by name stays.

@@ -1,4 +1,4 @@
-"""Merges: what an id had that was claimed becomes the claimer's, part by part, in any order of arrival."""
+"""Merges: what an id had that was claimed becomes the claimer's, part by part, in any order of arrival. Rule 30."""
 
 from __future__ import annotations
 
