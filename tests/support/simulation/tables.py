@@ -12,6 +12,7 @@ class Installation(NamedTuple):
 
     single: bool
     shards: int
+    state_format: int
 
 
 class Shard(NamedTuple):
