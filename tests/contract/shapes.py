@@ -1,6 +1,7 @@
 """The shape of values as they are stored: a text that differs wherever other bytes could be written or read.
 
-`python -m tests.contract.shapes` writes the text of a new format of stored state; one that is there stays as it is.
+`python -m tests.contract.shapes` writes the texts of a new format of stored state and of new messages; one that is
+there stays as it is.
 """
 
 import re
@@ -10,10 +11,13 @@ from typing import Any
 
 from msgspec import NODEFAULT, Struct, inspect
 
+from services.earning.source_events.messages import MESSAGE_TYPES
 from services.earning.state.keys import KeyState
 from services.earning.state.standing import FORMAT, Lot, Standing
 
 STORED_STATE = Path(__file__).parent / "golden" / "stored_state"
+
+MESSAGES = Path(__file__).parent / "golden" / "messages"
 
 STORED: dict[str, Any] = {"standing": Standing, "lot": Lot, "key": KeyState}
 """What earning's tables hold in a body, by their names."""
@@ -76,13 +80,33 @@ def _type(kind: inspect.Type) -> str:
     return f"{name}[{', '.join(parts)}]" if parts else name
 
 
+def structs_in(kind: Any) -> set[type]:
+    """Every class that a value of this type is made of."""
+    found: set[type] = set()
+    waiting: list[Any] = [inspect.type_info(kind)]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, inspect.StructType | inspect.NamedTupleType) and one.cls not in found:
+            found.add(one.cls)
+            waiting += [field.type for field in one.fields]
+        waiting += [part for name in one.__struct_fields__ for part in _types_in(getattr(one, name))]
+    return found
+
+
+def _types_in(value: object) -> list[inspect.Type]:
+    parts = value if isinstance(value, tuple) else (value,)
+    return [part for part in parts if isinstance(part, inspect.Type)]
+
+
 def main() -> None:
-    """Write the text of the present format, unless it is there."""
-    STORED_STATE.mkdir(exist_ok=True)
-    file = STORED_STATE / f"{FORMAT}.txt"
-    if file.exists():
-        raise SystemExit(f"{file.name} is there: a format that was released keeps its shape. Raise FORMAT first.")
-    file.write_text(stored_state(), "utf-8")
+    """Write the text of the present format, and of each message, unless it is there."""
+    files = {STORED_STATE / f"{FORMAT}.txt": stored_state()}
+    files |= {MESSAGES / f"{name}.txt": shape(kind) for name, kind in MESSAGE_TYPES.items()}
+    for file, text in files.items():
+        if file.exists():
+            continue
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

@@ -81,9 +81,11 @@ def test_without_a_number_a_renamed_field_would_read_as_nothing() -> None:
     assert read.lots_made == 0
 
 
-def test_the_shape_of_a_format_is_written_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(shapes, "STORED_STATE", tmp_path)
+def test_a_shape_is_written_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for folder in ("STORED_STATE", "MESSAGES"):
+        monkeypatch.setattr(shapes, folder, tmp_path)
+    released = tmp_path / f"{FORMAT}.txt"
+    released.write_text("as it was released", "utf-8")
     shapes.main()
-    assert (tmp_path / f"{FORMAT}.txt").read_text("utf-8") == stored_state()
-    with pytest.raises(SystemExit, match="Raise FORMAT first"):
-        shapes.main()
+    assert released.read_text("utf-8") == "as it was released"
+    assert len([*tmp_path.iterdir()]) > 1
