@@ -158,7 +158,7 @@ class World:
     def _publish_program(self) -> None:
         row, record = _program()
         self.server.tables[ProgramRow][row.program, row.version] = row
-        self.server.tables[Registry][()] = Registry(row.serial)
+        self.server.tables[Registry][True,] = Registry(serial=row.serial)
         where = TopicPartition(TOPICS.programs, 0)
         self.broker.append(where, record.key, record.value, record.headers)
 
@@ -314,4 +314,4 @@ def _program() -> tuple[ProgramRow, Record]:
     document = check(DOCUMENT.encode(), "shop.yaml")
     effective = document.effective_from.astimezone(UTC)
     published = Published(document.program, 1, document.canonical(), "", BEGAN, effective, BEGAN)
-    return ProgramRow(*published, 1), record_of(published)
+    return ProgramRow(*published, serial=1), record_of(published)
