@@ -44,6 +44,12 @@ async def read_shard(session: asyncpg.Connection, shard: int) -> ShardRows:
     )
 
 
+async def owners_in_shard(session: asyncpg.Connection, shard: int) -> dict[BusinessKey, str]:
+    """Who owns each row of a shard, whatever format the rows are of."""
+    rows = await session.fetch(QUERIES["keys_of_shard"], shard)
+    return {BusinessKey(*row[:4]): row["member"] for row in rows}
+
+
 def lot_rows(members: Iterable[LoadedMember]) -> dict[tuple[str, str, int], tuple[object, ...]]:
     """The lots of members as rows of their table, by member and number."""
     return {(*member.of, lot.lot): lot_row(member, lot) for member in members for lot in member.lots.values()}

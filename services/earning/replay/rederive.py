@@ -13,10 +13,11 @@ import asyncpg
 import msgspec
 
 from services.earning.decide import Decision
+from services.earning.installation import check_state_format, exchanging_state
 from services.earning.ledger.journal import Head, Journal, records_after
 from services.earning.ledger.ledger import Ledger
 from services.earning.ledger.memory import MemoryRows
-from services.earning.ledger.shard_rows import ShardRows, exchange_shard, lot_rows, read_shard
+from services.earning.ledger.shard_rows import ShardRows, exchange_shard, lot_rows, owners_in_shard, read_shard
 from services.earning.ledger.transaction import heads, heads_locked
 from services.earning.ledger.working_set import LoadedMember
 from services.earning.program.registry import ProgramCache
@@ -40,7 +41,10 @@ class Difference(NamedTuple):
 
 
 class Report(msgspec.Struct):
-    """What was decided again, and how the tables compare with it. `swapped`: they are now as the log says."""
+    """What was decided again, and how the tables compare with it.
+
+    `swapped`: they are now as the log says. `reformatted`: they were of an older format, and could not be compared.
+    """
 
     shards: int = 0
     events: int = 0
@@ -50,6 +54,7 @@ class Report(msgspec.Struct):
     different: int = 0
     differences: list[Difference] = []
     swapped: bool = False
+    reformatted: bool = False
 
     def add(self, found: Iterable[Difference]) -> None:
         """Count differences, and name those there is room for."""
@@ -63,34 +68,43 @@ async def rederive(dsn: str, *, check: bool, progress: Progress | None = None) -
     """Derive all state from the journal again, shard by shard; compare, and unless `check` put it into the tables.
 
     Services may go on working: each shard is locked while its last rows are decided, and what its tables hold is read
-    and exchanged. They are compared afterwards.
+    and exchanged. They are compared afterwards. Tables of an older format are exchanged without being read; then no
+    process of earning may be at work.
 
     Raises:
+        ConfigurationError: the tables are of a format that this code can't work with now.
         UnreadableEventError: the journal has a gap, or a row that can't be read.
         OSError, asyncpg.PostgresError: Postgres is away; shards done so far stay done.
     """
     session = await connect(dsn, role="earning", application="tallystick-rederive", settings=LONG_WORK_SETTINGS)
     try:
-        known = await heads(session)
-        report = Report(shards=len(known), swapped=not check)
-        total = sum(head.position for head in known.values())
-
-        def tell() -> None:
-            if progress is not None:
-                progress(report.events, max(total, report.events))
-
-        for shard in known:
-            derived = _Derived(session, shard, len(known), report, tell)
-            await derived.read_on()
-            async with heads_locked(session, [shard]):
-                await derived.read_on()
-                stored = derived.without_leaving(await read_shard(session, shard))
-                if not check:
-                    await derived.put()
-            derived.compare(stored)
-        return report
+        if check:
+            await check_state_format(session)
+            return await _rederive(session, Report(), progress)
+        async with exchanging_state(session) as readable:
+            return await _rederive(session, Report(swapped=True, reformatted=not readable), progress)
     finally:
         await session.close()
+
+
+async def _rederive(session: asyncpg.Connection, report: Report, progress: Progress | None) -> Report:
+    known = await heads(session)
+    report.shards, total = len(known), sum(head.position for head in known.values())
+
+    def tell() -> None:
+        if progress is not None:
+            progress(report.events, max(total, report.events))
+
+    for shard in known:
+        derived = _Derived(session, shard, len(known), report, tell)
+        await derived.read_on()
+        async with heads_locked(session, [shard]):
+            await derived.read_on()
+            stored = await derived.stored()
+            if report.swapped:
+                await derived.put()
+        derived.compare(stored)
+    return report
 
 
 class _DerivedRows(MemoryRows):
@@ -154,25 +168,30 @@ class _Derived:
                 what = f"event {self._shard}/{first.position} comes out otherwise"
                 self._report.add([Difference(first.program, first.member, what)])
 
-    def without_leaving(self, stored: ShardRows) -> ShardRows:
-        """What the tables hold without rows that stay there until a claimer takes them over."""
-        derived = self._rows
-        self._leaving = [
-            row for key, row in stored.keys.items() if key not in derived.keys and derived.leaving.get(key) == row
-        ]
-        leaving = {row.key for row in self._leaving}
-        return stored._replace(keys={key: row for key, row in stored.keys.items() if key not in leaving})
+    async def stored(self) -> ShardRows | None:
+        """What the tables hold, without rows that stay there until a claimer takes them over; None: another format."""
+        left = {key: row for key, row in self._rows.leaving.items() if key not in self._rows.keys}
+        if self._report.reformatted:
+            owners = await owners_in_shard(self._session, self._shard)
+            self._leaving = [row for key, row in left.items() if owners.get(key) == row.member]
+            return None
+        stored = await read_shard(self._session, self._shard)
+        self._leaving = [row for key, row in left.items() if stored.keys.get(key) == row]
+        for row in self._leaving:
+            del stored.keys[row.key]
+        return stored
 
-    def compare(self, stored: ShardRows) -> None:
+    def compare(self, stored: ShardRows | None) -> None:
         """Compare with the tables: each standing, key and lot that is not as derived, and which of them are missing."""
         report, derived = self._report, self._rows
         lots = lot_rows(derived.members.values())
         report.standings += len(derived.standings)
         report.keys += len(derived.keys)
         report.lots += len(lots)
-        report.add(_differences(derived.standings, stored.standings, _named_standing))
-        report.add(_differences(derived.keys, stored.keys, _named_key))
-        report.add(_differences(lots, stored.lots, _named_lot))
+        if stored is not None:
+            report.add(_differences(derived.standings, stored.standings, _named_standing))
+            report.add(_differences(derived.keys, stored.keys, _named_key))
+            report.add(_differences(lots, stored.lots, _named_lot))
 
     async def put(self) -> None:
         """Put what was derived in the place of what the tables hold of this shard."""

@@ -19,7 +19,7 @@ LETTER = "topic partition offset reason text field key value headers received_at
 def _to_relay(backend: Backend, at_most: int) -> Rows:
     waiting = [row for row in backend.rows(DeadLetterRow) if row.relayed_at is None]
     waiting.sort(key=lambda row: row.recorded_at)
-    return [(*row[:10], row.log) for row in waiting[:at_most]]
+    return waiting[:at_most]
 
 
 def _record_relayed(backend: Backend, *columns: Sequence[Any]) -> Waits:

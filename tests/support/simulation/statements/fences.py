@@ -25,22 +25,18 @@ def _lock_fences(backend: Backend, topics: Sequence[str], partitions: Sequence[i
             continue
         row = yield from backend.lock(FenceRow, key)
         if row is not None:
-            found.append((row.topic, row.partition, row.stored, row.log))
+            found.append(row)
     return found
 
 
 def _fences(backend: Backend, topics: Sequence[str], partitions: Sequence[int]) -> Rows:
     rows = (backend.get(FenceRow, key) for key in zip(topics, partitions, strict=True))
-    return [
-        (row.topic, row.partition, row.stored, row.log, row.bookmark_offset, row.bookmark_timestamp, row.bookmark_crc)
-        for row in rows
-        if row is not None
-    ]
+    return [row for row in rows if row is not None]
 
 
 def _new_fences(backend: Backend, topics: Sequence[str], partitions: Sequence[int], stored: Sequence[int]) -> Waits:
     for topic, partition, offset in sorted(zip(topics, partitions, stored, strict=True)):
-        row = FenceRow(topic, partition, offset, backend.now(), begun=offset)
+        row = FenceRow(topic, partition, offset, moved_at=backend.now(), begun=offset)
         yield from backend.insert(row, unless_there=True)
 
 

@@ -24,12 +24,12 @@ def _after(backend: Backend, shards: Sequence[int], after: Sequence[int], at_mos
 
 def _after_in_shard(backend: Backend, shard: int, after: int, at_most: int) -> Rows:
     rows = sorted(row for row in backend.rows(JournalRow) if row.shard == shard and row.position > after)
-    return [(row.position, row.type, row.bytes) for row in rows[:at_most]]
+    return rows[:at_most]
 
 
 def _bytes_at(backend: Backend, shards: Sequence[int], positions: Sequence[int]) -> Rows:
     rows = (backend.get(JournalRow, key) for key in zip(shards, positions, strict=True))
-    return [(row.shard, row.bytes) for row in rows if row is not None]
+    return [row for row in rows if row is not None]
 
 
 STATEMENTS = [

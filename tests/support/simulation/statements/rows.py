@@ -23,17 +23,17 @@ FAR = datetime.max.replace(tzinfo=UTC)
 
 def _standings(backend: Backend, program: str, members: Sequence[str]) -> Rows:
     rows = (backend.get(StandingRow, (program, member)) for member in members)
-    return [(row.program, row.member, row.body) for row in rows if row is not None]
+    return [row for row in rows if row is not None]
 
 
 def _keys(backend: Backend, program: str, source: str, kind: str, ids: Sequence[str]) -> Rows:
     rows = (backend.get(KeyRow, (program, source, kind, id)) for id in dict.fromkeys(ids))
-    return [row[1:] for row in rows if row is not None]
+    return [row for row in rows if row is not None]
 
 
 def _lots(backend: Backend, programs: Sequence[str], members: Sequence[str], lots: Sequence[int]) -> Rows:
     rows = (backend.get(LotRow, key) for key in zip(programs, members, lots, strict=True))
-    return [(row.program, row.member, row.body) for row in rows if row is not None]
+    return [row for row in rows if row is not None]
 
 
 def _of(backend: Backend, program: str, member: str) -> list[LotRow]:
@@ -43,12 +43,12 @@ def _of(backend: Backend, program: str, member: str) -> list[LotRow]:
 def _lots_left(backend: Backend, program: str, member: str, at_most: int | None) -> Rows:
     left = [row for row in _of(backend, program, member) if row.remaining > 0 or row.available_at is None]
     left.sort(key=lambda row: (row.expires_at or FAR, row.earned_at, row.lot))
-    return [(row.program, row.member, row.body) for row in left[:at_most]]
+    return left[:at_most]
 
 
 def _due_lots(backend: Backend, programs: Sequence[str], members: Sequence[str], untils: Sequence[datetime]) -> Rows:
     return [
-        (row.program, row.member, row.body)
+        row
         for program, member, until in zip(programs, members, untils, strict=True)
         for row in _of(backend, program, member)
         if row.due is not None and row.due <= until
@@ -84,11 +84,11 @@ def _update_standings(
 
 
 def _keys_of_member(backend: Backend, program: str, member: str) -> Rows:
-    return [row[1:] for row in backend.rows(KeyRow) if row.program == program and row.member == member]
+    return [row for row in backend.rows(KeyRow) if row.program == program and row.member == member]
 
 
 def _lots_of_member(backend: Backend, program: str, member: str) -> Rows:
-    return [(row.program, row.member, row.body) for row in _of(backend, program, member)]
+    return _of(backend, program, member)
 
 
 def _update_keys(backend: Backend, *columns: Sequence[Any]) -> Waits:
@@ -116,11 +116,11 @@ def _update_lots(backend: Backend, *columns: Sequence[Any]) -> Waits:
 
 
 def _all_standings(backend: Backend, shard: int) -> Rows:
-    return [(row.program, row.member, row.body) for row in backend.rows(StandingRow) if row.shard == shard]
+    return [row for row in backend.rows(StandingRow) if row.shard == shard]
 
 
 def _all_keys(backend: Backend, shard: int) -> Rows:
-    return [row[1:] for row in backend.rows(KeyRow) if row.shard == shard]
+    return [row for row in backend.rows(KeyRow) if row.shard == shard]
 
 
 def _all_lots(backend: Backend, shard: int) -> Rows:

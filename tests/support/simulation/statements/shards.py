@@ -24,7 +24,7 @@ def _lock_shards(backend: Backend, shards: Sequence[int]) -> Waits:
     for shard in sorted(set(shards)):
         row = yield from backend.lock(Shard, (shard,))
         if row is not None:
-            found.append((*row, _month(backend)))
+            found.append((row.shard, row.position, row.chain, _month(backend)))
     return found
 
 
