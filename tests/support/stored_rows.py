@@ -5,7 +5,7 @@ Everything saved goes through bytes and back, and what is given to a decision mu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -30,13 +30,12 @@ class StoredRows:
     keys: dict[BusinessKey, KeyRow] = field(default_factory=dict)
     lots: dict[str, dict[int, Lot]] = field(default_factory=dict)
 
-    def decide(self, name: str, keys: Iterable[BusinessKey], work: Callable[[Rows], Decision]) -> Decision:
+    def decide(self, name: str, keys: Collection[BusinessKey], work: Callable[[Rows], Decision]) -> Decision:
         """A member's decision, in a transaction of its own; nothing is saved."""
         rows = _Transaction(self)
-        wanted = list(keys)
-        member = rows.load(name, wanted)
+        member = rows.load(name, keys)
         ledger = Ledger(rows.working_set, rows)
-        decision = at_once(ledger.decide(member, wanted, lambda given: _unchanged(given, work)))
+        decision = at_once(ledger.decide(member, keys, lambda given: _unchanged(given, work)))
         ledger.keep(member, decision)
         changed = rows.working_set.keys_changed.keys()
         # Saving tells new rows from changed ones by what was read.

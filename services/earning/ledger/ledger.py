@@ -7,7 +7,7 @@ wherever the rows are: in Postgres, or all of them in memory.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -56,10 +56,10 @@ class Ledger:
         self.encode_s = 0.0
 
     def member(self, program: str, member: str) -> LoadedMember:
-        """A member, as far as known; whoever is named before rows are loaded is loaded with them."""
+        """A member, as far as known: whoever is named before rows are loaded is loaded with them."""
         return self.working_set.member(program, member)
 
-    async def decide(self, member: LoadedMember, keys: Iterable[BusinessKey], work: Work) -> Decision:
+    async def decide(self, member: LoadedMember, keys: Collection[BusinessKey], work: Work) -> Decision:
         """Decide for a member, given the rows of `keys` and whatever rows the work asks for besides.
 
         Raises:
@@ -69,7 +69,7 @@ class Ledger:
         return await self._with_rows(member, keys, work, _do)
 
     async def _with_rows(
-        self, member: LoadedMember, keys: Iterable[BusinessKey], work: Work, do: Callable[[Work, Rows], T]
+        self, member: LoadedMember, keys: Collection[BusinessKey], work: Work, do: Callable[[Work, Rows], T]
     ) -> T:
         asked = NONE_ASKED
         while True:
@@ -96,7 +96,7 @@ class Ledger:
         return entries
 
     async def attempt(
-        self, member: LoadedMember, keys: Iterable[BusinessKey], work: Work, *, keep: bool = True
+        self, member: LoadedMember, keys: Collection[BusinessKey], work: Work, *, keep: bool = True
     ) -> Decision | PermanentError:
         """Decide for a member and keep it, unless told not to; where that can't be done, gives why, changing nothing.
 
