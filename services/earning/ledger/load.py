@@ -32,7 +32,7 @@ class PostgresRows:
 
     def __init__(self, session: asyncpg.Connection, working_set: WorkingSet) -> None:
         self._session = session
-        self._set = working_set
+        self._working_set = working_set
 
     async def load(self, keys: set[BusinessKey], until: datetime | None = None) -> None:
         """Read the members' standings, the rows of `keys`, the lots these rows name, and what is due `until` then."""
@@ -43,7 +43,7 @@ class PostgresRows:
 
     async def load_due(self, until: datetime) -> None:
         """Read the lots of all members that are due by then."""
-        await self._load_due([one for one in self._set.members.values() if _is_due(one, until)], until)
+        await self._load_due([one for one in self._working_set.members.values() if _is_due(one, until)], until)
 
     async def supply(self, member: LoadedMember, missing: RowsMissingError) -> bool:
         """Read what a decision asked for. False: it has all that, so asking is a fault.
@@ -54,7 +54,7 @@ class PostgresRows:
             await self._load_every_row(member)
             return True
         if missing.keys:
-            await self._load_keys({key for key in missing.keys if key not in self._set.keys})
+            await self._load_keys({key for key in missing.keys if key not in self._working_set.keys})
             return True
         if member.whole:
             return False
@@ -70,10 +70,10 @@ class PostgresRows:
         return True
 
     async def _load_standings(self) -> None:
-        for (of,), names in _grouped(self._set.members).items():
+        for (of,), names in _grouped(self._working_set.members).items():
             for program, member, body in await self._session.fetch(QUERIES["standings"], of, names):
                 standing = read_standing(body)
-                loaded = self._set.members[program, member]
+                loaded = self._working_set.members[program, member]
                 loaded.standing = standing
                 loaded.stored = True
                 loaded.whole = standing.lots == 0
@@ -87,13 +87,13 @@ class PostgresRows:
 
     def _add(self, rows: Iterable[KeyRow]) -> None:
         for row in rows:
-            self._set.keys[row.key] = row
-            self._set.keys_read.add(row.key)
+            self._working_set.keys[row.key] = row
+            self._working_set.keys_read.add(row.key)
 
     async def _load_every_row(self, member: LoadedMember) -> None:
         """Read all rows of a member that are not known here, and all lots."""
         rows = map(read_key, await self._session.fetch(QUERIES["keys_of_member"], *member.of))
-        self._add(row for row in rows if row.key not in self._set.keys)
+        self._add(row for row in rows if row.key not in self._working_set.keys)
         for lot in map(read_lot, await self._session.fetch(QUERIES["lots_of_member"], *member.of)):
             member.add_lot(lot)
         member.whole, member.all_keys = True, True
@@ -103,14 +103,14 @@ class PostgresRows:
         wanted = [
             (row.key.program, row.member, lot)
             for row in rows
-            if (member := self._set.members.get((row.key.program, row.member))) is not None
+            if (member := self._working_set.members.get((row.key.program, row.member))) is not None
             for lot in row.lots
             if lot not in member.lots
         ]
         if not wanted:
             return
         for program, name, body in await self._session.fetch(QUERIES["lots"], *_columns(wanted, 3)):
-            member = self._set.members[program, name]
+            member = self._working_set.members[program, name]
             member.add_lot(_lot(body))
             member.whole = member.whole or len(member.read) == (member.standing.lots if member.standing else 0)
 

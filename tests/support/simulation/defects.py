@@ -104,7 +104,7 @@ def standings_are_remembered(patch: Patch) -> None:
 
     async def loaded(self: PostgresRows) -> None:
         await read(self)
-        for (program, name), member in self._set.members.items():
+        for (program, name), member in self._working_set.members.items():
             member.standing = remembered.setdefault((here(), program, name), member.standing)
 
     patch.setattr(PostgresRows, "_load_standings", loaded)

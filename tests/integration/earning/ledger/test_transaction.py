@@ -11,7 +11,7 @@ from services.earning.ledger.transaction import heads, heads_locked, transaction
 from services.earning.state.keys import CommandState
 from services.earning.state.standing import BusinessKey, KeyRow, Standing
 from shared.errors import ConfigurationError
-from shared.point_events import Balances, MemberClosed
+from shared.point_events import Balances, Cause, MemberClosed
 from tests.integration.earning.earning_rig import BEGAN, PROGRAM, SHARDS, Counter, shard
 
 KEY = BusinessKey(PROGRAM, "shop-eu", "order", "made by hand")
@@ -20,7 +20,7 @@ KEY = BusinessKey(PROGRAM, "shop-eu", "order", "made by hand")
 def closed(at: datetime) -> Decision:
     """A decision with a standing, a row and an event."""
     event = MemberClosed(
-        cause=None,
+        cause=Cause("loyalty.member.closed.v1", "shop-eu", "1"),
         program=PROGRAM,
         member="ann",
         sequence=1,
