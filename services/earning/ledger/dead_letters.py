@@ -1,12 +1,8 @@
-"""Dead letters: inputs that could not be decoded or decided, kept as they came, with the reason.
-
-What asks the database here raises `asyncpg.PostgresError` or `OSError` where it is away.
-"""
+"""Dead letters: inputs that could not be decoded or decided, kept as they came, with the reason."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
 import asyncpg
@@ -15,10 +11,7 @@ import msgspec
 from services.earning.ledger.batch import Headers, Input, Span
 from shared.dead_letters import DeadLetter
 from shared.errors import PermanentError
-from shared.postgres import Queries
 from shared.reasons import Reason
-
-QUERIES = Queries(Path(__file__).parents[1] / "sql" / "dead_letters.sql")
 
 SERVICE = "earning"
 
@@ -72,14 +65,3 @@ def read(row: Iterable[Any]) -> DeadLetter:
         value=value,
         headers=_headers.decode(headers),
     )
-
-
-async def to_relay(session: asyncpg.Connection, at_most: int) -> list[tuple[DeadLetter, int]]:
-    """The oldest dead letters that are not on their topic yet, each with the number of its log."""
-    return [(read(row[:-1]), row["log"]) for row in await session.fetch(QUERIES["to_relay"], at_most)]
-
-
-async def record_relayed(session: asyncpg.Connection, letters: Sequence[tuple[DeadLetter, int]]) -> None:
-    """Record that these are on their topic."""
-    places = ((letter.topic, letter.partition, letter.offset, log) for letter, log in letters)
-    await session.execute(QUERIES["record_relayed"], *map(list, zip(*places, strict=True)))

@@ -40,7 +40,11 @@ class _Reading(NamedTuple):
 
 
 class LogCheck:
-    """What one relay knows of its logs, and the reading that goes on beside its publishing."""
+    """What one relay knows of its logs, and the reading that goes on beside its publishing.
+
+    Who asks it is told of a log that holds another event than the journal by `ForkError`, and of servers that are away
+    by `KafkaError`, `asyncpg.PostgresError`, `OSError` or `TimeoutError`.
+    """
 
     def __init__(self, bootstrap_servers: str, topic: str) -> None:
         self._bootstrap_servers = bootstrap_servers
@@ -50,12 +54,7 @@ class LogCheck:
         self._check_log_at = 0.0
 
     async def check(self, session: asyncpg.Connection, shards: Collection[int]) -> Finding:
-        """Read the logs of shards back, and wait for it.
-
-        Raises:
-            ForkError: a log holds another event than the journal.
-            KafkaError, asyncpg.PostgresError, OSError, TimeoutError: nothing is known.
-        """
+        """Read the logs of shards back, and wait for it."""
         reading = await self._begin(session, shards)
         return await self._judge(session, reading.recorded, await reading.ends)
 
@@ -63,9 +62,6 @@ class LogCheck:
         """Now and then begin to read the logs of shards back; publishing goes on meanwhile.
 
         After a great deal of news that takes a second or two.
-
-        Raises:
-            asyncpg.PostgresError, OSError: it is not begun.
         """
         now = asyncio.get_running_loop().time()
         if self._reading is None and now >= self._check_log_at:
@@ -73,12 +69,7 @@ class LogCheck:
             self._reading = await self._begin(session, shards)
 
     async def take_finding(self, session: asyncpg.Connection, mine: Collection[int]) -> Finding | None:
-        """What the reading beside has found, once it is over, as far as it is still about shards of mine.
-
-        Raises:
-            ForkError: a log holds another event than the journal.
-            KafkaError, asyncpg.PostgresError, OSError, TimeoutError: nothing is known.
-        """
+        """What the reading beside has found, once it is over, as far as it is still about shards of mine."""
         if self._reading is None or not self._reading.ends.done():
             return None
         reading, self._reading = self._reading, None
@@ -92,10 +83,6 @@ class LogCheck:
 
         Then somebody else wrote there, or some were lost; gives the last position before a hole, for each shard that
         has one.
-
-        Raises:
-            ForkError: a log holds another event than the journal.
-            KafkaError, asyncpg.PostgresError, OSError, TimeoutError: nothing is known.
         """
         rows = {
             shard: published[shard]

@@ -20,13 +20,13 @@ from services.earning.background.sweep import QUERIES as SWEEP
 from services.earning.installation import check_state_format, install, state_format
 from services.earning.ledger import journal
 from services.earning.ledger.dead_letters import COLUMNS as LETTER_COLUMNS
-from services.earning.ledger.dead_letters import QUERIES as LETTERS
 from services.earning.ledger.emissions import QUERIES as EMISSIONS
 from services.earning.ledger.fences import QUERIES as FENCES
 from services.earning.ledger.journal import QUERIES as JOURNAL
 from services.earning.ledger.load import QUERIES as ROWS
 from services.earning.ledger.save import KEY_COLUMNS, LOT_COLUMNS, STANDING_COLUMNS, insert
 from services.earning.program.registry import QUERIES as PROGRAMS
+from services.earning.relay.dead_letters import QUERIES as RELAY
 from services.earning.state.standing import FORMAT
 from services.projections import store
 from services.projections.fold import MEMBER_COLUMNS
@@ -195,8 +195,8 @@ async def dead_letters_wait_until_they_are_relayed(door: Door) -> None:
     values = [("orders", 0, offset, "why", "text", "", None, b"v", b"\x90", AT, 0) for offset in (1, 2)]
     columns = (*LETTER_COLUMNS, "log")
     await session.copy_records_to_table("dead_letters", schema_name="earning", columns=columns, records=values)
-    await session.execute(LETTERS["record_relayed"], ["orders"], [0], [1], [0])
-    assert tuples(await session.fetch(LETTERS["to_relay"], 10)) == [values[1]]
+    await session.execute(RELAY["record_relayed"], ["orders"], [0], [1], [0])
+    assert tuples(await session.fetch(RELAY["dead_letters_to_relay"], 10)) == [values[1]]
     assert tuples(await session.fetch(BACKLOG["open_dead_letters"])) == [("why", 2)]
     assert tuples(await session.fetch(BACKLOG["waiting"], CHANGED_LATELY)) == [(0, 1, 0, 0, 0, 0, 0)]
 

@@ -9,7 +9,6 @@ from shared.postgres import Queries
 from tests.support.simulation.postgres import Statement
 from tests.support.simulation.statements import (
     backlog,
-    dead_letters,
     emissions,
     fences,
     holds,
@@ -18,6 +17,7 @@ from tests.support.simulation.statements import (
     journal,
     leases,
     programs,
+    relay,
     rows,
     sessions,
     shards,
@@ -29,7 +29,6 @@ ROOT = Path(__file__).parents[4]
 FILES = {
     "services/earning/sql": {
         "backlog": backlog,
-        "dead_letters": dead_letters,
         "emissions": emissions,
         "fences": fences,
         "holds": holds,
@@ -38,6 +37,7 @@ FILES = {
         "journal": journal,
         "leases": leases,
         "programs": programs,
+        "relay": relay,
         "rows": rows,
         "shards": shards,
         "sweep": sweep,

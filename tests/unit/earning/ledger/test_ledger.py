@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import cast
 
@@ -90,6 +90,17 @@ def test_where_an_event_has_no_bytes_nothing_of_its_decision_is_kept(ledger: Led
     assert (ledger.journal.entries, ledger.journal.heads[0]) == ([], Head(0, ""))
 
 
+class Waiting:
+    """What somebody else must go on with first."""
+
+    def __await__(self) -> Iterator[None]:
+        yield
+
+
+async def waiting() -> None:
+    await Waiting()
+
+
 def test_work_in_memory_may_not_wait_for_anybody() -> None:
-    with pytest.raises(RuntimeError):
-        at_once(asyncio.sleep(0))
+    with pytest.raises(RuntimeError, match="has waited"):
+        at_once(waiting())

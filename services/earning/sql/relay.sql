@@ -1,4 +1,4 @@
--- name: to_relay
+-- name: dead_letters_to_relay
 SELECT topic, partition, "offset", reason, text, field, key, value, headers, received_at, log
 FROM earning.dead_letters
 WHERE relayed_at IS NULL

@@ -1,4 +1,4 @@
-"""The double of services/earning/sql/dead_letters.sql: what its statements do to the simulated tables."""
+"""The double of services/earning/sql/relay.sql: what its statements do to the simulated tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Rows = list[tuple[Any, ...]]
 LETTER = "topic partition offset reason text field key value headers received_at log"
 
 
-def _to_relay(backend: Backend, at_most: int) -> Rows:
+def _dead_letters_to_relay(backend: Backend, at_most: int) -> Rows:
     waiting = [row for row in backend.rows(DeadLetterRow) if row.relayed_at is None]
     waiting.sort(key=lambda row: row.recorded_at)
     return waiting[:at_most]
@@ -28,6 +28,6 @@ def _record_relayed(backend: Backend, *columns: Sequence[Any]) -> Waits:
 
 
 STATEMENTS = [
-    statement("to_relay", LETTER, _to_relay),
+    statement("dead_letters_to_relay", LETTER, _dead_letters_to_relay),
     statement("record_relayed", "", _record_relayed),
 ]
