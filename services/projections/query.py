@@ -1,7 +1,7 @@
 """Reading the read models: what the command and other readers ask, as values.
 
 Each function takes a session that may read the views (`analyst` will do); `positions` and `dead_letters` need one that
-may read schema projection as well.
+may read schema projections as well.
 """
 
 from __future__ import annotations

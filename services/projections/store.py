@@ -13,7 +13,7 @@ from services.projections.positions import Fence, Received, other_content
 from shared.errors import ConfigurationError
 from shared.postgres import Queries
 
-SCHEMA = "projection"
+SCHEMA = "projections"
 _QUERIES = Queries(Path(__file__).parent / "sql" / "store.sql")
 
 

@@ -152,7 +152,7 @@ async def test_what_comes_in_the_place_of_a_record_of_others_that_a_broker_has_l
 
 
 async def letters(town: Town) -> bool:
-    return await town.fetch("SELECT count(*)::int FROM projection.dead_letters") == [(1,)]
+    return await town.fetch("SELECT count(*)::int FROM projections.dead_letters") == [(1,)]
 
 
 async def test_postgres_restored_from_a_backup_learns_from_the_log_what_it_had_decided(town: Town) -> None:

@@ -27,7 +27,7 @@ TABLES: dict[tuple[str, str], Table] = {
     ("earning", "inbox"): InboxRow,
     ("earning", "journal"): JournalRow,
     ("earning", "dead_letters"): DeadLetterRow,
-    ("projection", "history_1"): HistoryRow,
+    ("projections", "history_1"): HistoryRow,
     ("", "changed_members"): MemberRow,
 }
 

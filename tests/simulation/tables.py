@@ -171,14 +171,14 @@ class VersionSweep(NamedTuple):
 
 
 class Generation(NamedTuple):
-    """projection.generation."""
+    """projections.generation."""
 
     current: int
     partitions: int | None = None
 
 
 class PositionRow(NamedTuple):
-    """projection.positions_1."""
+    """projections.positions_1."""
 
     partition: int
     position: int = 0
@@ -188,7 +188,7 @@ class PositionRow(NamedTuple):
 
 
 class MemberRow(NamedTuple):
-    """projection.members_1."""
+    """projections.members_1."""
 
     partition: int
     program: str
@@ -220,7 +220,7 @@ class MemberRow(NamedTuple):
 
 
 class HistoryRow(NamedTuple):
-    """projection.history_1."""
+    """projections.history_1."""
 
     partition: int
     position: int
@@ -246,7 +246,7 @@ class HistoryRow(NamedTuple):
 
 
 class ForeignRow(NamedTuple):
-    """projection.dead_letters."""
+    """projections.dead_letters."""
 
     topic: str
     partition: int

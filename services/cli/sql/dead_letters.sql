@@ -14,7 +14,7 @@ LIMIT $3;
 SELECT 'projections' AS service, topic, partition, record_offset AS "offset", reason, message AS text, '' AS field,
     received_at, recorded_at, relayed_at, CASE WHEN discarded_at IS NULL THEN 'open' ELSE 'discarded' END AS state,
     NULL::timestamptz AS retried_at, discarded_at, discarded_why
-FROM projection.dead_letters
+FROM projections.dead_letters
 WHERE ($1::text IS NULL OR reason = $1) AND ($2 OR discarded_at IS NULL)
 ORDER BY recorded_at DESC, topic, partition, record_offset
 LIMIT $3;
@@ -31,7 +31,7 @@ LIMIT 1;
 -- name: get_foreign
 SELECT topic, partition, record_offset AS "offset", reason, message AS text, key, value, headers, received_at,
     discarded_at, discarded_why
-FROM projection.dead_letters
+FROM projections.dead_letters
 WHERE topic = $1 AND partition = $2 AND record_offset = $3;
 
 -- name: to_retry
@@ -55,7 +55,7 @@ SELECT count(*) FROM earning.dead_letters
 WHERE reason = $1 AND retried_at IS NULL AND discarded_at IS NULL AND recorded_at <= $2;
 
 -- name: count_open_foreign
-SELECT count(*) FROM projection.dead_letters WHERE reason = $1 AND discarded_at IS NULL AND recorded_at <= $2;
+SELECT count(*) FROM projections.dead_letters WHERE reason = $1 AND discarded_at IS NULL AND recorded_at <= $2;
 
 -- name: discard
 UPDATE earning.dead_letters
@@ -64,7 +64,7 @@ WHERE topic = $1 AND partition = $2 AND "offset" = $3 AND log = $4 AND retried_a
 RETURNING log;
 
 -- name: discard_foreign
-UPDATE projection.dead_letters
+UPDATE projections.dead_letters
 SET discarded_at = clock_timestamp(), discarded_why = $4
 WHERE topic = $1 AND partition = $2 AND record_offset = $3 AND discarded_at IS NULL
 RETURNING partition;
@@ -80,7 +80,7 @@ SELECT count(*) FROM done;
 
 -- name: discard_all_foreign
 WITH done AS (
-    UPDATE projection.dead_letters
+    UPDATE projections.dead_letters
     SET discarded_at = clock_timestamp(), discarded_why = $3
     WHERE reason = $1 AND discarded_at IS NULL AND recorded_at <= $2
     RETURNING partition
@@ -95,6 +95,6 @@ SELECT count(*) FROM again;
 
 -- name: republish_foreign
 WITH again AS (
-    UPDATE projection.dead_letters SET relayed_at = NULL WHERE relayed_at IS NOT NULL RETURNING partition
+    UPDATE projections.dead_letters SET relayed_at = NULL WHERE relayed_at IS NOT NULL RETURNING partition
 )
 SELECT count(*) FROM again;

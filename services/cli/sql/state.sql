@@ -24,14 +24,14 @@ GROUP BY reason
 ORDER BY count(*) FILTER (WHERE retried_at IS NULL AND discarded_at IS NULL) DESC, reason;
 
 -- name: generation
-SELECT current FROM projection.generation;
+SELECT current FROM projections.generation;
 
 -- name: visible
-SELECT coalesce(sum(position), 0)::bigint AS visible FROM projection.positions_{generation};
+SELECT coalesce(sum(position), 0)::bigint AS visible FROM projections.positions_{generation};
 
 -- name: projections_dead_letters
 SELECT reason, count(*) AS count, count(*) FILTER (WHERE relayed_at IS NULL) AS not_relayed, 0::bigint AS retried,
     count(*) FILTER (WHERE discarded_at IS NOT NULL) AS discarded
-FROM projection.dead_letters
+FROM projections.dead_letters
 GROUP BY reason
 ORDER BY count(*) FILTER (WHERE discarded_at IS NULL) DESC, reason;

@@ -37,7 +37,7 @@ async def compare(session: asyncpg.Connection, live: int, rebuilt: int, report: 
 
 
 async def _columns(session: asyncpg.Connection, table: str, live: int, rebuilt: int) -> str:
-    names = await session.fetch(_QUERIES["columns"], f"projection.{table}_{live}", f"projection.{table}_{rebuilt}")
+    names = await session.fetch(_QUERIES["columns"], f"projections.{table}_{live}", f"projections.{table}_{rebuilt}")
     return ", ".join(f'"{row[0]}"' for row in names)
 
 

@@ -16,16 +16,16 @@ SELECT pg_current_snapshot();
 
 -- name: digest
 SELECT count(*) AS rows, coalesce(sum(hash_record_extended(ROW({columns}), 0)::numeric), 0)::text AS checksum
-FROM projection.{table}_{generation};
+FROM projections.{table}_{generation};
 
 -- name: differing_members
 WITH live AS (
     SELECT partition, program, member, count(*) AS rows, sum(hash_record_extended(ROW({columns}), 0)::numeric) AS checksum
-    FROM projection.{table}_{live}
+    FROM projections.{table}_{live}
     GROUP BY partition, program, member
 ), rebuilt AS (
     SELECT partition, program, member, count(*) AS rows, sum(hash_record_extended(ROW({columns}), 0)::numeric) AS checksum
-    FROM projection.{table}_{rebuilt}
+    FROM projections.{table}_{rebuilt}
     GROUP BY partition, program, member
 )
 SELECT partition, program, member, count(*) OVER () AS total
@@ -37,12 +37,12 @@ LIMIT $1;
 -- name: rows_of_member
 SELECT to_jsonb(t)::text AS row
 FROM (
-    SELECT {columns} FROM projection.{table}_{generation} WHERE (program, member, partition) = ($1, $2, $3)
+    SELECT {columns} FROM projections.{table}_{generation} WHERE (program, member, partition) = ($1, $2, $3)
 ) AS t
 ORDER BY t.sequence;
 
 -- name: differing_positions
 SELECT partition, l.position AS live, r.position AS rebuilt
-FROM projection.positions_{live} AS l FULL JOIN projection.positions_{rebuilt} AS r USING (partition)
+FROM projections.positions_{live} AS l FULL JOIN projections.positions_{rebuilt} AS r USING (partition)
 WHERE (l.position, l.hash) IS DISTINCT FROM (r.position, r.hash)
 ORDER BY partition;

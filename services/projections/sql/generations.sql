@@ -7,29 +7,29 @@ SELECT pg_try_advisory_lock(7411010);
 SELECT substring(c.relname FROM '^positions_(\d+)$')::int AS generation
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE n.nspname = 'projection' AND c.relkind = 'r' AND c.relname ~ '^positions_\d+$'
+WHERE n.nspname = 'projections' AND c.relkind = 'r' AND c.relname ~ '^positions_\d+$'
 ORDER BY 1;
 
 -- name: create_tables
-SELECT projection.create_tables($1);
+SELECT projections.create_tables($1);
 
 -- name: add_keys
-SELECT projection.add_keys($1);
+SELECT projections.add_keys($1);
 
 -- name: analyze
-ANALYZE projection.members_{generation}, projection.history_{generation}, projection.positions_{generation};
+ANALYZE projections.members_{generation}, projections.history_{generation}, projections.positions_{generation};
 
 -- name: drop_tables
-SELECT projection.drop_tables($1);
+SELECT projections.drop_tables($1);
 
 -- name: show
-SELECT projection.show($1);
+SELECT projections.show($1);
 
 -- name: set_current
-UPDATE projection.generation SET current = $1;
+UPDATE projections.generation SET current = $1;
 
 -- name: retire
-UPDATE projection.positions_{generation} SET successor = $1;
+UPDATE projections.positions_{generation} SET successor = $1;
 
 -- name: wait_briefly
 SET LOCAL lock_timeout = '50ms';

@@ -59,6 +59,6 @@ ORDER BY program;
 
 -- name: dead_letters
 SELECT reason, count(*) AS records
-FROM projection.dead_letters
+FROM projections.dead_letters
 GROUP BY reason
 ORDER BY reason;

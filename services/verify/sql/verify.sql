@@ -11,7 +11,7 @@ SELECT topic, partition, count(*) FROM earning.dead_letters GROUP BY topic, part
 -- name: relayed_dead_letters
 SELECT topic, partition, "offset" FROM earning.dead_letters WHERE relayed_at IS NOT NULL
 UNION ALL
-SELECT topic, partition, record_offset FROM projection.dead_letters WHERE relayed_at IS NOT NULL
+SELECT topic, partition, record_offset FROM projections.dead_letters WHERE relayed_at IS NOT NULL
 
 -- name: journal
 SELECT position, bytes FROM earning.journal WHERE shard = $1 AND position > $2 ORDER BY position

@@ -84,13 +84,13 @@ class Desk:
 
     async def positions(self) -> dict[int, int]:
         """How far each partition is folded, where it is at all."""
-        statement = "SELECT partition, position FROM projection.positions_{} WHERE position > 0"
+        statement = "SELECT partition, position FROM projections.positions_{} WHERE position > 0"
         rows = await self.rows(statement.format(await self.generation()))
         return {row["partition"]: row["position"] for row in rows}
 
     async def generation(self) -> int:
         """The generation that the views show."""
-        return int(await self.value("SELECT current FROM projection.generation"))
+        return int(await self.value("SELECT current FROM projections.generation"))
 
     async def folded(self, positions: Mapping[int, int] | None = None, *, seconds: float = 30) -> None:
         """Wait until the tables are at these positions; without any, at the end of the log."""
@@ -103,7 +103,7 @@ class Desk:
 
     async def tables(self) -> dict[str, list[tuple[Any, ...]]]:
         """Every row of the views, and each partition's position and hash."""
-        positions = "SELECT partition, position, hash FROM projection.positions_{} ORDER BY partition"
+        positions = "SELECT partition, position, hash FROM projections.positions_{} ORDER BY partition"
         statements = {
             "balances": "SELECT * FROM loyalty.balances ORDER BY program, member",
             "tiers": "SELECT * FROM loyalty.tiers ORDER BY program, member",

@@ -94,7 +94,7 @@ async def test_an_offset_that_the_log_lacks_is_only_a_hint(desk: Desk) -> None:
     await desk.publish()
     async with desk.worker():
         await desk.folded()
-    await desk.rows("UPDATE projection.positions_1 SET next_offset = 1000000")
+    await desk.rows("UPDATE projections.positions_1 SET next_offset = 1000000")
     async with desk.worker():
         before = len(desk.log.entries)
         desk.log.busy(60, seed=2)
@@ -109,7 +109,7 @@ async def test_what_lies_before_the_offset_is_gone_back_to(desk: Desk) -> None:
     await desk.publish(desk.log.entries[:60])
     async with desk.worker():
         await desk.folded(places_of(desk.log.entries[:60]))
-    await desk.rows("UPDATE projection.positions_1 SET next_offset = next_offset + 3 WHERE position > 0")
+    await desk.rows("UPDATE projections.positions_1 SET next_offset = next_offset + 3 WHERE position > 0")
     async with desk.worker():
         await desk.publish(desk.log.entries[60:])
         await desk.folded()
@@ -249,7 +249,7 @@ async def test_foreign_records_become_dead_letters_and_take_no_position(desk: De
         await desk.folded()
 
         async def relayed() -> bool:
-            return len(await desk.rows("SELECT FROM projection.dead_letters WHERE relayed_at IS NOT NULL")) == 2
+            return len(await desk.rows("SELECT FROM projections.dead_letters WHERE relayed_at IS NOT NULL")) == 2
 
         def told() -> bool:
             name, labels = "tallystick_projection_open_dead_letters", {"reason": "foreign_record"}
@@ -257,7 +257,7 @@ async def test_foreign_records_become_dead_letters_and_take_no_position(desk: De
 
         await eventually(relayed, what="both are on the dead-letter topic")
         await eventually(told, what="both are told of as open")
-    rows = await desk.rows("SELECT * FROM projection.dead_letters ORDER BY record_offset")
+    rows = await desk.rows("SELECT * FROM projections.dead_letters ORDER BY record_offset")
     assert [row["reason"] for row in rows] == ["foreign_record", "foreign_record"]
     assert (rows[0]["partition"], rows[0]["key"], rows[0]["value"]) == (shard, foreign.key, foreign.value)
     assert await desk.balances() == desk.balances_of_log()

@@ -26,8 +26,8 @@ async def fragile(own_stack: LocalStack) -> AsyncIterator[Desk]:
     desk = Desk(endpoints.bootstrap_servers, endpoints.dsn, topics, PointsLog(shards=SHARDS))
     yield desk
     session = await asyncpg.connect(endpoints.dsn)
-    await session.execute("TRUNCATE projection.members_1, projection.history_1, projection.positions_1")
-    await session.execute("UPDATE projection.generation SET partitions = NULL")
+    await session.execute("TRUNCATE projections.members_1, projections.history_1, projections.positions_1")
+    await session.execute("UPDATE projections.generation SET partitions = NULL")
     await session.close()
 
 

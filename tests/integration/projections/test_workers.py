@@ -129,7 +129,7 @@ async def alive(worker: Process) -> None:
 
 
 async def test_another_number_of_partitions_is_refused(desk: Desk, tmp_path: Path) -> None:
-    session = "UPDATE projection.generation SET partitions = 9"
+    session = "UPDATE projections.generation SET partitions = 9"
     await desk.rows(session)
     with desk.process(tmp_path) as worker:
         await eventually(lambda: "9" in worker.said() and worker.ended(), what="the worker refuses to start")
@@ -159,10 +159,10 @@ async def test_a_lock_held_by_a_process_paused_inside_a_copy_is_freed(desk: Desk
     session = await connect(desk.dsn, role="projector", application="tallystick-projections-0")
     holding = session.transaction()
     await holding.start()
-    await session.execute("SELECT FROM projection.positions_1 FOR UPDATE")
+    await session.execute("SELECT FROM projections.positions_1 FOR UPDATE")
     copying = asyncio.create_task(
         session.copy_records_to_table(
-            "dead_letters", schema_name="projection", records=stands_still(), columns=["partition"]
+            "dead_letters", schema_name="projections", records=stands_still(), columns=["partition"]
         )
     )
     with desk.process(tmp_path):

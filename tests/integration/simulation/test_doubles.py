@@ -32,7 +32,7 @@ class Real:
         return session
 
     async def member(self, session: Any, columns: Sequence[str]) -> tuple[Any, ...]:
-        return tuple(await session.fetchrow(f"SELECT {', '.join(columns)} FROM projection.members_1"))  # noqa: S608 (our own names)
+        return tuple(await session.fetchrow(f"SELECT {', '.join(columns)} FROM projections.members_1"))  # noqa: S608 (our own names)
 
     async def topic(self) -> str:
         name = new_topics().points

@@ -1,23 +1,23 @@
--- The read models: versioned tables in schema projection (one generation a rebuild), stable views in schema loyalty.
+-- The read models: versioned tables in schema projections (one generation a rebuild), stable views in schema loyalty.
 --
--- What a generation looks like is said once, in projection.create_tables and projection.add_keys: a rebuild calls them
+-- What a generation looks like is said once, in projections.create_tables and projections.add_keys: a rebuild calls them
 -- for the next generation, this migration for the first. To change a read model, a later migration replaces these
--- functions and projection.show, and `tallystick rebuild` fills the new tables.
+-- functions and projections.show, and `tallystick rebuild` fills the new tables.
 SET LOCAL ROLE loyalty_owner;
 
-CREATE TABLE projection.generation (
+CREATE TABLE projections.generation (
     only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
     current integer NOT NULL,
     partitions integer CHECK (partitions > 0)
 );
-COMMENT ON TABLE projection.generation IS 'One row: which tables the views show, and how the points topic is split.';
-COMMENT ON COLUMN projection.generation.only_one IS 'Always true: there is one row.';
-COMMENT ON COLUMN projection.generation.current IS 'Suffix of the tables that the views show.';
-COMMENT ON COLUMN projection.generation.partitions IS
+COMMENT ON TABLE projections.generation IS 'One row: which tables the views show, and how the points topic is split.';
+COMMENT ON COLUMN projections.generation.only_one IS 'Always true: there is one row.';
+COMMENT ON COLUMN projections.generation.current IS 'Suffix of the tables that the views show.';
+COMMENT ON COLUMN projections.generation.partitions IS
     'Partitions of the points topic, as found at the first start; another count is refused from then on.';
-GRANT SELECT, UPDATE ON projection.generation TO projector;
+GRANT SELECT, UPDATE ON projections.generation TO projector;
 
-CREATE TABLE projection.dead_letters (
+CREATE TABLE projections.dead_letters (
     topic text NOT NULL,
     partition integer NOT NULL,
     record_offset bigint NOT NULL,
@@ -31,29 +31,29 @@ CREATE TABLE projection.dead_letters (
     relayed_at timestamptz,
     PRIMARY KEY (topic, partition, record_offset)
 );
-COMMENT ON TABLE projection.dead_letters IS
+COMMENT ON TABLE projections.dead_letters IS
     'Records on the points topic that earning did not write. They take no position; relayed to the dead-letter topic.';
-COMMENT ON COLUMN projection.dead_letters.topic IS 'Where the record was found.';
-COMMENT ON COLUMN projection.dead_letters.partition IS 'Its partition.';
-COMMENT ON COLUMN projection.dead_letters.record_offset IS 'Its offset.';
-COMMENT ON COLUMN projection.dead_letters.reason IS 'Reason code; see docs/reference/reason-codes.md.';
-COMMENT ON COLUMN projection.dead_letters.message IS 'What is wrong with it, in words.';
-COMMENT ON COLUMN projection.dead_letters.key IS 'The record''s key, as it was.';
-COMMENT ON COLUMN projection.dead_letters.value IS 'The record''s value, as it was.';
-COMMENT ON COLUMN projection.dead_letters.headers IS 'Its headers: a list of [name, value as hex or null].';
-COMMENT ON COLUMN projection.dead_letters.received_at IS 'The record''s timestamp.';
-COMMENT ON COLUMN projection.dead_letters.recorded_at IS 'When it was set aside (database clock).';
-COMMENT ON COLUMN projection.dead_letters.relayed_at IS 'When it was published on the dead-letter topic; null: not yet.';
-CREATE INDEX dead_letters_unrelayed ON projection.dead_letters (topic, partition, record_offset)
+COMMENT ON COLUMN projections.dead_letters.topic IS 'Where the record was found.';
+COMMENT ON COLUMN projections.dead_letters.partition IS 'Its partition.';
+COMMENT ON COLUMN projections.dead_letters.record_offset IS 'Its offset.';
+COMMENT ON COLUMN projections.dead_letters.reason IS 'Reason code; see docs/reference/reason-codes.md.';
+COMMENT ON COLUMN projections.dead_letters.message IS 'What is wrong with it, in words.';
+COMMENT ON COLUMN projections.dead_letters.key IS 'The record''s key, as it was.';
+COMMENT ON COLUMN projections.dead_letters.value IS 'The record''s value, as it was.';
+COMMENT ON COLUMN projections.dead_letters.headers IS 'Its headers: a list of [name, value as hex or null].';
+COMMENT ON COLUMN projections.dead_letters.received_at IS 'The record''s timestamp.';
+COMMENT ON COLUMN projections.dead_letters.recorded_at IS 'When it was set aside (database clock).';
+COMMENT ON COLUMN projections.dead_letters.relayed_at IS 'When it was published on the dead-letter topic; null: not yet.';
+CREATE INDEX dead_letters_unrelayed ON projections.dead_letters (topic, partition, record_offset)
     WHERE relayed_at IS NULL;
-GRANT SELECT, INSERT, UPDATE ON projection.dead_letters TO projector;
+GRANT SELECT, INSERT, UPDATE ON projections.dead_letters TO projector;
 
 -- The tables of a generation, without keys: a rebuild copies its rows first and builds the keys over them afterwards.
-CREATE FUNCTION projection.create_tables(generation integer) RETURNS void
+CREATE FUNCTION projections.create_tables(generation integer) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
     EXECUTE format($table$
-        CREATE TABLE projection.positions_%1$s (
+        CREATE TABLE projections.positions_%1$s (
             partition integer NOT NULL,
             position bigint NOT NULL DEFAULT 0,
             hash bytea NOT NULL DEFAULT '',
@@ -61,14 +61,14 @@ BEGIN
             successor integer
         ) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 1000)$table$, generation);
     EXECUTE format($comment$
-        COMMENT ON TABLE projection.positions_%1$s IS
+        COMMENT ON TABLE projections.positions_%1$s IS
             'The fence: how far each partition is folded into the tables of this generation; locked by who writes them.'
         $comment$, generation);
 
     -- Balance and tier of a member share a row: an event that earns moves both, and one upsert costs half of two.
     -- fillfactor leaves room on the page, so that an update touches no index.
     EXECUTE format($table$
-        CREATE TABLE projection.members_%1$s (
+        CREATE TABLE projections.members_%1$s (
             partition integer NOT NULL,
             program text COLLATE "C" NOT NULL,
             member text COLLATE "C" NOT NULL,
@@ -100,11 +100,11 @@ BEGIN
             to_keep numeric
         ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05)$table$, generation);
     EXECUTE format($comment$
-        COMMENT ON TABLE projection.members_%1$s IS 'One row a member: balances and tier after their latest point event.'
+        COMMENT ON TABLE projections.members_%1$s IS 'One row a member: balances and tier after their latest point event.'
         $comment$, generation);
 
     EXECUTE format($table$
-        CREATE TABLE projection.history_%1$s (
+        CREATE TABLE projections.history_%1$s (
             partition integer NOT NULL,
             position bigint NOT NULL,
             program text COLLATE "C" NOT NULL,
@@ -128,40 +128,40 @@ BEGIN
             hash bytea NOT NULL
         ) WITH (autovacuum_vacuum_insert_scale_factor = 0.5)$table$, generation);
     EXECUTE format($comment$
-        COMMENT ON TABLE projection.history_%1$s IS 'One row a point event, in order of position.'
+        COMMENT ON TABLE projections.history_%1$s IS 'One row a point event, in order of position.'
         $comment$, generation);
 
-    EXECUTE format('GRANT SELECT, INSERT, UPDATE ON projection.positions_%1$s TO projector', generation);
-    EXECUTE format('GRANT SELECT, INSERT, UPDATE ON projection.members_%1$s TO projector', generation);
-    EXECUTE format('GRANT SELECT, INSERT ON projection.history_%1$s TO projector', generation);
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE ON projections.positions_%1$s TO projector', generation);
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE ON projections.members_%1$s TO projector', generation);
+    EXECUTE format('GRANT SELECT, INSERT ON projections.history_%1$s TO projector', generation);
     -- The views run with their reader's own rights (security_invoker), so that row security can bind readers; hence the
-    -- readers hold SELECT on these tables. They have no USAGE on schema projection, so they can't name the tables: the
+    -- readers hold SELECT on these tables. They have no USAGE on schema projections, so they can't name the tables: the
     -- views are all they can read.
-    EXECUTE format('GRANT SELECT ON projection.members_%1$s, projection.history_%1$s TO analyst, api', generation);
+    EXECUTE format('GRANT SELECT ON projections.members_%1$s, projections.history_%1$s TO analyst, api', generation);
 END $$;
-COMMENT ON FUNCTION projection.create_tables IS 'Make the empty tables of a generation, without keys.';
+COMMENT ON FUNCTION projections.create_tables IS 'Make the empty tables of a generation, without keys.';
 
 -- Each key holds the partition: no row is ever written by two. History has this one key, for every further one costs a
 -- third of the speed of writing; it also answers whether a record seen again is the same (by member and sequence).
-CREATE FUNCTION projection.add_keys(generation integer) RETURNS void
+CREATE FUNCTION projections.add_keys(generation integer) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
-    EXECUTE format('ALTER TABLE projection.positions_%1$s ADD PRIMARY KEY (partition)', generation);
-    EXECUTE format('ALTER TABLE projection.members_%1$s ADD PRIMARY KEY (program, member, partition)', generation);
-    EXECUTE format('ALTER TABLE projection.history_%1$s ADD PRIMARY KEY (program, member, sequence, partition)', generation);
+    EXECUTE format('ALTER TABLE projections.positions_%1$s ADD PRIMARY KEY (partition)', generation);
+    EXECUTE format('ALTER TABLE projections.members_%1$s ADD PRIMARY KEY (program, member, partition)', generation);
+    EXECUTE format('ALTER TABLE projections.history_%1$s ADD PRIMARY KEY (program, member, sequence, partition)', generation);
 END $$;
-COMMENT ON FUNCTION projection.add_keys IS 'Build the primary keys of a generation.';
+COMMENT ON FUNCTION projections.add_keys IS 'Build the primary keys of a generation.';
 
-CREATE FUNCTION projection.drop_tables(generation integer) RETURNS void
+CREATE FUNCTION projections.drop_tables(generation integer) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
-    EXECUTE format('DROP TABLE IF EXISTS projection.positions_%1$s, projection.members_%1$s, projection.history_%1$s',
+    EXECUTE format('DROP TABLE IF EXISTS projections.positions_%1$s, projections.members_%1$s, projections.history_%1$s',
         generation);
 END $$;
-COMMENT ON FUNCTION projection.drop_tables IS 'Drop the tables of a generation that no view shows.';
+COMMENT ON FUNCTION projections.drop_tables IS 'Drop the tables of a generation that no view shows.';
 
 -- Put the views over a generation. Replacing a view keeps its comments and grants.
-CREATE FUNCTION projection.show(generation integer) RETURNS void
+CREATE FUNCTION projections.show(generation integer) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
     EXECUTE format($view$
@@ -169,12 +169,12 @@ BEGIN
         SELECT program, member, available, pending, deficit, earned, restored, adjusted, imported, expired_reversed,
             forgiven, reinstated, transferred_in, transferred_out, reversed, redeemed, expired, reverted,
             next_expiry_at, next_expiry_points, booked_at, sequence
-        FROM projection.members_%1$s$view$, generation);
+        FROM projections.members_%1$s$view$, generation);
     EXECUTE format($view$
         CREATE OR REPLACE VIEW loyalty.tiers WITH (security_invoker = true) AS
         SELECT program, member, tier, tier_since AS since, tier_until AS valid_until, qualifying, to_next, to_keep,
             booked_at
-        FROM projection.members_%1$s
+        FROM projections.members_%1$s
         WHERE tier IS NOT NULL OR qualifying IS NOT NULL$view$, generation);
     EXECUTE format($view$
         CREATE OR REPLACE VIEW loyalty.history WITH (security_invoker = true) AS
@@ -188,15 +188,15 @@ BEGIN
             END AS why,
             change, balance, pending, deficit, net, source, CASE key_kind WHEN 'order' THEN key_id END AS order_id,
             key_kind, key_id, reason, rules, tier, program_version, partition, position
-        FROM projection.history_%1$s$view$, generation);
+        FROM projections.history_%1$s$view$, generation);
 END $$;
-COMMENT ON FUNCTION projection.show IS 'Put the views over the tables of a generation.';
+COMMENT ON FUNCTION projections.show IS 'Put the views over the tables of a generation.';
 
-REVOKE EXECUTE ON FUNCTION projection.create_tables, projection.add_keys, projection.drop_tables, projection.show
+REVOKE EXECUTE ON FUNCTION projections.create_tables, projections.add_keys, projections.drop_tables, projections.show
     FROM PUBLIC;
 
-SELECT projection.create_tables(1), projection.add_keys(1), projection.show(1);
-INSERT INTO projection.generation (current) VALUES (1);
+SELECT projections.create_tables(1), projections.add_keys(1), projections.show(1);
+INSERT INTO projections.generation (current) VALUES (1);
 GRANT SELECT ON loyalty.balances, loyalty.tiers, loyalty.history TO analyst, api, projector;
 
 COMMENT ON VIEW loyalty.balances IS

@@ -1,7 +1,7 @@
 -- Words: loyalty.history says of every kind of event in words why it came.
 SET LOCAL ROLE loyalty_owner;
 
-CREATE OR REPLACE FUNCTION projection.show(generation integer) RETURNS void
+CREATE OR REPLACE FUNCTION projections.show(generation integer) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
     EXECUTE format($view$
@@ -9,12 +9,12 @@ BEGIN
         SELECT program, member, available, pending, deficit, earned, restored, adjusted, imported, expired_reversed,
             forgiven, reinstated, transferred_in, transferred_out, reversed, redeemed, expired, reverted,
             next_expiry_at, next_expiry_points, booked_at, sequence
-        FROM projection.members_%1$s$view$, generation);
+        FROM projections.members_%1$s$view$, generation);
     EXECUTE format($view$
         CREATE OR REPLACE VIEW loyalty.tiers WITH (security_invoker = true) AS
         SELECT program, member, tier, tier_since AS since, tier_until AS valid_until, qualifying, to_next, to_keep,
             booked_at
-        FROM projection.members_%1$s
+        FROM projections.members_%1$s
         WHERE tier IS NOT NULL OR qualifying IS NOT NULL$view$, generation);
     EXECUTE format($view$
         CREATE OR REPLACE VIEW loyalty.history WITH (security_invoker = true) AS
@@ -46,12 +46,12 @@ BEGIN
             END AS why,
             change, balance, pending, deficit, net, source, CASE key_kind WHEN 'order' THEN key_id END AS order_id,
             key_kind, key_id, reason, rules, tier, program_version, partition, position
-        FROM projection.history_%1$s$view$, generation);
+        FROM projections.history_%1$s$view$, generation);
 END $$;
 -- Promised, and not kept yet: it needs the dates of lots in the fold.
 COMMENT ON COLUMN loyalty.balances.next_expiry_at IS 'When the next points expire. Not filled yet: always null.';
 COMMENT ON COLUMN loyalty.balances.next_expiry_points IS 'How many points expire then. Not filled yet: always null.';
 
-SELECT projection.show(current) FROM projection.generation;
+SELECT projections.show(current) FROM projections.generation;
 
 RESET ROLE;

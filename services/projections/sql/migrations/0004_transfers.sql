@@ -1,7 +1,7 @@
 -- History in words, once more: points that move with a member whose id was claimed.
 SET LOCAL ROLE loyalty_owner;
 
-CREATE OR REPLACE FUNCTION projection.show(generation integer) RETURNS void
+CREATE OR REPLACE FUNCTION projections.show(generation integer) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
     EXECUTE format($view$
@@ -9,12 +9,12 @@ BEGIN
         SELECT program, member, available, pending, deficit, earned, restored, adjusted, imported, expired_reversed,
             forgiven, reinstated, transferred_in, transferred_out, reversed, redeemed, expired, reverted,
             next_expiry_at, next_expiry_points, booked_at, sequence
-        FROM projection.members_%1$s$view$, generation);
+        FROM projections.members_%1$s$view$, generation);
     EXECUTE format($view$
         CREATE OR REPLACE VIEW loyalty.tiers WITH (security_invoker = true) AS
         SELECT program, member, tier, tier_since AS since, tier_until AS valid_until, qualifying, to_next, to_keep,
             booked_at
-        FROM projection.members_%1$s
+        FROM projections.members_%1$s
         WHERE tier IS NOT NULL OR qualifying IS NOT NULL$view$, generation);
     EXECUTE format($view$
         CREATE OR REPLACE VIEW loyalty.history WITH (security_invoker = true) AS
@@ -47,9 +47,9 @@ BEGIN
             END AS why,
             change, balance, pending, deficit, net, source, CASE key_kind WHEN 'order' THEN key_id END AS order_id,
             key_kind, key_id, reason, rules, tier, program_version, partition, position
-        FROM projection.history_%1$s$view$, generation);
+        FROM projections.history_%1$s$view$, generation);
 END $$;
 
-SELECT projection.show(current) FROM projection.generation;
+SELECT projections.show(current) FROM projections.generation;
 
 RESET ROLE;
