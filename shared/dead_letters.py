@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,15 @@ ORIGINAL = "original-"
 """Before the name of each header that the input came with."""
 
 TEXT_LENGTH_MAX = 1_000
+
+
+COLUMNS = ("topic", "partition", "offset", "reason", "text", "field", "key", "value", "headers", "received_at")
+"""The columns of both services' tables that make a dead letter; headers are MessagePack."""
+
+Headers = tuple[tuple[str, bytes | None], ...]
+
+_encode_headers = msgspec.msgpack.encode
+_decode_headers: Callable[[bytes], Headers] = msgspec.msgpack.Decoder(Headers).decode
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +46,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     received_at: datetime
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...] = ()
+    headers: Headers = ()
 
     @classmethod
     def of(cls, error: PermanentError, *, service: str, record: Any, received_at: datetime) -> DeadLetter:  # noqa: ANN401 (aiokafka's record, or anything with its fields)
@@ -55,6 +64,19 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
             value=record.value,
             headers=tuple(record.headers),
         )
+
+    def to_row(self) -> tuple[Any, ...]:
+        """Its values in the order of `COLUMNS`."""
+        place = self.topic, self.partition, self.offset
+        why = self.reason, self.text, self.field
+        return (*place, *why, self.key, self.value, _encode_headers(self.headers), self.received_at)
+
+    @classmethod
+    def from_row(cls, row: Iterable[Any], *, service: str) -> DeadLetter:
+        """What `to_row` gave, read back, for the service whose table it is."""
+        fields = dict(zip(COLUMNS, row, strict=True))
+        headers = _decode_headers(fields.pop("headers"))
+        return cls(**fields, headers=headers, service=service)
 
     def to_record(self) -> Outgoing:
         """The record for the dead-letter topic: original key and value; why, where from and original headers beside."""

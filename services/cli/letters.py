@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,10 +12,10 @@ import asyncpg
 from aiokafka import AIOKafkaProducer
 
 from services.cli.servers import kafka_producer, postgres
-from services.earning.dead_letters import COLUMNS, read
+from services.earning.dead_letters import read
 from shared import broker
 from shared.broker import Outgoing
-from shared.dead_letters import DeadLetter
+from shared.dead_letters import COLUMNS, DeadLetter
 from shared.errors import ConfigurationError, TallystickError
 from shared.postgres import Queries
 
@@ -128,9 +127,7 @@ def _earnings(row: asyncpg.Record) -> Kept:
 
 
 def _foreign(row: asyncpg.Record) -> Kept:
-    fields = {name: row[name] for name in ("topic", "partition", "offset", "reason", "text", "key", "value")}
-    headers = tuple((name, None if raw is None else bytes.fromhex(raw)) for name, raw in json.loads(row["headers"]))
-    letter = DeadLetter(**fields, headers=headers, received_at=row["received_at"], service="projections")
+    letter = DeadLetter.from_row(row[: len(COLUMNS)], service="projections")
     return Kept(letter, 0, None, row["discarded_at"], row["discarded_why"])
 
 

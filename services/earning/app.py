@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 
 DAY_S = 24 * 60 * 60
 ADMIN_TIMEOUT_MS = 10_000
-MIGRATIONS = {"earning": Path(__file__).parent / "sql" / "migrations"}
+SCHEMA = migrations.Schema("earning", Path(__file__).parent / "sql" / "migrations")
 
 
 @dataclass
@@ -148,7 +148,7 @@ class Process:
 
     async def _open(self, works: Works) -> None:
         """See that schema, topics and journal are what this code needs, and make the rows and months it works on."""
-        await migrations.check(self.dsn, MIGRATIONS)
+        await migrations.check(self.dsn, [SCHEMA])
         partitions = await _partitions(
             self.connections.kafka_bootstrap_servers, (*self.topics.inputs, self.topics.points)
         )

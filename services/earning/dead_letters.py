@@ -6,18 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 import asyncpg
-import msgspec
 
-from services.earning.batch import Headers, Input, Span
-from shared.dead_letters import DeadLetter
+from services.earning.batch import Input, Span
+from shared.dead_letters import COLUMNS, DeadLetter
 from shared.errors import PermanentError
 from shared.reasons import Reason
 
 SERVICE = "earning"
-
-COLUMNS = ("topic", "partition", "offset", "reason", "text", "field", "key", "value", "headers", "received_at")
-
-_headers: msgspec.msgpack.Decoder[Headers] = msgspec.msgpack.Decoder(Headers)
 
 
 def internal_error(error: BaseException) -> PermanentError:
@@ -34,34 +29,9 @@ async def write(session: asyncpg.Connection, spans: Iterable[Span]) -> None:
 
 
 def _row(one: Input, error: PermanentError) -> tuple[Any, ...]:
-    letter = DeadLetter.of(error, service=SERVICE, record=one, received_at=one.received_at)
-    return (
-        letter.topic,
-        letter.partition,
-        letter.offset,
-        letter.reason,
-        letter.text,
-        letter.field,
-        letter.key,
-        letter.value,
-        msgspec.msgpack.encode(letter.headers),
-        letter.received_at,
-    )
+    return DeadLetter.of(error, service=SERVICE, record=one, received_at=one.received_at).to_row()
 
 
 def read(row: Iterable[Any]) -> DeadLetter:
     """A row of the table, with the columns of `COLUMNS`, as the dead letter it is."""
-    topic, partition, offset, reason, text, field, key, value, headers, received_at = row
-    return DeadLetter(
-        reason=reason,
-        text=text,
-        field=field,
-        service=SERVICE,
-        topic=topic,
-        partition=partition,
-        offset=offset,
-        received_at=received_at,
-        key=key,
-        value=value,
-        headers=_headers.decode(headers),
-    )
+    return DeadLetter.from_row(row, service=SERVICE)

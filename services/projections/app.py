@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from pathlib import Path
 
 import asyncpg
 import structlog
@@ -17,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from services.projections import dead_letters, store
 from services.projections.assignment import Assignment
 from services.projections.consume import APPLICATION, ROLE, Lane
+from services.projections.schema import schema
 from services.projections.settings import ProjectionsSettings
 from services.projections.telemetry import Telemetry
 from shared import migrations
@@ -29,8 +29,6 @@ from shared.waiting import happens_within
 SERVERS = "kafka and postgres"
 WATCH_S = 2.0
 ANSWER_S = 5.0
-
-MIGRATIONS = {"projections": Path(__file__).parent / "sql" / "migrations"}
 
 log = structlog.get_logger(__name__)
 
@@ -135,10 +133,11 @@ class App:
         partitions = consumer.partitions_for_topic(self._topics.points)
         if not partitions:
             raise TimeoutError(f"topic {self._topics.points} is not there: `tallystick topics create`")
-        await migrations.check(self._connections.postgres_dsn, MIGRATIONS)
+        await migrations.check(self._connections.postgres_dsn, [schema()])
         session = await connect(self._connections.postgres_dsn, role=ROLE, application=APPLICATION)
         try:
             await store.settle_partitions(session, len(partitions))
+            await store.models_of(session, await store.current_generation(session))
         finally:
             await session.close()
 

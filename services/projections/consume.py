@@ -21,6 +21,7 @@ from services.projections import store
 from services.projections.assignment import Assignment
 from services.projections.decode import Decoded, decode_partition, halves
 from services.projections.last_read import LastRead
+from services.projections.models import Model
 from services.projections.positions import Fence
 from services.projections.project import Projected, project
 from services.projections.settings import ProjectionsSettings
@@ -62,6 +63,7 @@ class Lane:
         self._telemetry = telemetry
         self._session: asyncpg.Connection | None = None
         self._generation = 0
+        self._models: tuple[Model, ...] = ()
         self._writing: asyncio.Task[None] | None = None
         self._stopped: set[int] = set()
         self._records_max = settings.batch
@@ -211,7 +213,7 @@ class Lane:
         """Try the first of the parts that wait to be stored; gives False when we are to stop."""
         try:
             session = await self._open()
-            projected = await project(session, self._generation, part, self._telemetry.clock)
+            projected = await project(session, self._generation, self._models, part, self._telemetry.clock)
         except store.GenerationChangedError:
             self._hang_up()
         except ForkError as error:
@@ -265,7 +267,7 @@ class Lane:
         if self._session is None or self._session.is_closed():
             self._session = await connect(self._dsn, role=ROLE, application=f"{APPLICATION}-{self._number}")
             self._generation = await store.current_generation(self._session)
-            await store.prepare_session(self._session, self._generation)
+            self._models = await store.prepare_session(self._session, self._generation)
         return self._session
 
     def _hang_up(self) -> None:

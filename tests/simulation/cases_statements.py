@@ -16,7 +16,6 @@ import pytest
 from services.earning import journal
 from services.earning.backlog import CHANGED_LATELY
 from services.earning.backlog import QUERIES as BACKLOG
-from services.earning.dead_letters import COLUMNS as LETTER_COLUMNS
 from services.earning.leases import QUERIES as EMIT
 from services.earning.load import QUERIES as EARN
 from services.earning.program.registry import QUERIES as PROGRAMS
@@ -25,9 +24,9 @@ from services.earning.rederive import QUERIES as REDERIVE
 from services.earning.save import KEY_COLUMNS, LOT_COLUMNS, STANDING_COLUMNS, insert
 from services.earning.watermark import QUERIES as SWEEP
 from services.projections import store
-from services.projections.fold import MEMBER_COLUMNS
+from services.projections.models import members
 from services.projections.positions import Fence
-from services.projections.store import statement
+from shared.dead_letters import COLUMNS as LETTER_COLUMNS
 from tests.simulation.cases_postgres import Case, entry, opened
 from tests.simulation.doors import PARTITIONS, Door
 
@@ -201,7 +200,7 @@ async def projection(door: Door) -> Any:
 def member(sequence: int, **said: Any) -> list[Any]:
     """A member's row, in the order of its columns."""
     known = {"partition": 0, "program": "shop", "member": "ann", "sequence": sequence, "booked_at": AT}
-    return [{**known, **said}.get(name, None if name.startswith(("t", "q")) else 0) for name in MEMBER_COLUMNS]
+    return [{**known, **said}.get(name, None if name.startswith(("t", "q")) else 0) for name in members.MODEL.columns]
 
 
 async def a_member_keeps_of_their_tier_what_a_batch_leaves_unsaid(door: Door) -> None:
@@ -215,8 +214,8 @@ async def a_member_keeps_of_their_tier_what_a_batch_leaves_unsaid(door: Door) ->
         member(3, tier="base", qualifying=Decimal(1), **none),
     ):
         async with session.transaction():
-            await session.copy_records_to_table("changed_members", records=[row], columns=MEMBER_COLUMNS)
-            await session.execute(statement("save_members", 1))
+            await session.copy_records_to_table("changed_members", records=[row], columns=members.MODEL.columns)
+            await session.execute(store.save_statement(members.MODEL, 1))
     assert await door.member(session, names) == (3, 0, "base", AT, None, Decimal(1), None)
 
 

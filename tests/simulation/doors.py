@@ -19,7 +19,7 @@ from tests.simulation.postgres import Server
 from tests.simulation.producer import Producer
 from tests.simulation.session import Session
 from tests.simulation.statements import statements
-from tests.simulation.tables import MemberRow
+from tests.simulation.tables import ROWS
 
 BEGAN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PARTITIONS = 2
@@ -73,7 +73,7 @@ class Doubles:
 
     async def member(self, _: Any, columns: Sequence[str]) -> tuple[Any, ...]:
         """Columns of the one row of projections' members."""
-        (row,) = self._server.tables[MemberRow].values()
+        (row,) = self._server.tables[ROWS["members"]].values()
         return tuple(getattr(row, column) for column in columns)
 
     async def topic(self) -> str:

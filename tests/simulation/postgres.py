@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 import asyncpg
 
 from tests.simulation.loop import Loop
-from tests.simulation.tables import KEYS, MemberRow
+from tests.simulation.tables import KEYS
 
 Key = tuple[Any, ...]
 Table = type[tuple[Any, ...]]
@@ -65,7 +65,7 @@ class Backend:
         self.writes: dict[Table, dict[Key, tuple[Any, ...] | None]] = {}
         self.locks: list[Lockable] = []
         self.waits_for: Lockable | None = None
-        self.changed_members: list[MemberRow] = []
+        self.changed: dict[str, list[Any]] = {}
         self.idle_timeout_s = _seconds(settings, "idle_in_transaction_session_timeout")
         self.transaction_timeout_s = _seconds(settings, "transaction_timeout")
         self.lock_timeout_s = _seconds(settings, "lock_timeout")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, NamedTuple
+
+from services.projections.models import Model, registered
 
 
 class Installation(NamedTuple):
@@ -187,78 +189,28 @@ class PositionRow(NamedTuple):
     successor: int | None = None
 
 
-class MemberRow(NamedTuple):
-    """projections.members_1."""
-
-    partition: int
-    program: str
-    member: str
-    sequence: int
-    booked_at: datetime
-    available: int
-    pending: int
-    deficit: int
-    earned: int
-    restored: int
-    adjusted: int
-    imported: int
-    expired_reversed: int
-    forgiven: int
-    reinstated: int
-    transferred_in: int
-    transferred_out: int
-    reversed: int
-    redeemed: int
-    expired: int
-    reverted: int
-    tier: str | None = None
-    tier_since: datetime | None = None
-    tier_until: datetime | None = None
-    qualifying: Decimal | None = None
-    to_next: Decimal | None = None
-    to_keep: Decimal | None = None
-
-
-class HistoryRow(NamedTuple):
-    """projections.history_1."""
-
-    partition: int
-    position: int
-    program: str
-    member: str
-    sequence: int
-    kind: str
-    occurred_at: datetime
-    booked_at: datetime
-    change: int
-    balance: int
-    pending: int
-    deficit: int
-    net: int
-    source: str
-    key_kind: str | None
-    key_id: str | None
-    reason: str | None
-    rules: str | None
-    tier: str | None
-    program_version: int
-    hash: bytes
-
-
 class ForeignRow(NamedTuple):
     """projections.dead_letters."""
 
     topic: str
     partition: int
-    record_offset: int
+    offset: int
     reason: str
-    message: str
+    text: str
+    field: str
     key: bytes | None
     value: bytes | None
-    headers: str
+    headers: bytes
     received_at: datetime
     relayed_at: datetime | None = None
 
+
+def _row_of(model: Model) -> type[tuple[Any, ...]]:
+    return namedtuple(f"{model.name.capitalize()}Row", model.columns)  # noqa: PYI024 (columns as the model has them)
+
+
+ROWS: dict[str, type[tuple[Any, ...]]] = {model.name: _row_of(model) for model in registered()}
+"""Read model → its table's rows: projections.<name>_1, with the columns that its fold fills."""
 
 KEYS: dict[type[tuple[Any, ...]], tuple[str, ...]] = {
     Installation: ("single",),
@@ -277,8 +229,7 @@ KEYS: dict[type[tuple[Any, ...]], tuple[str, ...]] = {
     VersionSweep: ("shard", "program"),
     Generation: (),
     PositionRow: ("partition",),
-    MemberRow: ("program", "member", "partition"),
-    HistoryRow: ("program", "member", "sequence", "partition"),
-    ForeignRow: ("topic", "partition", "record_offset"),
+    ForeignRow: ("topic", "partition", "offset"),
+    **{ROWS[model.name]: model.key for model in registered()},
 }
 """Table → the columns of its primary key. (The journal's has the month in it, too, which no two writers differ in.)"""

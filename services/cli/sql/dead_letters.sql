@@ -11,12 +11,11 @@ ORDER BY recorded_at DESC, topic, partition, "offset"
 LIMIT $3;
 
 -- name: list_foreign
-SELECT 'projections' AS service, topic, partition, record_offset AS "offset", reason, message AS text, '' AS field,
-    received_at, recorded_at, relayed_at, CASE WHEN discarded_at IS NULL THEN 'open' ELSE 'discarded' END AS state,
+SELECT 'projections' AS service, topic, partition, "offset", reason, text, field, received_at, recorded_at, relayed_at, CASE WHEN discarded_at IS NULL THEN 'open' ELSE 'discarded' END AS state,
     NULL::timestamptz AS retried_at, discarded_at, discarded_why
 FROM projections.dead_letters
 WHERE ($1::text IS NULL OR reason = $1) AND ($2 OR discarded_at IS NULL)
-ORDER BY recorded_at DESC, topic, partition, record_offset
+ORDER BY recorded_at DESC, topic, partition, "offset"
 LIMIT $3;
 
 -- name: get
@@ -29,10 +28,10 @@ ORDER BY (retried_at IS NULL AND discarded_at IS NULL) DESC, log DESC
 LIMIT 1;
 
 -- name: get_foreign
-SELECT topic, partition, record_offset AS "offset", reason, message AS text, key, value, headers, received_at,
+SELECT topic, partition, "offset", reason, text, field, key, value, headers, received_at,
     discarded_at, discarded_why
 FROM projections.dead_letters
-WHERE topic = $1 AND partition = $2 AND record_offset = $3;
+WHERE topic = $1 AND partition = $2 AND "offset" = $3;
 
 -- name: to_retry
 SELECT topic, partition, "offset", reason, text, field, key, value, headers, received_at, log
@@ -66,7 +65,7 @@ RETURNING log;
 -- name: discard_foreign
 UPDATE projections.dead_letters
 SET discarded_at = clock_timestamp(), discarded_why = $4
-WHERE topic = $1 AND partition = $2 AND record_offset = $3 AND discarded_at IS NULL
+WHERE topic = $1 AND partition = $2 AND "offset" = $3 AND discarded_at IS NULL
 RETURNING partition;
 
 -- name: discard_all

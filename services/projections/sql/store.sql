@@ -35,38 +35,17 @@ SET position = n.position, hash = n.hash, next_offset = n.next_offset
 FROM unnest($1::int[], $2::bigint[], $3::bytea[], $4::bigint[]) AS n (partition, position, hash, next_offset)
 WHERE p.partition = n.partition;
 
--- name: create_changed_members
-CREATE TEMPORARY TABLE changed_members (LIKE projections.members_{generation}) ON COMMIT DELETE ROWS;
+-- name: create_changed
+CREATE TEMPORARY TABLE changed_{table} (LIKE projections.{table}_{generation}) ON COMMIT DELETE ROWS;
 
--- What a batch did not say of a tier stays as it is. Balances are absolute: the later event holds the truth.
--- name: save_members
-INSERT INTO projections.members_{generation} AS m
-SELECT * FROM changed_members
-ON CONFLICT (program, member, partition) DO UPDATE SET
-    sequence = excluded.sequence,
-    booked_at = excluded.booked_at,
-    available = excluded.available,
-    pending = excluded.pending,
-    deficit = excluded.deficit,
-    earned = excluded.earned,
-    restored = excluded.restored,
-    adjusted = excluded.adjusted,
-    imported = excluded.imported,
-    expired_reversed = excluded.expired_reversed,
-    forgiven = excluded.forgiven,
-    reinstated = excluded.reinstated,
-    transferred_in = excluded.transferred_in,
-    transferred_out = excluded.transferred_out,
-    reversed = excluded.reversed,
-    redeemed = excluded.redeemed,
-    expired = excluded.expired,
-    reverted = excluded.reverted,
-    tier = coalesce(excluded.tier, m.tier),
-    tier_since = coalesce(excluded.tier_since, m.tier_since),
-    tier_until = CASE WHEN excluded.tier IS NULL THEN m.tier_until ELSE excluded.tier_until END,
-    qualifying = coalesce(excluded.qualifying, m.qualifying),
-    to_next = CASE WHEN excluded.qualifying IS NULL THEN m.to_next ELSE excluded.to_next END,
-    to_keep = CASE WHEN excluded.qualifying IS NULL THEN m.to_keep ELSE excluded.to_keep END;
+-- The columns of each read model's table; none: this generation has no such table.
+-- name: columns
+SELECT model.name, array(
+    SELECT attname::text
+    FROM pg_attribute
+    WHERE attrelid = to_regclass(format('projections.%I', model.name || '_{generation}')) AND attnum > 0 AND NOT attisdropped
+) AS columns
+FROM unnest($1::text[]) AS model (name);
 
 -- Of records seen again: the first whose bytes are not those folded at its position.
 -- name: find_fork
@@ -80,8 +59,8 @@ LIMIT 1;
 
 -- name: add_dead_letter
 INSERT INTO projections.dead_letters
-    (topic, partition, record_offset, reason, message, key, value, headers, received_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    (topic, partition, "offset", reason, text, field, key, value, headers, received_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT DO NOTHING;
 
 -- name: dead_letters_wait
@@ -95,15 +74,15 @@ GROUP BY reason
 ORDER BY reason;
 
 -- name: unrelayed_dead_letters
-SELECT topic, partition, record_offset, reason, message, key, value, headers, received_at
+SELECT topic, partition, "offset", reason, text, field, key, value, headers, received_at
 FROM projections.dead_letters
 WHERE relayed_at IS NULL
-ORDER BY topic, partition, record_offset
+ORDER BY topic, partition, "offset"
 LIMIT $1
 FOR UPDATE SKIP LOCKED;
 
 -- name: mark_relayed
 UPDATE projections.dead_letters AS d
 SET relayed_at = now()
-FROM unnest($1::text[], $2::int[], $3::bigint[]) AS r (topic, partition, record_offset)
-WHERE (d.topic, d.partition, d.record_offset) = (r.topic, r.partition, r.record_offset);
+FROM unnest($1::text[], $2::int[], $3::bigint[]) AS r (topic, partition, "offset")
+WHERE (d.topic, d.partition, d."offset") = (r.topic, r.partition, r."offset");

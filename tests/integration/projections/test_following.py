@@ -257,7 +257,7 @@ async def test_foreign_records_become_dead_letters_and_take_no_position(desk: De
 
         await eventually(relayed, what="both are on the dead-letter topic")
         await eventually(told, what="both are told of as open")
-    rows = await desk.rows("SELECT * FROM projections.dead_letters ORDER BY record_offset")
+    rows = await desk.rows('SELECT * FROM projections.dead_letters ORDER BY "offset"')
     assert [row["reason"] for row in rows] == ["foreign_record", "foreign_record"]
     assert (rows[0]["partition"], rows[0]["key"], rows[0]["value"]) == (shard, foreign.key, foreign.value)
     assert await desk.balances() == desk.balances_of_log()

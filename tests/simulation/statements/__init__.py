@@ -13,6 +13,7 @@ from tests.simulation.statements import (
     emit,
     inbox,
     installation,
+    models,
     programs,
     recover,
     rederive,
@@ -47,4 +48,4 @@ def statements() -> dict[str, Statement]:
         for folder, files in FILES.items()
         for file, module in files.items()
         for double in module.STATEMENTS
-    }
+    } | dict(models.by_text())

@@ -72,6 +72,12 @@ MEMBER_COLUMNS = (
 )
 
 
+def member_of(event: Event) -> tuple[str, str]:
+    """Whose row the event changes: program and member."""
+    data = event.data
+    return data.program, data.member
+
+
 def fold_member(row: MemberRow | None, event: Event) -> MemberRow:
     """The member's row after the event; `row` is changed in place where it is given."""
     data = event.data

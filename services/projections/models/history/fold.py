@@ -5,11 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from services.projections.events import KINDS, Event, RuleShare
+import msgspec
+
+from services.projections.events import KINDS, Event
 
 
 class HistoryRow(NamedTuple):
-    """A row of history, in the order of its columns; points, and instants in UTC."""
+    """A row of history, in the order of its columns; points, and instants in UTC.
+
+    `rules` is JSON: each rule that gave or took points, with its points; None where none did.
+    """
 
     partition: int
     position: int
@@ -29,12 +34,15 @@ class HistoryRow(NamedTuple):
     key_id: str | None
     reason: str | None
     rules: str | None
+    card: str | None
     tier: str | None
     program_version: int
     hash: bytes
 
 
 HISTORY_COLUMNS = HistoryRow._fields
+
+_encode = msgspec.json.Encoder().encode
 
 
 def history_row(event: Event, digest: bytes) -> HistoryRow:
@@ -63,12 +71,9 @@ def history_row(event: Event, digest: bytes) -> HistoryRow:
         None if key is None else key.kind,
         None if key is None else key.id,
         data.reason,
-        _words(data.rules) if data.rules else data.card,
+        _encode(data.rules).decode() if data.rules else None,
+        data.card,
         data.after,
         data.program_version,
         digest,
     )
-
-
-def _words(rules: tuple[RuleShare, ...]) -> str:
-    return ", ".join([f"{share.rule} {share.points}" for share in rules])
