@@ -4,7 +4,7 @@ PYTHON_IN_VENV := .venv/bin/python
 CODE := services shared deploy tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test check lint types walls gates docs rules demo bench chaos chaos-long defects up down lock clean properties mutants simulation
+.PHONY: help setup test check lint types walls gates docs schema rules demo bench chaos chaos-long defects up down lock clean properties mutants simulation
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ rules: setup ## Rule of the domain → the tests that show it, its worked number
 
 docs: setup ## Write the generated reference again from the code (docs/reference)
 	$(PYTHON_IN_VENV) -m deploy.reference
+
+schema: setup ## Write the whole schema of each service again from its migrations (services/*/sql/schema.sql)
+	$(PYTHON_IN_VENV) -m deploy.schema
 
 demo: setup ## A real year of retail from Kafka to balances (DEMO=small: shorter; KEEP=1: leave it running)
 	$(PYTHON_IN_VENV) -m deploy.demo
