@@ -91,7 +91,7 @@ class Process:
         async def work(stopping: asyncio.Event) -> None:
             await self.work(broker, stopping)
 
-        await service.run(work, broker, self.readiness, self.registry, self.http)
+        await service.serve(work, service.health_routes(self.readiness, self.registry), self.http)
 
     def broker(self) -> KafkaBroker:
         """FastStream's broker, from which the intake has its consumer; it publishes nothing."""

@@ -16,9 +16,9 @@ from prometheus_client import CollectorRegistry
 from services.projections import dead_letters, store
 from services.projections.assignment import Assignment
 from services.projections.consume import APPLICATION, ROLE, Lane
+from services.projections.metrics import Metrics
 from services.projections.schema import schema
 from services.projections.settings import ProjectionsSettings
-from services.projections.telemetry import Telemetry
 from shared import migrations
 from shared.broker import CONSUMER_SETTINGS, KAFKA_TRANSIENT, METADATA_MAX_AGE_MS, REQUEST_TIMEOUT_MS, Backoff, producer
 from shared.postgres import TRANSIENT_ERRORS, connect
@@ -41,8 +41,8 @@ class App:
         self._topics = topics
         self._settings = settings
         self.registry = CollectorRegistry()
-        self.telemetry = Telemetry(self.registry)
-        self.telemetry.readiness.waits(SERVERS, "not reached yet")
+        self.metrics = Metrics(self.registry)
+        self.metrics.readiness.waits(SERVERS, "not reached yet")
         self.assignment = Assignment(topics.points, self._consumer)
         self.broker = KafkaBroker(
             connections.kafka_bootstrap_servers,
@@ -87,7 +87,7 @@ class App:
                         self._consumer(),
                         self.assignment,
                         self._settings,
-                        self.telemetry,
+                        self.metrics,
                     )
                     for number in range(self._settings.lanes)
                 ]
@@ -116,14 +116,14 @@ class App:
                 await self.broker.start()
                 await self._settle()
             except (*KAFKA_TRANSIENT, *TRANSIENT_ERRORS) as error:
-                self.telemetry.readiness.waits(SERVERS, repr(error))
+                self.metrics.readiness.waits(SERVERS, repr(error))
                 if first:
                     log.warning("waiting for kafka and postgres", error=repr(error))
                 first = False
                 await self._stop()
                 await backoff.wait()
             else:
-                self.telemetry.readiness.has(SERVERS)
+                self.metrics.readiness.has(SERVERS)
                 return True
         return False
 
@@ -152,15 +152,15 @@ class App:
                         [self.assignment.topic_partition(p) for p in self.assignment.owned or {0}]
                     )
             except KAFKA_TRANSIENT as error:
-                if self.telemetry.readiness.waits("kafka", repr(error)):
+                if self.metrics.readiness.waits("kafka", repr(error)):
                     log.warning("waiting for kafka", error=repr(error))
                 continue
-            if self.telemetry.readiness.has("kafka"):
+            if self.metrics.readiness.has("kafka"):
                 log.info("goes on", after="kafka")
             fences = {p: fence for lane in self._lanes for p, fence in lane.fences.items()}
             for where, end in ends.items():
                 if where.partition in fences and where.partition in self.assignment.owned:
-                    self.telemetry.lag(where.partition, max(0, end - fences[where.partition].next_offset))
+                    self.metrics.lag(where.partition, max(0, end - fences[where.partition].next_offset))
             await self._hint()
 
     async def _hint(self) -> None:
@@ -182,7 +182,7 @@ class App:
             try:
                 session = await connect(self._connections.postgres_dsn, role=ROLE, application=f"{APPLICATION}-relay")
                 try:
-                    self.telemetry.open_dead_letters(await dead_letters.count_open(session))
+                    self.metrics.open_dead_letters(await dead_letters.count_open(session))
                     if await dead_letters.waiting(session):
                         await self._publish(session)
                 finally:

@@ -21,11 +21,11 @@ from services.projections import store
 from services.projections.assignment import Assignment
 from services.projections.decode import Decoded, decode_partition, halves
 from services.projections.last_read import LastRead
+from services.projections.metrics import Metrics
 from services.projections.models import Model
 from services.projections.positions import Fence
 from services.projections.project import Projected, project
 from services.projections.settings import ProjectionsSettings
-from services.projections.telemetry import Telemetry
 from shared.broker import KAFKA_TRANSIENT, UNREADABLE, Backoff
 from shared.errors import ForkError, TallystickError, UnreadableEventError
 from shared.postgres import DATA_ERRORS, TRANSIENT_ERRORS, connect, end_overdue
@@ -53,14 +53,14 @@ class Lane:
         consumer: AIOKafkaConsumer,
         assignment: Assignment,
         settings: ProjectionsSettings,
-        telemetry: Telemetry,
+        metrics: Metrics,
     ) -> None:
         self._number = number
         self._dsn = dsn
         self._consumer = consumer
         self._assignment = assignment
         self._settings = settings
-        self._telemetry = telemetry
+        self._metrics = metrics
         self._session: asyncpg.Connection | None = None
         self._generation = 0
         self._models: tuple[Model, ...] = ()
@@ -98,7 +98,7 @@ class Lane:
             await self._written()
             return
         count = sum(map(len, records.values()))
-        with self._telemetry.clock.measure("decode", count):
+        with self._metrics.clock.measure("decode", count):
             batch = [decode_partition(where.partition, found) for where, found in records.items()]
         await self._written()
         self._writing = asyncio.create_task(self._write(batch, Backoff(stopping)))
@@ -108,7 +108,7 @@ class Lane:
         """Tell no more of partitions that went elsewhere."""
         for partition in self.fences.keys() - self._assignment.owned:
             del self.fences[partition]
-            self._telemetry.forget(partition)
+            self._metrics.forget(partition)
 
     async def _wait_for_change(self) -> None:
         self._assignment.changed.clear()
@@ -127,7 +127,7 @@ class Lane:
             fence = fences.get(partition, Fence(partition))  # without a fence, the transaction refuses
             self.fences[partition] = fence
             self._stopped.discard(partition)
-            self._telemetry.forget(partition)
+            self._metrics.forget(partition)
             self._last_read.begin(partition, fence.next_offset, asyncio.get_running_loop().time())
             self._assignment.take(partition, fence.next_offset)
 
@@ -138,7 +138,7 @@ class Lane:
             began = time.perf_counter()
             records = await self._consumer.getmany(*mine, timeout_ms=0, max_records=self._records_max)
             if records:
-                self._telemetry.clock.add("consume", time.perf_counter() - began, sum(map(len, records.values())))
+                self._metrics.clock.add("consume", time.perf_counter() - began, sum(map(len, records.values())))
             else:
                 records = await self._consumer.getmany(*mine, timeout_ms=FETCH_WAIT_MS, max_records=self._records_max)
             self._records_max = min(self._settings.batch, self._records_max * 2)
@@ -150,7 +150,7 @@ class Lane:
         except UNREADABLE:
             await self._come_nearer(mine)
         except KAFKA_TRANSIENT as error:
-            if self._telemetry.readiness.waits("kafka", repr(error)):
+            if self._metrics.readiness.waits("kafka", repr(error)):
                 log.warning("waiting for kafka", error=repr(error))
             await backoff.wait()
         return records
@@ -213,7 +213,7 @@ class Lane:
         """Try the first of the parts that wait to be stored; gives False when we are to stop."""
         try:
             session = await self._open()
-            projected = await project(session, self._generation, self._models, part, self._telemetry.clock)
+            projected = await project(session, self._generation, self._models, part, self._metrics.clock)
         except store.GenerationChangedError:
             self._hang_up()
         except ForkError as error:
@@ -247,9 +247,9 @@ class Lane:
             await self._read_again([self._assignment.topic_partition(partition)])
 
     async def _note(self, batch: list[Decoded], projected: Projected) -> None:
-        self._telemetry.projected(projected.followed)
+        self._metrics.projected(projected.followed)
         for decoded in batch:
-            self._telemetry.foreign(decoded.partition, len(decoded.foreign))
+            self._metrics.foreign(decoded.partition, len(decoded.foreign))
         for partition, followed in projected.followed.items():
             self.fences[partition] = followed.fence
             if followed.stop is not None:
@@ -260,7 +260,7 @@ class Lane:
     def _stop(self, partition: int, error: TallystickError) -> None:
         self._stopped.add(partition)
         self._assignment.stop(partition)
-        self._telemetry.stopped(partition, error)
+        self._metrics.stopped(partition, error)
 
     async def _open(self) -> asyncpg.Connection:
         """The lane's session, prepared for the current generation."""
@@ -278,7 +278,7 @@ class Lane:
     async def _wait_for_postgres(self, error: BaseException, backoff: Backoff) -> bool:
         """Wait once; gives False when we are to stop. The next attempt has a session of its own."""
         self._hang_up()
-        if self._telemetry.readiness.waits("postgres", repr(error)):
+        if self._metrics.readiness.waits("postgres", repr(error)):
             log.warning("waiting for postgres", error=repr(error))
         if isinstance(error, asyncpg.LockNotAvailableError):
             with suppress(*TRANSIENT_ERRORS):
@@ -287,5 +287,5 @@ class Lane:
 
     def _there(self, what: str, backoff: Backoff) -> None:
         backoff.reset()
-        if self._telemetry.readiness.has(what):
+        if self._metrics.readiness.has(what):
             log.info("goes on", after=what)

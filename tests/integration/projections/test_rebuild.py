@@ -188,7 +188,7 @@ async def test_what_stopped_the_live_tables_does_not_stop_a_rebuild(desk: Desk) 
     await publish_a_header_name_that_is_no_text(desk.bootstrap_servers, desk.topics.points, broken)
     async with desk.worker() as worker:
         alarms = {f"partition {tomorrow}", f"partition {broken}"}
-        await eventually(lambda: alarms <= worker.telemetry.readiness.waiting.keys(), what="both alarms are up")
+        await eventually(lambda: alarms <= worker.metrics.readiness.waiting.keys(), what="both alarms are up")
         await desk.folded(folded)
         report = await run(desk)
     assert (report.identical, report.swapped) == (True, True)

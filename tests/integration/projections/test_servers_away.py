@@ -43,10 +43,10 @@ async def test_postgres_away(fragile: Desk, own_stack: LocalStack) -> None:
         await fragile.folded()
         own_stack.postgres.kill()
         await grow(fragile, 2)
-        await eventually(lambda: "postgres" in worker.telemetry.readiness.waiting, what="the worker says it waits")
+        await eventually(lambda: "postgres" in worker.metrics.readiness.waiting, what="the worker says it waits")
         own_stack.postgres.start()
         await fragile.folded(seconds=AGAIN_SECONDS)
-        await eventually(lambda: worker.telemetry.readiness.waiting == {}, what="the worker is ready again")
+        await eventually(lambda: worker.metrics.readiness.waiting == {}, what="the worker is ready again")
     assert await fragile.balances() == fragile.balances_of_log()
 
 
@@ -55,11 +55,11 @@ async def test_kafka_away(fragile: Desk, own_stack: LocalStack) -> None:
     async with fragile.worker() as worker:
         await fragile.folded()
         own_stack.kafka.kill()
-        await eventually(lambda: "kafka" in worker.telemetry.readiness.waiting, what="the worker says it waits")
+        await eventually(lambda: "kafka" in worker.metrics.readiness.waiting, what="the worker says it waits")
         own_stack.kafka.start()
         await grow(fragile, 2)
         await fragile.folded(seconds=AGAIN_SECONDS)
-        await eventually(lambda: worker.telemetry.readiness.waiting == {}, what="the worker is ready again")
+        await eventually(lambda: worker.metrics.readiness.waiting == {}, what="the worker is ready again")
     assert await fragile.balances() == fragile.balances_of_log()
 
 
@@ -68,11 +68,11 @@ async def test_both_away_at_the_start(fragile: Desk, own_stack: LocalStack) -> N
     own_stack.kafka.kill()
     own_stack.postgres.kill()
     async with fragile.worker() as worker:
-        assert worker.telemetry.readiness.waiting
+        assert worker.metrics.readiness.waiting
         own_stack.postgres.start()
         own_stack.kafka.start()
         await fragile.folded(seconds=AGAIN_SECONDS)
-        await eventually(lambda: worker.telemetry.readiness.waiting == {}, what="the worker is ready")
+        await eventually(lambda: worker.metrics.readiness.waiting == {}, what="the worker is ready")
     assert await fragile.balances() == fragile.balances_of_log()
 
 

@@ -17,30 +17,36 @@ log = structlog.get_logger(__name__)
 _BATCH_SIZES = (1, 10, 100, 500, 1000, 2000, 4000, 8000, 20_000)
 
 
-class Telemetry:
+class Metrics:
     """The meters of one process, by partition of the points topic."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.clock = RoomClock(registry)
         self.readiness = Readiness(registry)
         by_partition = ["partition"]
-        self._folded = Counter("tallystick_projected_events", "Events folded.", by_partition, registry=registry)
-        self._known = Counter("tallystick_known_records", "Records folded before.", by_partition, registry=registry)
-        self._foreign = Counter("tallystick_foreign_records", "Not earning's.", by_partition, registry=registry)
-        self._position = Gauge("tallystick_projected_position", "Last position.", by_partition, registry=registry)
-        self._lag = Gauge("tallystick_projection_lag_records", "Records to fold.", by_partition, registry=registry)
+        self._folded = Counter("tallystick_projections_events", "Events folded.", by_partition, registry=registry)
+        self._known = Counter(
+            "tallystick_projections_known_records", "Records folded before.", by_partition, registry=registry
+        )
+        self._foreign = Counter(
+            "tallystick_projections_foreign_records", "Not earning's.", by_partition, registry=registry
+        )
+        self._position = Gauge("tallystick_projections_position", "Last position.", by_partition, registry=registry)
+        self._lag = Gauge("tallystick_projections_lag_records", "Records to fold.", by_partition, registry=registry)
         self._missing = Gauge(
-            "tallystick_position_missing",
+            "tallystick_projections_position_missing",
             "The position waited for, where later ones were seen before it; else 0.",
             by_partition,
             registry=registry,
         )
-        self._stopped = Gauge("tallystick_partition_stopped", "1: stopped, alarm.", by_partition, registry=registry)
+        self._stopped = Gauge(
+            "tallystick_projections_partition_stopped", "1: stopped, alarm.", by_partition, registry=registry
+        )
         self._batch = Histogram(
-            "tallystick_projection_batch_events", "Events a batch.", buckets=_BATCH_SIZES, registry=registry
+            "tallystick_projections_batch_events", "Events a batch.", buckets=_BATCH_SIZES, registry=registry
         )
         self._letters = Gauge(
-            "tallystick_projection_open_dead_letters",
+            "tallystick_projections_open_dead_letters",
             "Records not earning's that nobody has dealt with, of the whole installation.",
             ["reason"],
             registry=registry,
