@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from shared.broker import Outgoing
-from shared.errors import PermanentError
+from shared.errors import ConfigurationError, PermanentError
 
 PREFIX = "dead-letter-"
 """Before the name of each header that we add."""
@@ -116,6 +116,60 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
             value=value,
             headers=tuple((name.removeprefix(ORIGINAL), raw) for name, raw in headers if name.startswith(ORIGINAL)),
         )
+
+
+class RecordLocation(NamedTuple):
+    """Where a record lies."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    @classmethod
+    def parse(cls, text: str) -> RecordLocation:
+        """From `topic/partition/offset`.
+
+        Raises:
+            ConfigurationError: it isn't that.
+        """
+        topic, _, rest = text.partition("/")
+        partition, _, offset = rest.partition("/")
+        if not (topic and partition.isdigit() and offset.isdigit()):
+            raise ConfigurationError(
+                f"{text!r} is no place of a record.", cure="Give it as `list` shows it: commerce.orders/3/1204"
+            )
+        return cls(topic, int(partition), int(offset))
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+
+class StoredDeadLetter(NamedTuple):
+    """A dead letter in its service's table, in which of its partition's logs it lay, and what was done about it."""
+
+    letter: DeadLetter
+    log: int
+    retried_at: datetime | None
+    discarded_at: datetime | None
+    discarded_why: str | None
+
+    @classmethod
+    def from_row(cls, row: Iterable[Any], *, service: str) -> StoredDeadLetter:
+        """A row of `COLUMNS`, log, retried_at, discarded_at and discarded_why."""
+        values = tuple(row)
+        return cls(DeadLetter.from_row(values[: len(COLUMNS)], service=service), *values[len(COLUMNS) :])
+
+    @property
+    def location(self) -> RecordLocation:
+        """Where the record lies."""
+        return RecordLocation(self.letter.topic, self.letter.partition, self.letter.offset)
+
+    @property
+    def state(self) -> str:
+        """`open`, `retried` or `discarded`."""
+        if self.discarded_at is not None:
+            return "discarded"
+        return "open" if self.retried_at is None else "retried"
 
 
 def _clean(text: str) -> str:

@@ -68,16 +68,6 @@ async def read_fences(session: asyncpg.Connection, generation: int) -> dict[int,
     return {row["partition"]: Fence(*row) for row in rows}
 
 
-async def current_fences(session: asyncpg.Connection) -> dict[int, Fence]:
-    """Every partition's fence in the tables that the views show."""
-    while True:
-        generation = await current_generation(session)
-        try:
-            return await read_fences(session, generation)
-        except GenerationChangedError:  # dropped between the two statements
-            continue
-
-
 async def lock_fences(session: asyncpg.Connection, generation: int, partitions: Iterable[int]) -> dict[int, Fence]:
     """Lock the partitions' fences, in order, until the transaction ends.
 

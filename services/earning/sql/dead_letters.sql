@@ -1,4 +1,5 @@
--- Of each dead letter: whether it is open, was retried, or was discarded. The fences' counts have nothing to do with it.
+-- What an operator asks and does about dead letters. Each is open, retried or discarded; the fences' counts stay as they
+-- are.
 
 -- name: list
 SELECT 'earning' AS service, topic, partition, "offset", reason, text, field, received_at, recorded_at, relayed_at,
@@ -10,15 +11,7 @@ WHERE ($1::text IS NULL OR reason = $1) AND ($2 OR retried_at IS NULL AND discar
 ORDER BY recorded_at DESC, topic, partition, "offset"
 LIMIT $3;
 
--- name: list_foreign
-SELECT 'projections' AS service, topic, partition, "offset", reason, text, field, received_at, recorded_at, relayed_at, CASE WHEN discarded_at IS NULL THEN 'open' ELSE 'discarded' END AS state,
-    NULL::timestamptz AS retried_at, discarded_at, discarded_why
-FROM projections.dead_letters
-WHERE ($1::text IS NULL OR reason = $1) AND ($2 OR discarded_at IS NULL)
-ORDER BY recorded_at DESC, topic, partition, "offset"
-LIMIT $3;
-
--- name: get
+-- name: find
 SELECT topic, partition, "offset", reason, text, field, key, value, headers, received_at, log, retried_at,
     discarded_at, discarded_why
 FROM earning.dead_letters
@@ -27,14 +20,9 @@ WHERE topic = $1 AND partition = $2 AND "offset" = $3
 ORDER BY (retried_at IS NULL AND discarded_at IS NULL) DESC, log DESC
 LIMIT 1;
 
--- name: get_foreign
-SELECT topic, partition, "offset", reason, text, field, key, value, headers, received_at,
-    discarded_at, discarded_why
-FROM projections.dead_letters
-WHERE topic = $1 AND partition = $2 AND "offset" = $3;
-
 -- name: to_retry
-SELECT topic, partition, "offset", reason, text, field, key, value, headers, received_at, log
+SELECT topic, partition, "offset", reason, text, field, key, value, headers, received_at, log, retried_at,
+    discarded_at, discarded_why
 FROM earning.dead_letters
 WHERE reason = $1 AND retried_at IS NULL AND discarded_at IS NULL AND recorded_at <= $2
 ORDER BY topic, partition, "offset", log
@@ -53,20 +41,11 @@ WHERE (d.topic, d.partition, d."offset", d.log) = (sent.topic, sent.partition, s
 SELECT count(*) FROM earning.dead_letters
 WHERE reason = $1 AND retried_at IS NULL AND discarded_at IS NULL AND recorded_at <= $2;
 
--- name: count_open_foreign
-SELECT count(*) FROM projections.dead_letters WHERE reason = $1 AND discarded_at IS NULL AND recorded_at <= $2;
-
 -- name: discard
 UPDATE earning.dead_letters
 SET discarded_at = clock_timestamp(), discarded_why = $5
 WHERE topic = $1 AND partition = $2 AND "offset" = $3 AND log = $4 AND retried_at IS NULL AND discarded_at IS NULL
 RETURNING log;
-
--- name: discard_foreign
-UPDATE projections.dead_letters
-SET discarded_at = clock_timestamp(), discarded_why = $4
-WHERE topic = $1 AND partition = $2 AND "offset" = $3 AND discarded_at IS NULL
-RETURNING partition;
 
 -- name: discard_all
 WITH done AS (
@@ -77,23 +56,16 @@ WITH done AS (
 )
 SELECT count(*) FROM done;
 
--- name: discard_all_foreign
-WITH done AS (
-    UPDATE projections.dead_letters
-    SET discarded_at = clock_timestamp(), discarded_why = $3
-    WHERE reason = $1 AND discarded_at IS NULL AND recorded_at <= $2
-    RETURNING partition
-)
-SELECT count(*) FROM done;
-
 -- name: republish
 WITH again AS (
     UPDATE earning.dead_letters SET relayed_at = NULL WHERE relayed_at IS NOT NULL RETURNING partition
 )
 SELECT count(*) FROM again;
 
--- name: republish_foreign
-WITH again AS (
-    UPDATE projections.dead_letters SET relayed_at = NULL WHERE relayed_at IS NOT NULL RETURNING partition
-)
-SELECT count(*) FROM again;
+-- name: counts
+SELECT reason, count(*) AS count, count(*) FILTER (WHERE relayed_at IS NULL) AS not_relayed,
+    count(*) FILTER (WHERE retried_at IS NOT NULL AND discarded_at IS NULL) AS retried,
+    count(*) FILTER (WHERE discarded_at IS NOT NULL) AS discarded
+FROM earning.dead_letters
+GROUP BY reason
+ORDER BY count(*) FILTER (WHERE retried_at IS NULL AND discarded_at IS NULL) DESC, reason;
