@@ -13,7 +13,8 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import CorruptRecordException, KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from shared.waiting import happens_within
+from shared.clients import clients
+from shared.waiting import wait_for_event
 
 RECORD_BYTES_MAX = 16 * 1024 * 1024
 """The largest record a topic of ours takes: far over what the codec accepts, so that an oversized fact reaches us and
@@ -61,7 +62,7 @@ async def reading(bootstrap_servers: str, **changed: Any) -> AsyncIterator[AIOKa
     """
     settings = {name: value for name, value in CONSUMER_SETTINGS.items() if name != "partition_assignment_strategy"}
     settings |= changed
-    consumer = AIOKafkaConsumer(
+    consumer = clients().consumer(
         bootstrap_servers=bootstrap_servers, group_id=None, enable_auto_commit=False, **settings
     )
     await consumer.start()
@@ -85,7 +86,7 @@ def producer(bootstrap_servers: str, client_id: str) -> AIOKafkaProducer:
 
     A failed idempotent batch leaves a gap in the producer's sequence for good, so it must not be used again.
     """
-    return AIOKafkaProducer(
+    return clients().producer(
         bootstrap_servers=bootstrap_servers,
         client_id=client_id,
         acks="all",
@@ -185,4 +186,4 @@ class Backoff:
         """Wait once; gives False when we are to stop."""
         delay_s = self._next_s * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries, hides nothing
         self._next_s = min(self._next_s * 2, self._max_s)
-        return not await happens_within(self._stopping, delay_s)
+        return not await wait_for_event(self._stopping, delay_s)

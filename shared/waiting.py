@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 
-async def happens_within(event: asyncio.Event, seconds: float) -> bool:
+async def wait_for_event(event: asyncio.Event, seconds: float) -> bool:
     """Wait until an event happens, at most so long; gives whether it has."""
     try:
         async with asyncio.timeout(seconds):

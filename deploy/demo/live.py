@@ -15,7 +15,7 @@ from services.cli.progress import Bar, Board
 from services.cli.routing import Survey, survey
 from services.cli.servers import kafka, postgres
 from services.cli.state import Observer, State, observing
-from services.earning import holds
+from services.earning.background import holds
 from shared.errors import TallystickError
 from shared.topics import Topics
 

@@ -13,7 +13,7 @@ from deploy.demo.facts import Counts
 from services.cli.console import print_table
 from services.cli.explain import explanation, print_explanation
 from services.cli.members import print_history
-from services.earning.program.check import check
+from services.earning.program.authoring.check import check
 from services.projections import query
 from services.projections.query import PointsStatus
 from shared.postgres import Queries

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from deploy.reference.programs import MADE, run_command
 from services.cli.starts import likes
-from services.earning.program.check import check
-from services.earning.program.describe import describe
+from services.earning.program.authoring.check import check
+from services.earning.program.authoring.describe import describe
 
 _LIST_HEAD = """# Programs we ship
 

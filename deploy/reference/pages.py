@@ -9,10 +9,10 @@ from typing import Any
 from deploy.reference.schemas import Schema, fact_schema, point_event_schema
 from deploy.reference.tables import field_table, parts_of
 from services.cli.routing import topic_of
-from services.earning.source_events import kinds
 from services.earning.source_events.facts import FACT_TYPES
 from services.earning.source_events.limits import DEPTH_MAX, SIZE_MAX_BYTES
 from shared.codec import CLASSES
+from shared.facts import values as kinds
 from shared.point_events import EventData
 from shared.reasons import MEANINGS
 from shared.topics import Topics

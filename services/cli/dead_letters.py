@@ -24,7 +24,7 @@ from services.cli.servers import (
     kafka_producer,
     postgres,
 )
-from services.earning import dead_letters as of_earning
+from services.earning.ledger import dead_letters as of_earning
 from services.projections import dead_letters as of_projections
 from shared.dead_letters import RecordLocation, StoredDeadLetter
 from shared.errors import ConfigurationError, TallystickError

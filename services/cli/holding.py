@@ -1,4 +1,4 @@
-"""Holding: while history is published, the sweeps of its programs wait; see `services.earning.holds`."""
+"""Holding: while history is published, the sweeps of its programs wait; see `services.earning.background.holds`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager, suppress
 import asyncpg
 
 from services.cli.servers import postgres
-from services.earning import holds
-from services.earning.watermark import ends_of
+from services.earning.background import holds
+from services.earning.background.watermark import ends_of
 from shared.broker import reading
 
 

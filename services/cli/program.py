@@ -15,9 +15,9 @@ from services.cli.console import Exit, err, out, print_json, print_table
 from services.cli.servers import Bootstrap, Dsn, Json, bootstrap_or_local, dsn_or_local, kafka, kafka_producer, postgres
 from services.cli.starts import likes, started
 from services.earning.program import registry
-from services.earning.program.changes import EFFECTS, changes, tell
-from services.earning.program.check import check as check_document
-from services.earning.program.describe import describe
+from services.earning.program.authoring.changes import EFFECTS, changes, tell
+from services.earning.program.authoring.check import check as check_document
+from services.earning.program.authoring.describe import describe
 from services.earning.program.document import Document
 from services.earning.program.problems import ProgramInvalidError
 from shared.errors import ConfigurationError

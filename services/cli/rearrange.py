@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from services.earning.decide import needs
 from services.earning.simulate import Arrival, MemberKey, Run
-from services.earning.standing import BusinessKey
+from services.earning.state.standing import BusinessKey
 from shared.errors import PermanentError
 
 EndState = dict[MemberKey, dict[str, object]]

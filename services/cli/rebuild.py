@@ -24,8 +24,8 @@ from services.cli.servers import (
     reaching_postgres,
 )
 from services.earning.installation import open_for_work
-from services.earning.recover import recover
-from services.earning.rederive import rederive
+from services.earning.replay.recover import recover
+from services.earning.replay.rederive import rederive
 from services.projections.rebuild import Difference, Progress, Report, TableReport
 from services.projections.rebuild import rebuild as fold_again
 from services.projections.rebuild.report import OnProgress
@@ -145,7 +145,8 @@ def _standings(dsn: str, *, check: bool, as_json: bool) -> None:
             shown_rows = [(f"{program}/{member}", what) for program, member, what in report.differences]
             print_table("Not as the log says", ("member", "what"), shown_rows[:DIFFERENCES_SHOWN])
         outcome = "the tables are as the log says now" if report.swapped else "nothing was changed"
-        out().print(("DIFFERENT" if report.different else "identical") + f"; {outcome}")
+        found = "of an older format, not compared" if report.reformatted else "identical"
+        out().print(("DIFFERENT" if report.different else found) + f"; {outcome}")
     if report.different:
         raise typer.Exit(Exit.FINDING)
 

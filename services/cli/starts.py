@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from pathlib import Path
 
-from services.earning.program.check import check
+from services.earning.program.authoring.check import check
 from services.earning.program.values import near
 from services.earning.program.zones import zone
 from shared.errors import ConfigurationError

@@ -26,7 +26,7 @@ from services.earning.decide import Outcome
 from services.earning.decide.deciding import key_of
 from services.earning.simulate import Ledger, MemberKey, Ruling
 from services.earning.source_events.facts import Fact
-from services.earning.standing import Lot, Standing
+from services.earning.state.standing import Lot, Standing
 from shared.errors import PermanentError
 from shared.point_events import EventData
 

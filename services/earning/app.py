@@ -9,31 +9,31 @@ from functools import partial
 from pathlib import Path
 
 import structlog
-from aiokafka.admin import AIOKafkaAdminClient
 from faststream.kafka import KafkaBroker
 from prometheus_client import CollectorRegistry
 
 from services.earning import installation
-from services.earning.backlog import Backlog
-from services.earning.batch import Earned
-from services.earning.consume import Intake, consume
-from services.earning.emit import Relay
-from services.earning.emit_dead_letters import DeadLetterRelay
-from services.earning.inbox import Inbox
-from services.earning.journal import Entry
+from services.earning.background.backlog import Backlog
+from services.earning.background.inbox import Inbox
+from services.earning.background.sweep import Sweeper
+from services.earning.intake.subscription import Subscription, consume
+from services.earning.ledger.batch import Earned
+from services.earning.ledger.journal import Entry
 from services.earning.metrics import Metrics
-from services.earning.persevere import Works, persevere
-from services.earning.recover import Recovery
+from services.earning.relay.dead_letters import DeadLetterRelay
+from services.earning.relay.emit import Relay
+from services.earning.replay.recover import Recovery
 from services.earning.settings import EarningSettings
-from services.earning.sweep import Sweeper
+from services.earning.tasks.retry import OnProgress, retry_until_stopped
 from shared import migrations, service
 from shared.broker import METADATA_MAX_AGE_MS
+from shared.clients import clients
 from shared.errors import ConfigurationError
 from shared.postgres import connect
 from shared.settings import Connections, Http
 from shared.telemetry import Readiness
 from shared.topics import Topics
-from shared.waiting import happens_within
+from shared.waiting import wait_for_event
 
 log = structlog.get_logger(__name__)
 
@@ -95,7 +95,7 @@ class Process:
 
     def broker(self) -> KafkaBroker:
         """FastStream's broker, from which the intake has its consumer; it publishes nothing."""
-        return KafkaBroker(
+        return clients().subscriptions(
             self.connections.kafka_bootstrap_servers,
             client_id="tallystick-earning",
             metadata_max_age_ms=METADATA_MAX_AGE_MS,
@@ -114,39 +114,39 @@ class Process:
             ConfigurationError: schema or topics are not what this code needs; in a group where it comes from a task.
         """
         self.readiness.waits("start", "opening the installation")
-        await persevere("start", self._open, self.dsn, self.readiness, stopping)
+        await retry_until_stopped("start", self._open, self.dsn, self.readiness, stopping)
         if stopping.is_set():
             return
         async with asyncio.TaskGroup() as tasks:
             if "relay" in self.settings.roles:
                 self._start_relays(tasks, stopping)
             if "decide" in self.settings.roles:
-                intake = Intake(broker, self.topics, self.settings)
+                intake = Subscription(broker, self.topics, self.settings)
                 tasks.create_task(consume(intake, self, stopping, self.settings.lanes))
                 inbox = Inbox(self.connections, self.shards, self.settings, self.on_taken, self.recovery, stopping)
-                tasks.create_task(persevere("inbox", inbox.attempt, self.dsn, self.readiness, stopping))
+                tasks.create_task(retry_until_stopped("inbox", inbox.attempt, self.dsn, self.readiness, stopping))
             if "sweep" in self.settings.roles:
                 self._start_sweeper(tasks, stopping)
             backlog = Backlog(self.dsn, self.registry, stopping)
-            tasks.create_task(persevere("backlog", backlog.attempt, self.dsn, self.readiness, stopping))
+            tasks.create_task(retry_until_stopped("backlog", backlog.attempt, self.dsn, self.readiness, stopping))
             daily = partial(self._prepare_daily, stopping)
-            tasks.create_task(persevere("journal's months", daily, self.dsn, self.readiness, stopping))
+            tasks.create_task(retry_until_stopped("journal's months", daily, self.dsn, self.readiness, stopping))
 
     def _start_relays(self, tasks: asyncio.TaskGroup, stopping: asyncio.Event) -> None:
         self.relay = Relay(
             self.connections, self.topics.points, self.shards, self.settings, self.metrics, self.recovery, stopping
         )
         letters = DeadLetterRelay(self.connections, self.topics.dead_letters, self.settings, stopping)
-        tasks.create_task(persevere("relay", self.relay.attempt, self.dsn, self.readiness, stopping))
-        tasks.create_task(persevere("dead letters", letters.attempt, self.dsn, self.readiness, stopping))
+        tasks.create_task(retry_until_stopped("relay", self.relay.attempt, self.dsn, self.readiness, stopping))
+        tasks.create_task(retry_until_stopped("dead letters", letters.attempt, self.dsn, self.readiness, stopping))
 
     def _start_sweeper(self, tasks: asyncio.TaskGroup, stopping: asyncio.Event) -> None:
         sweeper = Sweeper(
             self.connections, self.topics.inputs, self.shards, self.settings, self.on_swept, self.recovery, stopping
         )
-        tasks.create_task(persevere("sweeper", sweeper.attempt, self.dsn, self.readiness, stopping))
+        tasks.create_task(retry_until_stopped("sweeper", sweeper.attempt, self.dsn, self.readiness, stopping))
 
-    async def _open(self, works: Works) -> None:
+    async def _open(self, works: OnProgress) -> None:
         """See that schema, topics and journal are what this code needs, and make the rows and months it works on."""
         await migrations.check(self.dsn, [SCHEMA])
         partitions = await _partitions(
@@ -161,7 +161,7 @@ class Process:
         works()
         log.info("open", shards=self.shards, roles=sorted(self.settings.roles))
 
-    async def _prepare_daily(self, stopping: asyncio.Event, works: Works) -> None:
+    async def _prepare_daily(self, stopping: asyncio.Event, works: OnProgress) -> None:
         while not stopping.is_set():
             session = await connect(self.dsn, role="earning", application="tallystick-earning")
             try:
@@ -169,7 +169,7 @@ class Process:
             finally:
                 await session.close()
             works()
-            await happens_within(stopping, DAY_S)
+            await wait_for_event(stopping, DAY_S)
 
 
 async def _partitions(bootstrap_servers: str, topics: Sequence[str]) -> dict[str, int]:
@@ -179,7 +179,7 @@ async def _partitions(bootstrap_servers: str, topics: Sequence[str]) -> dict[str
         ConfigurationError: a topic doesn't exist.
         KafkaError, OSError, TimeoutError: Kafka can't be reached.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=ADMIN_TIMEOUT_MS)
+    admin = clients().admin(bootstrap_servers=bootstrap_servers, request_timeout_ms=ADMIN_TIMEOUT_MS)
     await admin.start()
     try:
         described = await admin.describe_topics(list(topics))

@@ -9,7 +9,7 @@ from shared.failpoints import Failpoint
 VARIABLE = "EARNING_FAILPOINT"
 
 
-class Place(StrEnum):
+class Moment(StrEnum):
     """Where a crash tells most: what is and what isn't on disk or in the log differs from place to place."""
 
     BEFORE_COMMIT = "before_commit"
@@ -19,4 +19,4 @@ class Place(StrEnum):
     AFTER_INBOX_COMMIT = "after_inbox_commit"
 
 
-reached = Failpoint(VARIABLE, Place).reached
+reached = Failpoint(VARIABLE, Moment).reached

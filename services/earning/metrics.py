@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from services.earning.batch import Earned
+from services.earning.ledger.batch import Earned
 from shared.telemetry import RoomClock
 
 BATCH_SIZES = (1, 10, 50, 100, 250, 500, 1000, 2000, 5000, 10_000, 20_000)

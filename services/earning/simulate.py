@@ -17,7 +17,7 @@ import msgspec
 from services.earning.decide import Decision, Outcome, advance, decide, decide_message, needs
 from services.earning.program.terms import Versions
 from services.earning.source_events.facts import Fact
-from services.earning.standing import BusinessKey, KeyRow, Lot, Rows, RowsMissingError, Standing
+from services.earning.state.standing import BusinessKey, KeyRow, Lot, Rows, RowsMissingError, Standing
 from shared.errors import PermanentError
 from shared.point_events import EventData
 from shared.reasons import Reason

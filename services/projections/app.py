@@ -10,7 +10,6 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError
 from faststream import AckPolicy
-from faststream.kafka import KafkaBroker
 from prometheus_client import CollectorRegistry
 
 from services.projections import dead_letters, store
@@ -21,10 +20,11 @@ from services.projections.schema import schema
 from services.projections.settings import ProjectionsSettings
 from shared import migrations
 from shared.broker import CONSUMER_SETTINGS, KAFKA_TRANSIENT, METADATA_MAX_AGE_MS, REQUEST_TIMEOUT_MS, Backoff, producer
+from shared.clients import clients
 from shared.postgres import TRANSIENT_ERRORS, connect
 from shared.settings import Connections
 from shared.topics import Topics
-from shared.waiting import happens_within
+from shared.waiting import wait_for_event
 
 SERVERS = "kafka and postgres"
 WATCH_S = 2.0
@@ -44,7 +44,7 @@ class App:
         self.metrics = Metrics(self.registry)
         self.metrics.readiness.waits(SERVERS, "not reached yet")
         self.assignment = Assignment(topics.points, self._consumer)
-        self.broker = KafkaBroker(
+        self.broker = clients().subscriptions(
             connections.kafka_bootstrap_servers,
             client_id=APPLICATION,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
@@ -143,7 +143,7 @@ class App:
 
     async def _watch(self, stopping: asyncio.Event) -> None:
         """Measure the lag, notice when Kafka is away, and stay in the group while Postgres is."""
-        while not await happens_within(stopping, WATCH_S):
+        while not await wait_for_event(stopping, WATCH_S):
             try:
                 async with asyncio.timeout(ANSWER_S):
                     # Any poll counts as a sign of life in the group; this one asks for no record of ours.
@@ -178,7 +178,7 @@ class App:
 
     async def _relay(self, stopping: asyncio.Event) -> None:
         """Publish dead letters that were set aside; rare, so that sessions and producers are made when needed."""
-        while not await happens_within(stopping, WATCH_S):
+        while not await wait_for_event(stopping, WATCH_S):
             try:
                 session = await connect(self._connections.postgres_dsn, role=ROLE, application=f"{APPLICATION}-relay")
                 try:

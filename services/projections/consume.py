@@ -29,7 +29,7 @@ from services.projections.settings import ProjectionsSettings
 from shared.broker import KAFKA_TRANSIENT, UNREADABLE, Backoff
 from shared.errors import ForkError, TallystickError, UnreadableEventError
 from shared.postgres import DATA_ERRORS, TRANSIENT_ERRORS, connect, end_overdue
-from shared.waiting import happens_within
+from shared.waiting import wait_for_event
 
 FETCH_WAIT_MS = 200
 ROLE = "projector"
@@ -112,7 +112,7 @@ class Lane:
 
     async def _wait_for_change(self) -> None:
         self._assignment.changed.clear()
-        await happens_within(self._assignment.changed, FETCH_WAIT_MS / 1000)
+        await wait_for_event(self._assignment.changed, FETCH_WAIT_MS / 1000)
 
     async def _seek(self, backoff: Backoff) -> None:
         """Bring partitions just assigned to the position that Postgres has."""

@@ -9,11 +9,11 @@ from shared.failpoints import Failpoint
 VARIABLE = "PROJECTIONS_FAILPOINT"
 
 
-class Place(StrEnum):
+class Moment(StrEnum):
     """Where a crash tells most: rows written and not committed, or committed and not yet known to us."""
 
     BEFORE_COMMIT = "before_commit"
     AFTER_COMMIT = "after_commit"
 
 
-reached = Failpoint(VARIABLE, Place).reached
+reached = Failpoint(VARIABLE, Moment).reached

@@ -45,8 +45,8 @@ async def project(
         with clock.measure("store", len(applied)):
             await _write(session, generation, folded, fences, followed)
             await dead_letters.add(session, [letter for decoded in batch for letter in decoded.foreign])
-            failpoints.reached(failpoints.Place.BEFORE_COMMIT)
-    failpoints.reached(failpoints.Place.AFTER_COMMIT)
+            failpoints.reached(failpoints.Moment.BEFORE_COMMIT)
+    failpoints.reached(failpoints.Moment.AFTER_COMMIT)
     return Projected({each.fence.partition: each for each in followed})
 
 

@@ -6,10 +6,11 @@ import time
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
-from services.earning.program.check import check
+from services.earning.program.authoring.check import check
 from services.earning.program.compile import compile_versions
 from services.earning.simulate import Arrival, run
-from services.earning.source_events.facts import Fact, OrderLine, OrderPaid
+from services.earning.source_events.facts import Fact
+from shared.facts.orders import OrderLine, OrderPaid
 
 ORDERS = 3_000
 ROUNDS = 5

@@ -12,11 +12,11 @@ from aiokafka import ConsumerRecord
 from prometheus_client import CollectorRegistry
 
 from services.earning import installation
-from services.earning.batch import Span
-from services.earning.earn import Place, earn
-from services.earning.lane import LANE_SETTINGS, read
+from services.earning.intake.earn import DecidingContext, earn
+from services.earning.intake.lane import LANE_SETTINGS, read
+from services.earning.ledger.batch import Span
 from services.earning.program import registry
-from services.earning.program.check import check
+from services.earning.program.authoring.check import check
 from services.earning.program.registry import ProgramCache
 from shared.postgres import connect
 from shared.telemetry import RoomClock
@@ -89,7 +89,9 @@ class Till:
             stamp = int(at.timestamp() * 1000)
             inputs.append(read(ConsumerRecord(topic, 0, offset, stamp, 0, b"", value, None, 0, len(value), ())))
         self._offsets[topic] = start + len(inputs)
-        place = Place(self._session, self._programs, SHARDS, {COMMANDS: 0, TOPIC: 1}, RoomClock(CollectorRegistry()))
+        place = DecidingContext(
+            self._session, self._programs, SHARDS, {COMMANDS: 0, TOPIC: 1}, RoomClock(CollectorRegistry())
+        )
         began = time.perf_counter()
         earned, _ = await earn(place, [Span(topic, 0, start, start + len(inputs), inputs)])
         seconds = time.perf_counter() - began

@@ -14,7 +14,7 @@ from tests.chaos.schedule import SECONDS_A_ROUND, Plan
 from tests.chaos.servers import Servers
 from tests.chaos.summary import Outcome, Summary
 from tests.chaos.world import Struck, World
-from tests.waiting import let_pass
+from tests.eventually import let_pass
 
 LEVEL_S_MAX, LEVEL_TOGETHER_S_MAX = 60.0, 300.0
 """After one fault, and after a round of many, during which the shop never stopped."""

@@ -14,7 +14,7 @@ from shared.broker import Outgoing
 from tests.chaos.proxy import Proxy
 from tests.chaos.storm import rebalance_storm
 from tests.chaos.world import Struck, Worker, World
-from tests.waiting import let_pass
+from tests.eventually import let_pass
 
 FAILPOINTS = {
     "earning": ("before_commit", "after_commit", "after_emit"),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-from services.earning.rederive import rederive
+from services.earning.replay.rederive import rederive
 from services.projections.rebuild import rebuild
 from services.verify.checker import Checker, verify
 from services.verify.findings import Report

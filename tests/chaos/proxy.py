@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from tests.waiting import let_pass
+from tests.eventually import let_pass
 
 CHUNK_BYTES = 64 * 1024
 

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from shared.broker import KAFKA_TRANSIENT, Outgoing, producer, publish
 from shared.topics import Topics
 from tests.chaos.traffic import Facts, Place
-from tests.waiting import let_pass
+from tests.eventually import let_pass
 
 PACE_S = 0.05
 OWED_S_MAX = 15.0

@@ -6,7 +6,7 @@ import asyncio
 import random
 
 from tests.chaos.world import SERVICES, Struck, World
-from tests.waiting import let_pass
+from tests.eventually import let_pass
 
 EACH_S = 2.0
 STALL_S_MAX, LOOK_EACH_S = 15.0, 0.5

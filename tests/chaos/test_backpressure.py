@@ -14,7 +14,7 @@ from services.cli.supervise import ServiceProcess
 from shared.topics import Topics
 from tests.e2e import shop
 from tests.e2e.pipeline import Pipeline
-from tests.waiting import let_pass
+from tests.eventually import let_pass
 
 WARM_UP, FLOOD = 3_000, 20_000
 """Orders; each has about a third of a fact more in its wake."""

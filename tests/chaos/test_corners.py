@@ -21,9 +21,9 @@ from tests.conftest import new_database
 from tests.e2e import shop
 from tests.e2e.pipeline import Pipeline
 from tests.e2e.runs import SMALL_BATCHES
-from tests.integration.earning.counter import DOCUMENT, PROGRAM, paid, redeemed, shard
+from tests.eventually import eventually
+from tests.integration.earning.earning_rig import DOCUMENT, PROGRAM, paid, redeemed, shard
 from tests.integration.earning.worker import Town
-from tests.waiting import eventually
 
 
 @pytest.fixture

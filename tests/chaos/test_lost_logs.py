@@ -12,17 +12,17 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy.local_stack import LocalStack
 from deploy.migrate import migrate
-from services.earning import emit
+from services.earning.relay import emit
 from services.projections import last_read
 from services.verify.checker import verify
 from shared.broker import Outgoing
 from shared.topics import Topics
 from tests.conftest import new_database
-from tests.integration.earning.counter import BEGAN, SHARDS, paid, shard
+from tests.eventually import eventually
+from tests.integration.earning.earning_rig import BEGAN, SHARDS, paid, shard
 from tests.integration.earning.worker import Town, positions
-from tests.integration.projections.desk import Desk
+from tests.integration.projections.projection_rig import Desk
 from tests.unit.projections.points_log import PointsLog
-from tests.waiting import eventually
 
 STAMP = int(BEGAN.timestamp() * 1000)
 MEMBERS = tuple(f"m-{number}" for number in range(12))

@@ -14,11 +14,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from services.cli.main import app
-from services.earning import recover as recovering
 from services.earning.program import registry
-from services.earning.program.check import check
-from services.earning.recover import recover
-from services.earning.rederive import rederive
+from services.earning.program.authoring.check import check
+from services.earning.replay import recover as recovering
+from services.earning.replay.recover import recover
+from services.earning.replay.rederive import rederive
 from services.verify.checker import verify
 from shared.broker import Outgoing
 from shared.codec import headers_of
@@ -26,7 +26,7 @@ from shared.errors import ForkError, UnreadableEventError
 from shared.settings import Connections
 from shared.topics import Topics
 from tests.chaos.test_lost_logs import MEMBERS, STAMP, orders
-from tests.integration.earning.counter import BEGAN, DOCUMENT, PROGRAM, redeemed, shard
+from tests.integration.earning.earning_rig import BEGAN, DOCUMENT, PROGRAM, redeemed, shard
 from tests.integration.earning.worker import Town
 
 TIERS = """

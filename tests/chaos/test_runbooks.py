@@ -24,7 +24,7 @@ from tests.chaos.test_lost_logs import STAMP, in_database, orders
 from tests.chaos.test_restored import TIERS, spent
 from tests.conftest import new_database
 from tests.e2e.pipeline import Pipeline
-from tests.integration.earning.counter import DOCUMENT, PROGRAM, SHARDS, event, paid
+from tests.integration.earning.earning_rig import DOCUMENT, PROGRAM, SHARDS, event, paid
 from tests.integration.earning.worker import Town
 
 FLOOD = 100

@@ -9,8 +9,8 @@ import yaml
 from pydantic import ValidationError
 
 from deploy.reference.documents import PROJECT
+from services.earning.program.authoring.source import read
 from services.earning.program.document import Document
-from services.earning.program.source import read
 
 SCHEMA = yaml.safe_load((PROJECT / "docs" / "reference" / "program.schema.json").read_text("utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)

@@ -13,10 +13,10 @@ import asyncpg
 from deploy import topics as topics_plan
 from services.cli.supervise import ServiceProcess
 from services.earning.program import registry
-from services.earning.program.check import check
+from services.earning.program.authoring.check import check
 from shared.broker import Outgoing, producer, publish
 from shared.topics import Topics
-from tests.waiting import eventually
+from tests.eventually import eventually
 
 PATIENCE_S = 90.0
 """Far longer than anything here takes; a test that comes to its end says what it has waited for."""

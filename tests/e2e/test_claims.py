@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.earning.rederive import rederive
+from services.earning.replay.rederive import rederive
 from services.verify.checker import verify
 from shared.broker import Outgoing
 from shared.shards import member_key, shard_of

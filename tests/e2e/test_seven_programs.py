@@ -17,7 +17,7 @@ from deploy.reference.likes import story_of
 from services.cli.routing import head_of, outgoing, partition_of, topic_of
 from services.cli.starts import likes
 from services.earning.program import registry
-from services.earning.program.check import check
+from services.earning.program.authoring.check import check
 from services.earning.program.compile import compile_versions
 from services.earning.simulate import Arrival, run
 from services.earning.source_events.codec import decode

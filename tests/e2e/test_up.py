@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from services.cli.supervise import ServiceProcess
-from tests.waiting import eventually
+from tests.eventually import eventually
 
 PROJECT = Path(__file__).parents[2]
 GROCER = PROJECT / "deploy" / "programs" / "grocer.yaml"

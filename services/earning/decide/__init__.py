@@ -4,7 +4,7 @@
 `decide_message` what one means that another member's decision has sent on.
 """
 
+from services.earning.decide.core.decision import SETTLE, Decision, Needs, Outcome
 from services.earning.decide.deciding import advance, decide, decide_message, needs, refuse
-from services.earning.decide.decision import SETTLE, Decision, Needs, Outcome
 
 __all__ = ["SETTLE", "Decision", "Needs", "Outcome", "advance", "decide", "decide_message", "needs", "refuse"]

@@ -1,4 +1,4 @@
-"""Deciding: the two ways a standing moves on, by a fact or by time alone."""
+"""Deciding: the two ways a standing moves on, by a fact or by time alone. Rules 17, 37, 51 and 72."""
 
 from __future__ import annotations
 
@@ -7,68 +7,42 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from services.earning.decide.activities import declared_only, prepare_activity
-from services.earning.decide.adjustments import prepare_adjustment, prepare_reinstatement
-from services.earning.decide.case import Case, Prepared
-from services.earning.decide.claims import forward, prepare_claim, prepare_handing, prepare_refusal
-from services.earning.decide.decision import SETTLE, Decision, Needs, Outcome
-from services.earning.decide.draft import Draft, public
-from services.earning.decide.dues import plan_next, work_off
-from services.earning.decide.imports import batch_id, batch_key, prepare_import, prepare_revert, row_id
-from services.earning.decide.members import new_standing, prepare_close, prepare_member, prepare_tier
-from services.earning.decide.merges import prepare_taking
-from services.earning.decide.orders import prepare_order
-from services.earning.decide.redemptions import prepare_redemption, prepare_return
-from services.earning.decide.referrals import prepare_answer, prepare_click, prepare_referral
-from services.earning.decide.referrers import prepare_question
-from services.earning.decide.reviews import prepare_review
+from services.earning.decide.core.case import Case, Prepared
+from services.earning.decide.core.decision import SETTLE, Decision, Needs, Outcome
+from services.earning.decide.core.draft import Draft, event_key
+from services.earning.decide.facts.activities import declared_only, prepare_activity
+from services.earning.decide.facts.adjustments import prepare_adjustment, prepare_reinstatement
+from services.earning.decide.facts.claims import forward, prepare_claim, prepare_handing, prepare_refusal
+from services.earning.decide.facts.imports import batch_id, batch_key, prepare_import, prepare_revert, row_id
+from services.earning.decide.facts.members import new_standing, prepare_close, prepare_member, prepare_tier
+from services.earning.decide.facts.merges import prepare_taking, prepare_taking_v1
+from services.earning.decide.facts.orders import prepare_order
+from services.earning.decide.facts.redemptions import prepare_redemption, prepare_return
+from services.earning.decide.facts.referrals import prepare_answer, prepare_click, prepare_referral
+from services.earning.decide.facts.referrers import prepare_question
+from services.earning.decide.facts.reviews import prepare_review
+from services.earning.decide.points.timers import run_due, schedule_next
 from services.earning.program.terms import Versions
-from services.earning.source_events.activities import (
-    ActivityRecorded,
-    ActivityWithdrawn,
-    ReviewPublished,
-    ReviewRemoved,
-    ReviewUpdated,
-)
-from services.earning.source_events.commands import (
-    BalanceImport,
-    ImportRevert,
-    MemberClaimed,
-    MemberClosed,
-    MemberUpdated,
-    PointsAdjust,
-    PointsReinstate,
-    RedemptionCancelled,
-    RedemptionRequested,
-    TierAssigned,
-)
-from services.earning.source_events.facts import (
-    Fact,
-    LoggedFact,
-    MemberEnrolled,
-    OrderCancelled,
-    OrderFulfilled,
-    OrderPaid,
-    OrderRefunded,
-    OrderUpdated,
-)
+from services.earning.source_events.facts import Fact, LoggedFact
+from services.earning.source_events.handover import ClaimGiven
+from services.earning.source_events.handover_v1 import ClaimGivenV1
 from services.earning.source_events.messages import (
     ClaimAsked,
-    ClaimGiven,
     ClaimRefused,
     MessageData,
     ReferralAnswered,
     ReferralAsked,
 )
-from services.earning.source_events.referrals import (
-    ReferralClicked,
-    ReferralCompleted,
-    ReferralJoined,
-    ReferralUnblock,
-    ReferralVoided,
-)
-from services.earning.standing import BusinessKey, Rows, Standing
+from services.earning.state.standing import BusinessKey, Rows, Standing
 from shared.errors import PermanentError
+from shared.facts.activities import ActivityRecorded, ActivityWithdrawn
+from shared.facts.adjustments import PointsAdjust, PointsReinstate
+from shared.facts.imports import BalanceImport, ImportRevert
+from shared.facts.members import MemberClaimed, MemberClosed, MemberEnrolled, MemberUpdated, TierAssigned
+from shared.facts.orders import OrderCancelled, OrderFulfilled, OrderPaid, OrderRefunded, OrderUpdated
+from shared.facts.redemptions import RedemptionCancelled, RedemptionRequested
+from shared.facts.referrals import ReferralClicked, ReferralCompleted, ReferralJoined, ReferralUnblock, ReferralVoided
+from shared.facts.reviews import ReviewPublished, ReviewRemoved, ReviewUpdated
 from shared.point_events import FactRecorded
 from shared.reasons import Reason
 
@@ -115,6 +89,7 @@ _KINDS: dict[type, _Kind] = {
     ClaimAsked: _Kind("claimed_by", attrgetter("data.by"), prepare_handing),
     ClaimRefused: _Kind("claim_refused", attrgetter("data.guest"), prepare_refusal),
     ClaimGiven: _Kind("alias", attrgetter("data.guest"), prepare_taking),
+    ClaimGivenV1: _Kind("alias", attrgetter("data.guest"), prepare_taking_v1),
     MemberClosed: _MEMBER._replace(prepare=prepare_close),
     TierAssigned: _Kind("tier_assignment", attrgetter("member"), prepare_tier),
     RedemptionRequested: _Kind("redemption", _REDEMPTION_ID, prepare_redemption),
@@ -157,7 +132,7 @@ def decide(versions: Versions, standing: Standing | None, rows: Rows, fact: Fact
     key = key_of(fact)
     if standing is not None and standing.claimed_by and not isinstance(fact.data, ClaimAsked):
         draft = _begun(versions, standing, rows, fact, decided_at)
-        forward(draft, fact, public(key))
+        forward(draft, fact, event_key(key))
         return draft.decision(Outcome.APPLIED)
     row = rows.keys.get(key)
     if row is not None and row.member != fact.member:
@@ -168,7 +143,7 @@ def decide(versions: Versions, standing: Standing | None, rows: Rows, fact: Fact
         return Decision(standing, {}, {}, [], Outcome.DUPLICATE)
     draft = _begun(versions, standing, rows, fact, decided_at)
     outcome = prepared(draft) if prepared is not None else Outcome.DUPLICATE
-    plan_next(draft, versions)
+    schedule_next(draft, versions)
     return draft.decision(outcome)
 
 
@@ -203,8 +178,8 @@ def refuse(
         RowsMissingError: lots that are due must be loaded; refuse again then.
     """
     draft = _begun(versions, standing, rows, fact, decided_at)
-    draft.say(FactRecorded, key=public(key_of(fact)), reason=reason)
-    plan_next(draft, versions)
+    draft.say(FactRecorded, key=event_key(key_of(fact)), reason=reason)
+    schedule_next(draft, versions)
     return draft.decision(Outcome.REJECTED)
 
 
@@ -215,8 +190,8 @@ def advance(versions: Versions, standing: Standing, rows: Rows, until: datetime)
         RowsMissingError: lots that are due must be loaded; advance again then.
     """
     draft = Draft(standing, rows)
-    work_off(draft, versions, until)
-    plan_next(draft, versions)
+    run_due(draft, versions, until)
+    schedule_next(draft, versions)
     if not draft.events:
         draft.standing.decision -= 1
     return draft.decision(Outcome.APPLIED)
@@ -238,6 +213,6 @@ def _begun(versions: Versions, standing: Standing | None, rows: Rows, fact: Fact
         standing = new_standing(versions, fact, clock, decided_at)
     draft = Draft(standing, rows)
     if clock > standing.clock:
-        work_off(draft, versions, clock)
+        run_due(draft, versions, clock)
     draft.at(fact.occurred_at, decided_at, fact.cause, LoggedFact.of(fact))
     return draft

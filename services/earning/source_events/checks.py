@@ -11,28 +11,14 @@ from typing import Any
 
 from msgspec.structs import force_setattr
 
-from services.earning.source_events.activities import (
-    ActivityRecorded,
-    ActivityWithdrawn,
-    ReviewPublished,
-    ReviewRemoved,
-    ReviewUpdated,
-)
-from services.earning.source_events.commands import (
-    BalanceImport,
-    ImportRevert,
-    MemberClaimed,
-    MemberClosed,
-    MemberUpdated,
-    PointsAdjust,
-    PointsReinstate,
-    RedemptionCancelled,
-    RedemptionRequested,
-    TierAssigned,
-)
 from services.earning.source_events.envelope import check_name
-from services.earning.source_events.facts import (
-    MemberEnrolled,
+from shared.currencies import PLACES
+from shared.errors import PermanentError
+from shared.facts.activities import ActivityRecorded, ActivityWithdrawn
+from shared.facts.adjustments import PointsAdjust, PointsReinstate
+from shared.facts.imports import BalanceImport, ImportRevert
+from shared.facts.members import MemberClaimed, MemberClosed, MemberEnrolled, MemberUpdated, TierAssigned
+from shared.facts.orders import (
     Order,
     OrderCancelled,
     OrderFulfilled,
@@ -42,15 +28,9 @@ from services.earning.source_events.facts import (
     OrderUpdated,
     Refund,
 )
-from services.earning.source_events.referrals import (
-    ReferralClicked,
-    ReferralCompleted,
-    ReferralJoined,
-    ReferralUnblock,
-    ReferralVoided,
-)
-from shared.currencies import PLACES
-from shared.errors import PermanentError
+from shared.facts.redemptions import RedemptionCancelled, RedemptionRequested
+from shared.facts.referrals import ReferralClicked, ReferralCompleted, ReferralJoined, ReferralUnblock, ReferralVoided
+from shared.facts.reviews import ReviewPublished, ReviewRemoved, ReviewUpdated
 from shared.money import micros
 from shared.reasons import Reason
 

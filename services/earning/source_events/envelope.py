@@ -9,8 +9,8 @@ from typing import Any, Literal, Union
 import msgspec
 
 from services.earning.source_events.facts import FACT_TYPES
-from services.earning.source_events.kinds import Id, Instant
 from shared.errors import PermanentError
+from shared.facts.values import Id, Instant
 from shared.reasons import Reason
 
 Headers = Sequence[tuple[str, bytes | None]]

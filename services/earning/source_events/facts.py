@@ -7,144 +7,20 @@ proves that both accept and refuse the same inputs. Encoding a struct gives the 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta
 
-from services.earning.source_events.activities import (
-    ActivityRecorded,
-    ActivityWithdrawn,
-    ReviewPublished,
-    ReviewRemoved,
-    ReviewUpdated,
-)
-from services.earning.source_events.commands import (
-    BalanceImport,
-    ImportRevert,
-    MemberClaimed,
-    MemberClosed,
-    MemberUpdated,
-    PointsAdjust,
-    PointsReinstate,
-    RedemptionCancelled,
-    RedemptionRequested,
-    TierAssigned,
-)
-from services.earning.source_events.kinds import (
-    LINES_MAX,
-    Id,
-    Ids,
-    Instant,
-    Labels,
-    Money,
-    Quantity,
-    Revision,
-    Status,
-    Tender,
-)
 from services.earning.source_events.messages import MESSAGE_TYPES, MessageData
-from services.earning.source_events.referrals import (
-    ReferralClicked,
-    ReferralCompleted,
-    ReferralJoined,
-    ReferralUnblock,
-    ReferralVoided,
-)
+from shared.facts.activities import ActivityRecorded, ActivityWithdrawn
+from shared.facts.adjustments import PointsAdjust, PointsReinstate
+from shared.facts.imports import BalanceImport, ImportRevert
+from shared.facts.members import MemberClaimed, MemberClosed, MemberEnrolled, MemberUpdated, TierAssigned
+from shared.facts.orders import OrderCancelled, OrderFulfilled, OrderPaid, OrderRefunded, OrderUpdated
+from shared.facts.redemptions import RedemptionCancelled, RedemptionRequested
+from shared.facts.referrals import ReferralClicked, ReferralCompleted, ReferralJoined, ReferralUnblock, ReferralVoided
+from shared.facts.reviews import ReviewPublished, ReviewRemoved, ReviewUpdated
 from shared.point_events import Cause, EventData
-
-
-class OrderLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One line as sold: `subtotal` for the whole quantity before discounts, `discount` the line's own."""
-
-    line_id: Id
-    sku: Id
-    quantity: Quantity
-    subtotal: Money
-    discount: Money = "0"
-    tax: Money = "0"
-    product_id: Id | None = None
-    categories: Ids = ()
-    gift_card: bool = False
-
-
-class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An order as sold, before refunds (`paid` and `updated` share it)."""
-
-    order_id: Id
-    currency: str
-    lines: Annotated[tuple[OrderLine, ...], Meta(max_length=LINES_MAX)]
-    discount: Money = "0"
-    shipping: Money = "0"
-    shipping_tax: Money = "0"
-    prices_include_tax: bool = False
-    points_payment: Money = "0"
-    channel: Id | None = None
-    store: Id | None = None
-    exchange_rate: Money | None = None
-    redemptions: Ids = ()
-    placed_at: Instant | None = None
-    revision: Revision = 0
-    test: bool = False
-
-
-class OrderPaid(Order, frozen=True, kw_only=True, omit_defaults=True):
-    """`commerce.order.paid.v1`."""
-
-
-class RefundLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What came back for one line: `amount` after all discounts, tax as in the order."""
-
-    line_id: Id
-    amount: Money
-    quantity: Quantity | None = None
-    tax: Money = "0"
-
-
-class Refund(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One refund, inside an update or as a fact of its own; `time` is that of the fact where it names none."""
-
-    refund_id: Id
-    lines: Annotated[tuple[RefundLine, ...], Meta(max_length=LINES_MAX)] = ()
-    amount: Money | None = None
-    shipping: Money = "0"
-    tender: Tender = "cash"
-
-
-class OrderRefunded(Refund, frozen=True, kw_only=True, omit_defaults=True):
-    """`commerce.order.refunded.v1`."""
-
-    order_id: Id
-
-
-class OrderUpdated(Order, frozen=True, kw_only=True, omit_defaults=True):
-    """`commerce.order.updated.v1`: the whole present state, as sold, with status and refunds."""
-
-    status: Status
-    refunds: Annotated[tuple[Refund, ...], Meta(max_length=LINES_MAX)] = ()
-
-
-class OrderCancelled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`commerce.order.cancelled.v1`."""
-
-    order_id: Id
-    revision: Revision = 0
-
-
-class OrderFulfilled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`commerce.order.fulfilled.v1`."""
-
-    order_id: Id
-    revision: Revision = 0
-
-
-class MemberEnrolled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`loyalty.member.enrolled.v1`."""
-
-    segments: Ids = ()
-    joined_at: Instant | None = None
-    attributes: Labels = {}
-
 
 FactData = (
     OrderPaid
@@ -267,10 +143,10 @@ def fact_of(event: EventData) -> Fact:
     if event.fact is None:
         raise ValueError(f"event {event.sequence} of {event.member!r} carries no fact")
     kept = event.fact if isinstance(event.fact, dict) else msgspec.to_builtins(event.fact)
-    return told(kept, event.program, event.member, event.cause)
+    return restored_fact(kept, event.program, event.member, event.cause)
 
 
-def told(kept: dict[str, Any], program: str, member: str, cause: Cause | None = None) -> Fact:
+def restored_fact(kept: dict[str, Any], program: str, member: str, cause: Cause | None = None) -> Fact:
     """A fact as it was kept (`LoggedFact` as plain values), made whole again.
 
     Raises:

@@ -205,8 +205,10 @@ CREATE TABLE earning.installation (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     shards integer NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    state_format integer NOT NULL,
     CONSTRAINT installation_shards_check CHECK (((shards >= 1) AND (shards <= 4096))),
-    CONSTRAINT installation_single_check CHECK (single)
+    CONSTRAINT installation_single_check CHECK (single),
+    CONSTRAINT installation_state_format_check CHECK ((state_format >= 0))
 );
 
 COMMENT ON TABLE earning.installation IS 'One row: the number of shards, fixed for the life of the installation.';
@@ -218,6 +220,8 @@ COMMENT ON COLUMN earning.installation.id IS 'Tells this installation from other
 COMMENT ON COLUMN earning.installation.shards IS 'Partitions of every input topic and of the points topic; another count is refused.';
 
 COMMENT ON COLUMN earning.installation.created_at IS 'When the installation was made.';
+
+COMMENT ON COLUMN earning.installation.state_format IS 'The format of standings, keys and lots: what reads them knows this number. 0: they are being put anew, or that was cut off.';
 
 CREATE TABLE earning.journal (
     shard integer NOT NULL,
@@ -558,6 +562,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE earning.inbox TO earning;
 
 GRANT SELECT,INSERT ON TABLE earning.installation TO earning;
 GRANT SELECT ON TABLE earning.installation TO projector;
+
+GRANT UPDATE(state_format) ON TABLE earning.installation TO earning;
 
 GRANT SELECT,INSERT ON TABLE earning.journal TO earning;
 

@@ -14,9 +14,9 @@ from typer.testing import Result
 from services.cli.supervise import ServiceProcess
 from shared.broker import Outgoing, producer, publish
 from shared.topics import Topics
+from tests.eventually import eventually
 from tests.integration.cli.conftest import Command
 from tests.integration.cli.test_publish import records_of
-from tests.waiting import eventually
 
 GROCER = Path(__file__).parents[3] / "deploy" / "programs" / "grocer.yaml"
 WHEN = "2017-03-04T05:06:07-05:00"

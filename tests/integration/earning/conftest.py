@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from shared.topics import Topics
-from tests.integration.earning.counter import SHARDS, TOPIC, Counter, opened
+from tests.integration.earning.earning_rig import SHARDS, TOPIC, Counter, opened
 from tests.integration.earning.worker import Town
 
 

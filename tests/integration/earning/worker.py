@@ -14,13 +14,13 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from deploy import topics as topics_plan
 from services.earning.app import Process
 from services.earning.program import registry
-from services.earning.program.check import check
+from services.earning.program.authoring.check import check
 from services.earning.settings import EarningSettings
 from shared.broker import Outgoing, producer, publish
 from shared.settings import Connections, Http
 from shared.topics import Topics
-from tests.integration.earning.counter import DOCUMENT, SHARDS
-from tests.waiting import eventually
+from tests.eventually import eventually
+from tests.integration.earning.earning_rig import DOCUMENT, SHARDS
 
 PATIENCE_S = 90.0
 """Far longer than it takes; other tests may be using the machine."""

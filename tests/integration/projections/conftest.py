@@ -3,8 +3,8 @@
 import pytest
 
 from shared.topics import Topics
-from tests.integration.projections.desk import Desk
 from tests.integration.projections.kafka_log import make_topics
+from tests.integration.projections.projection_rig import Desk
 from tests.unit.projections.points_log import PointsLog
 
 SHARDS = 4

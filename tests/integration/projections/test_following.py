@@ -5,10 +5,10 @@ from prometheus_client import CollectorRegistry
 from shared.broker import Outgoing
 from shared.codec import encode_data, headers_of
 from shared.point_events import PointsEarned
-from tests.integration.projections.desk import Desk
+from tests.eventually import eventually
 from tests.integration.projections.kafka_log import publish_a_header_name_that_is_no_text
+from tests.integration.projections.projection_rig import Desk
 from tests.unit.projections.points_log import Entry, PointsLog
-from tests.waiting import eventually
 
 OTHER_SEED = 77
 

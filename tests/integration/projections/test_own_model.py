@@ -19,12 +19,12 @@ from shared.broker import Outgoing
 from shared.errors import ConfigurationError
 from shared.settings import Connections
 from shared.topics import Topics
-from tests.integration.earning.counter import BEGAN, paid, shard
+from tests.eventually import eventually
+from tests.integration.earning.earning_rig import BEGAN, paid, shard
 from tests.integration.earning.worker import Town
 from tests.integration.projections import sources
-from tests.integration.projections.desk import Desk
+from tests.integration.projections.projection_rig import Desk
 from tests.unit.projections.points_log import PointsLog
-from tests.waiting import eventually
 
 MEMBERS = ("ann", "bea", "cem", "dan")
 BY_HISTORY = (

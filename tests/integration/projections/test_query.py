@@ -7,7 +7,7 @@ import pytest
 
 from services.projections import query
 from shared.postgres import connect
-from tests.integration.projections.desk import Desk
+from tests.integration.projections.projection_rig import Desk
 from tests.unit.projections.points_log import BEGIN
 
 

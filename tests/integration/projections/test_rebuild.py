@@ -12,10 +12,10 @@ from services.projections.rebuild.workers import ReadingFailedError, share_out
 from shared.broker import Outgoing
 from shared.codec import headers_of
 from shared.errors import TransientError
-from tests.integration.projections.desk import Desk
+from tests.eventually import eventually
 from tests.integration.projections.kafka_log import publish_a_header_name_that_is_no_text
+from tests.integration.projections.projection_rig import Desk
 from tests.unit.projections.points_log import PointsLog
-from tests.waiting import eventually
 
 READ_SECONDS = 3
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from shared.point_events import EVENT_CLASSES
-from tests.integration.projections.desk import Desk
+from tests.integration.projections.projection_rig import Desk
 from tests.unit.projections.points_log import BEGIN
 
 

@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from tests.integration.projections.desk import Desk
+from tests.integration.projections.projection_rig import Desk
 
 VIEWS = {
     "balances": (

@@ -8,11 +8,11 @@ import pytest
 from deploy.local_stack import LocalStack
 from deploy.migrate import migrate
 from tests.conftest import new_topics
+from tests.eventually import eventually
 from tests.integration.projections.conftest import SHARDS
-from tests.integration.projections.desk import Desk
 from tests.integration.projections.kafka_log import make_topics
+from tests.integration.projections.projection_rig import Desk
 from tests.unit.projections.points_log import PointsLog
-from tests.waiting import eventually
 
 AGAIN_SECONDS = 60
 

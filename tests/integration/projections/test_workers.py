@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from shared.postgres import TRANSIENT_ERRORS, connect
-from tests.integration.projections.desk import Desk, Process
-from tests.waiting import eventually
+from tests.eventually import eventually
+from tests.integration.projections.projection_rig import Desk, Process
 
 SESSION_GIVEN_UP_SECONDS = 60
 

@@ -12,10 +12,10 @@ from shared.broker import CONSUMER_SETTINGS, producer
 from shared.postgres import SESSION_SETTINGS, connect
 from tests.conftest import new_topics
 from tests.integration.projections.kafka_log import make_topics
-from tests.simulation.cases_kafka import KAFKA
-from tests.simulation.cases_postgres import LOCKS, Case
-from tests.simulation.cases_statements import STATEMENTS
-from tests.simulation.doors import PARTITIONS
+from tests.support.simulation.cases_kafka import KAFKA
+from tests.support.simulation.cases_postgres import LOCKS, Case
+from tests.support.simulation.cases_statements import STATEMENTS
+from tests.support.simulation.servers import PARTITIONS
 
 
 class Real:

@@ -10,11 +10,11 @@ from services.verify.checker import verify
 from services.verify.findings import Report
 from shared.broker import Outgoing
 from shared.topics import Topics
-from tests.integration.earning.counter import BEGAN, paid, shard
+from tests.eventually import eventually
+from tests.integration.earning.earning_rig import BEGAN, paid, shard
 from tests.integration.earning.worker import Town
-from tests.integration.projections.desk import Desk
+from tests.integration.projections.projection_rig import Desk
 from tests.unit.projections.points_log import PointsLog
-from tests.waiting import eventually
 
 MEMBERS = ("ann", "bea", "cem", "dan")
 SECOND = "(shard, position) = (SELECT min(shard), 2 FROM earning.shards WHERE position > 2)"

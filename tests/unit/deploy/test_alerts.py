@@ -11,7 +11,7 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from services.earning.backlog import Backlog
+from services.earning.background.backlog import Backlog
 from services.earning.metrics import Metrics
 from services.projections.metrics import Metrics as ProjectionsMetrics
 from shared.telemetry import Readiness

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.cases_kafka import KAFKA
-from tests.simulation.cases_postgres import LOCKS, Case
-from tests.simulation.cases_statements import STATEMENTS
-from tests.simulation.doors import Doubles
+from tests.support.simulation.cases_kafka import KAFKA
+from tests.support.simulation.cases_postgres import LOCKS, Case
+from tests.support.simulation.cases_statements import STATEMENTS
+from tests.support.simulation.servers import Doubles
 
 
 @pytest.mark.parametrize("case", [*LOCKS, *STATEMENTS, *KAFKA], ids=lambda case: case.__name__)

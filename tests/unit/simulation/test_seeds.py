@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from tests.simulation.__main__ import quiet
-from tests.simulation.defects import DEFECTS, Plant
-from tests.simulation.fates import Fate
-from tests.simulation.world import HARMS, World
+from tests.support.simulation.__main__ import quiet
+from tests.support.simulation.defects import DEFECTS, Plant
+from tests.support.simulation.faults import Fate
+from tests.support.simulation.world import HARMS, World
 
 SEEDS = range(1, 101)
 SEEDS_TO_FIND_A_DEFECT = range(400)

@@ -10,10 +10,10 @@ import msgspec
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from services.earning.source_events import kinds
 from services.earning.source_events.checks import check_currency, check_rate, utc
 from services.earning.source_events.envelope import check_name
 from shared.errors import PermanentError
+from shared.facts import values as kinds
 from shared.money import micros
 from shared.reasons import Reason
 

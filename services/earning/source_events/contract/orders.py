@@ -6,7 +6,6 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from services.earning.source_events import kinds
 from services.earning.source_events.checks import check_line_ids
 from services.earning.source_events.contract.fields import (
     Contract,
@@ -20,6 +19,7 @@ from services.earning.source_events.contract.fields import (
     Revision,
     refusing,
 )
+from shared.facts import values as kinds
 
 
 class OrderLine(Contract):

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from services.earning.program import registry
-from services.earning.program.check import check
+from services.earning.program.authoring.check import check
 from services.earning.program.document import Document
 from shared.errors import ConfigurationError
 from shared.postgres import connect

@@ -6,21 +6,16 @@ from typing import TYPE_CHECKING
 
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from services.earning.source_events.activities import (
-    ActivityRecorded,
-    ActivityWithdrawn,
-    ReviewPublished,
-    ReviewRemoved,
-    ReviewUpdated,
-)
-from tests.model.programs import KINDS, LABELS
+from shared.facts.activities import ActivityRecorded, ActivityWithdrawn
+from shared.facts.reviews import ReviewPublished, ReviewRemoved, ReviewUpdated
+from tests.support.model.programs import KINDS, LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from services.earning.source_events.facts import FactData
-    from tests.model.chance import Chance
-    from tests.model.naive import Naive
+    from tests.support.model.chance import Chance
+    from tests.support.model.naive import Naive
 
 REVIEWS_MAX = 5
 ACTIVITIES_MAX = 7

@@ -7,33 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from services.earning.source_events.commands import MemberClaimed
-from services.earning.source_events.facts import (
-    OrderCancelled,
-    OrderFulfilled,
-    OrderPaid,
-    OrderRefunded,
-    RefundLine,
-)
-from services.earning.source_events.referrals import (
-    ReferralClicked,
-    ReferralCompleted,
-    ReferralJoined,
-    ReferralUnblock,
-    ReferralVoided,
-)
-from tests.model.post import Pair
-from tests.model.referrals import SIGNALS
-from tests.model.shorten import Step
+from shared.facts.members import MemberClaimed
+from shared.facts.orders import OrderCancelled, OrderFulfilled, OrderPaid, OrderRefunded, RefundLine
+from shared.facts.referrals import ReferralClicked, ReferralCompleted, ReferralJoined, ReferralUnblock, ReferralVoided
+from tests.support.model.mailbox import Pair
+from tests.support.model.referrals import SIGNALS
+from tests.support.model.shorten import Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
     from services.earning.source_events.facts import FactData
-    from tests.model.chance import Chance
-    from tests.model.core import Core
-    from tests.model.naive import Naive
+    from tests.support.model.chance import Chance
+    from tests.support.model.core import Core
+    from tests.support.model.naive import Naive
 
 LATE_MAX = timedelta(days=1)
 MEMBERS = ("ann", "bob", "cat")

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 
 from services.earning.decide import Decision, advance, decide, decide_message, needs
 from services.earning.program.terms import Program, Rule, TierLevel, Tiers, Versions
-from services.earning.source_events.facts import (
-    FACT_TYPES,
-    Fact,
-    FactData,
+from services.earning.source_events.facts import FACT_TYPES, Fact, FactData
+from services.earning.state.standing import BusinessKey, KeyRow, Lot, Rows, RowsMissingError, Standing
+from shared.errors import PermanentError
+from shared.facts.orders import (
     OrderCancelled,
     OrderFulfilled,
     OrderLine,
@@ -23,10 +23,8 @@ from services.earning.source_events.facts import (
     OrderUpdated,
     RefundLine,
 )
-from services.earning.standing import BusinessKey, KeyRow, Lot, Rows, RowsMissingError, Standing
-from shared.errors import PermanentError
 from shared.point_events import EventData
-from tests.model.told import refused_badly, told_badly
+from tests.support.model.event_checks import refused_badly, told_badly
 
 ZONE = ZoneInfo("Europe/Berlin")
 TYPES = {kind: name for name, kind in FACT_TYPES.items()}

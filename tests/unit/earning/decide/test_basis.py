@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from services.earning.books import RefundedLine, RefundKnown, Sold, SoldLine
-from services.earning.decide.basis import cashes_of, lines_of, spread
-from services.earning.decide.refunds import shares_left
+from services.earning.decide.value.basis import cashes_of, lines_of, spread
+from services.earning.decide.value.refunds import shares_left
 from services.earning.program.terms import Basis
+from services.earning.state.keys import RefundedLine, RefundKnown, Sold, SoldLine
 
 UNIT = 1_000_000
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from services.earning.program.terms import Caps, Rule, TierLevel, Tiers, Versions
-from services.earning.source_events.commands import BalanceImport, TierAssigned
-from services.earning.source_events.facts import MemberEnrolled
 from shared.errors import PermanentError
+from shared.facts.imports import BalanceImport
+from shared.facts.members import MemberEnrolled, TierAssigned
 from shared.point_events import PointsEarned
 from tests.unit.earning.decide.story import Story, Told, cancelled, instant, ladder, paid, program, refunded, updated
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from services.earning.decide import Outcome, claims
+from services.earning.decide import Outcome
+from services.earning.decide.facts import claims
 from services.earning.program.terms import (
     Activity,
     Caps,
@@ -20,22 +21,13 @@ from services.earning.program.terms import (
     Tiers,
     Versions,
 )
-from services.earning.source_events.activities import (
-    ActivityRecorded,
-    ActivityWithdrawn,
-    ReviewPublished,
-    ReviewRemoved,
-)
-from services.earning.source_events.commands import (
-    BalanceImport,
-    ImportRevert,
-    MemberClaimed,
-    MemberClosed,
-    RedemptionCancelled,
-    RedemptionRequested,
-)
-from services.earning.source_events.facts import FactData, MemberEnrolled
+from services.earning.source_events.facts import FactData
 from shared.errors import PermanentError
+from shared.facts.activities import ActivityRecorded, ActivityWithdrawn
+from shared.facts.imports import BalanceImport, ImportRevert
+from shared.facts.members import MemberClaimed, MemberClosed, MemberEnrolled
+from shared.facts.redemptions import RedemptionCancelled, RedemptionRequested
+from shared.facts.reviews import ReviewPublished, ReviewRemoved
 from tests.unit.earning.decide.story import Story, Told, cancelled, instant, paid, program, refunded
 
 QUIZ = Activity("quiz", 7, limit=Limit(1))

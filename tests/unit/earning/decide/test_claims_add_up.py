@@ -7,7 +7,9 @@ from fractions import Fraction
 import pytest
 
 from services.earning.program.terms import Conditions, Expiry, Rule, TierLevel, Tiers, Versions
-from services.earning.source_events.commands import BalanceImport, MemberClosed, RedemptionRequested, TierAssigned
+from shared.facts.imports import BalanceImport
+from shared.facts.members import MemberClosed, TierAssigned
+from shared.facts.redemptions import RedemptionRequested
 from shared.point_events import DeficitForgiven, PointsReversed, TierChanged
 from tests.unit.earning.decide.story import Story, Told, cancelled, instant, ladder, paid, program, refunded
 from tests.unit.earning.decide.test_claims import claim, guest, held, story

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.earning.source_events.commands import RedemptionRequested
+from shared.facts.redemptions import RedemptionRequested
 from tests.unit.earning.decide.story import Told, cancelled, paid
 from tests.unit.earning.decide.test_claims import claim, guest, held, story
 

@@ -7,15 +7,13 @@ from fractions import Fraction
 import pytest
 
 from services.earning.program.terms import Activity, Expiry, Limit, Reviews, TierLevel, Tiers, Versions
-from services.earning.source_events.activities import ActivityRecorded, ActivityWithdrawn, ReviewPublished
-from services.earning.source_events.commands import (
-    BalanceImport,
-    ImportRevert,
-    MemberClosed,
-    PointsReinstate,
-    RedemptionRequested,
-)
-from services.earning.source_events.facts import FactData, MemberEnrolled
+from services.earning.source_events.facts import FactData
+from shared.facts.activities import ActivityRecorded, ActivityWithdrawn
+from shared.facts.adjustments import PointsReinstate
+from shared.facts.imports import BalanceImport, ImportRevert
+from shared.facts.members import MemberClosed, MemberEnrolled
+from shared.facts.redemptions import RedemptionRequested
+from shared.facts.reviews import ReviewPublished
 from shared.point_events import DeficitForgiven, ImportReverted, PointsReversed
 from tests.unit.earning.decide.story import Story, Told, cancelled, ladder, paid, program, refunded
 

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from services.earning.program.terms import Activity, Expiry, Pending, TierLevel, Tiers, Versions
-from services.earning.source_events.activities import ActivityRecorded
-from services.earning.source_events.commands import PointsAdjust, RedemptionRequested
-from services.earning.source_events.facts import MemberEnrolled
+from shared.facts.activities import ActivityRecorded
+from shared.facts.adjustments import PointsAdjust
+from shared.facts.members import MemberEnrolled
+from shared.facts.redemptions import RedemptionRequested
 from tests.unit.earning.decide.story import Story, Told, cancelled, fulfilled, instant, paid, program, refunded
 
 QUIZ = ActivityRecorded(activity_id="a", kind="quiz")

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from services.earning.program.terms import Expiry, Pending, Rule, TierLevel, Tiers, Versions
-from services.earning.source_events.commands import BalanceImport, RedemptionRequested
+from shared.facts.imports import BalanceImport
+from shared.facts.redemptions import RedemptionRequested
 from shared.point_events import PointsReversed
 from tests.unit.earning.decide.story import (
     Story,

@@ -17,37 +17,21 @@ from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis.stateful import initialize, precondition, rule
 
 from services.earning.program.terms import Versions
-from services.earning.source_events.commands import (
-    BalanceImport,
-    ImportRevert,
-    MemberClosed,
-    MemberUpdated,
-    PointsAdjust,
-    PointsReinstate,
-    RedemptionCancelled,
-    RedemptionRequested,
-    TierAssigned,
-)
-from services.earning.source_events.facts import (
-    Fact,
-    FactData,
-    MemberEnrolled,
-    OrderCancelled,
-    OrderFulfilled,
-    OrderPaid,
-    OrderRefunded,
-    OrderUpdated,
-    Refund,
-)
-from services.earning.source_events.kinds import Status
-from tests.model import beyond_orders, order_facts
-from tests.model.chance import Chance, chances
-from tests.model.core import Core
-from tests.model.facts import START, earlier, fact, later, line, order, refund
-from tests.model.naive import SETTLE, Naive
-from tests.model.programs import SEGMENTS, TIERS, program_versions
-from tests.model.programs_of_members import may_merge, of_members
-from tests.model.shorten import Step, apply, report
+from services.earning.source_events.facts import Fact, FactData
+from shared.facts.adjustments import PointsAdjust, PointsReinstate
+from shared.facts.imports import BalanceImport, ImportRevert
+from shared.facts.members import MemberClosed, MemberEnrolled, MemberUpdated, TierAssigned
+from shared.facts.orders import OrderCancelled, OrderFulfilled, OrderPaid, OrderRefunded, OrderUpdated, Refund
+from shared.facts.redemptions import RedemptionCancelled, RedemptionRequested
+from shared.facts.values import Status
+from tests.support.model import beyond_orders, order_facts
+from tests.support.model.chance import Chance, chances
+from tests.support.model.core import Core
+from tests.support.model.facts import START, earlier, fact, later, line, order, refund
+from tests.support.model.naive import SETTLE, Naive
+from tests.support.model.programs import SEGMENTS, TIERS, program_versions
+from tests.support.model.programs_of_members import may_merge, of_members
+from tests.support.model.shorten import Step, apply, report
 from tests.unit.earning.decide.machine_activities import ActivitySteps
 from tests.unit.earning.decide.machine_members import MembersTouchMembers
 

@@ -8,16 +8,9 @@ from typing import Any
 import pytest
 
 from services.earning.program.terms import Expiry, Pending, Rule, TierLevel, Tiers, Versions
-from services.earning.source_events.commands import (
-    MemberClosed,
-    MemberUpdated,
-    PointsAdjust,
-    PointsReinstate,
-    RedemptionCancelled,
-    RedemptionRequested,
-    TierAssigned,
-)
-from services.earning.source_events.facts import MemberEnrolled
+from shared.facts.adjustments import PointsAdjust, PointsReinstate
+from shared.facts.members import MemberClosed, MemberEnrolled, MemberUpdated, TierAssigned
+from shared.facts.redemptions import RedemptionCancelled, RedemptionRequested
 from tests.unit.earning.decide.story import Story, Told, fulfilled, ladder, paid, program, updated
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from services.earning.program.terms import Basis, Campaign, Conditions, Rule, Selection, Versions
-from services.earning.source_events.facts import MemberEnrolled, OrderPaid
 from shared.errors import PermanentError
+from shared.facts.members import MemberEnrolled
+from shared.facts.orders import OrderPaid
 from shared.point_events import PointsEarned
 from tests.unit.earning.decide.story import (
     Story,

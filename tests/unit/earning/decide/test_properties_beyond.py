@@ -8,13 +8,13 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
-from services.earning.books import ActivityBook, ReviewBook
-from services.earning.standing import Standing
-from tests.model.chance import Chance, chances
-from tests.model.core import Core
-from tests.model.lives import Happening, arrive, order_life, plain
-from tests.model.lives_beyond import activity_life, lives_beyond, review_life, steady_beyond, taken_back
-from tests.model.programs import program_versions
+from services.earning.state.keys import ActivityState, ReviewState
+from services.earning.state.standing import Standing
+from tests.support.model.chance import Chance, chances
+from tests.support.model.core import Core
+from tests.support.model.programs import program_versions
+from tests.support.model.traffic import Happening, arrive, order_life, plain
+from tests.support.model.traffic_beyond import activity_life, lives_beyond, review_life, steady_beyond, taken_back
 
 EXAMPLES = int(os.environ.get("TALLYSTICK_EXAMPLES", "25"))
 bounded = settings(
@@ -37,9 +37,9 @@ def worth(core: Core) -> dict[str, tuple[int, dict[str, int]]]:
     found: dict[str, tuple[int, dict[str, int]]] = {}
     for number in range(1, 5):
         review, activity = core.book("shop", "review", f"v{number}"), core.book("shop", "activity", f"did{number}")
-        if isinstance(review, ReviewBook):
+        if isinstance(review, ReviewState):
             found[f"v{number}"] = (review.grant.points, {})
-        if isinstance(activity, ActivityBook):
+        if isinstance(activity, ActivityState):
             found[f"did{number}"] = (activity.grant.points, activity.stamps)
     return found
 

@@ -8,19 +8,16 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from services.earning.source_events.commands import (
-    BalanceImport,
-    ImportRevert,
-    RedemptionCancelled,
-    RedemptionRequested,
-)
-from services.earning.source_events.facts import FactData, OrderCancelled
-from tests.model.chance import Chance, chances
-from tests.model.core import Core
-from tests.model.facts import START, fact
-from tests.model.lives import Happening, order_life, plain
-from tests.model.lives_beyond import lives_beyond, taken_back
-from tests.model.programs import program_versions
+from services.earning.source_events.facts import FactData
+from shared.facts.imports import BalanceImport, ImportRevert
+from shared.facts.orders import OrderCancelled
+from shared.facts.redemptions import RedemptionCancelled, RedemptionRequested
+from tests.support.model.chance import Chance, chances
+from tests.support.model.core import Core
+from tests.support.model.facts import START, fact
+from tests.support.model.programs import program_versions
+from tests.support.model.traffic import Happening, order_life, plain
+from tests.support.model.traffic_beyond import lives_beyond, taken_back
 
 EXAMPLES = int(os.environ.get("TALLYSTICK_EXAMPLES", "25"))
 bounded = settings(

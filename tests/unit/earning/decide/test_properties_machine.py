@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.model.chance import Chance
-from tests.model.facts import START
-from tests.model.lives import arrival, order_life
-from tests.model.lives_beyond import lives_beyond
-from tests.model.programs import program_versions
-from tests.model.replay import History, digest
-from tests.model.shorten import Step
+from tests.support.model.chance import Chance
+from tests.support.model.facts import START
+from tests.support.model.programs import program_versions
+from tests.support.model.replay import History, digest
+from tests.support.model.shorten import Step
+from tests.support.model.traffic import arrival, order_life
+from tests.support.model.traffic_beyond import lives_beyond
 
 ROOT = Path(__file__).parents[4]
 HISTORIES = 25
@@ -52,7 +52,7 @@ def test_hash_seed_time_zone_and_locale_change_nothing(tmp_path: Path) -> None:
     here = digest(pickle.loads(saved.read_bytes()))  # noqa: S301 (written above)
     for machine in MACHINES:
         told = subprocess.run(
-            [sys.executable, "-m", "tests.model.replay", str(saved)],
+            [sys.executable, "-m", "tests.support.model.replay", str(saved)],
             cwd=ROOT,
             env=os.environ | machine,
             capture_output=True,

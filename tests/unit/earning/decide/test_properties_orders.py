@@ -8,15 +8,15 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
-from services.earning.books import OrderBook
-from services.earning.source_events.facts import OrderCancelled, OrderPaid, OrderRefunded, Refund
-from services.earning.standing import Standing
-from tests.model.chance import Chance, chances
-from tests.model.core import Core
-from tests.model.facts import START, order
-from tests.model.lives import Happening, arrive, full_refunds, order_life, plain, steady
-from tests.model.priced import price
-from tests.model.programs import program_versions
+from services.earning.state.keys import OrderState
+from services.earning.state.standing import Standing
+from shared.facts.orders import OrderCancelled, OrderPaid, OrderRefunded, Refund
+from tests.support.model.chance import Chance, chances
+from tests.support.model.core import Core
+from tests.support.model.facts import START, order
+from tests.support.model.priced import price
+from tests.support.model.programs import program_versions
+from tests.support.model.traffic import Happening, arrive, full_refunds, order_life, plain, steady
 
 EXAMPLES = int(os.environ.get("TALLYSTICK_EXAMPLES", "25"))
 bounded = settings(
@@ -37,7 +37,7 @@ def standing_of(core: Core, member: str) -> Standing:
 def worth(core: Core, order_id: str) -> tuple[dict[str, int], dict[str, int]]:
     """An order's points by rule and by line, without those that have none."""
     book = core.book("shop", "order", order_id)
-    if not isinstance(book, OrderBook):
+    if not isinstance(book, OrderState):
         return {}, {}
     return {r: p for r, p in book.rules.items() if p}, {line: p for line, p in book.lines.items() if p}
 

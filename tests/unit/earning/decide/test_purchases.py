@@ -8,15 +8,15 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from services.earning.decide import orders, purchases
+from services.earning.decide.facts import orders, purchases
 from services.earning.program.terms import Basis, Caps, Program, Versions
-from services.earning.source_events.facts import OrderPaid
-from tests.model.chance import Chance
-from tests.model.facts import START
-from tests.model.lives import arrival, order_life
-from tests.model.programs import program_versions
-from tests.model.replay import History, digest
-from tests.model.shorten import Step
+from shared.facts.orders import OrderPaid
+from tests.support.model.chance import Chance
+from tests.support.model.facts import START
+from tests.support.model.programs import program_versions
+from tests.support.model.replay import History, digest
+from tests.support.model.shorten import Step
+from tests.support.model.traffic import arrival, order_life
 
 SEEDS = int(os.environ.get("TALLYSTICK_EXAMPLES", "150"))
 PLAIN_MIN = 10

@@ -11,17 +11,12 @@ import pytest
 
 from services.earning.decide import Outcome
 from services.earning.program.terms import Limit, Pending, Referrals, TierLevel, Tiers, Versions
-from services.earning.source_events.commands import BalanceImport, ImportRevert, MemberClosed
-from services.earning.source_events.facts import FactData, MemberEnrolled
-from services.earning.source_events.referrals import (
-    ReferralClicked,
-    ReferralCompleted,
-    ReferralJoined,
-    ReferralUnblock,
-    ReferralVoided,
-)
-from services.earning.standing import BusinessKey
+from services.earning.source_events.facts import FactData
+from services.earning.state.standing import BusinessKey
 from shared.errors import PermanentError
+from shared.facts.imports import BalanceImport, ImportRevert
+from shared.facts.members import MemberClosed, MemberEnrolled
+from shared.facts.referrals import ReferralClicked, ReferralCompleted, ReferralJoined, ReferralUnblock, ReferralVoided
 from tests.unit.earning.decide.story import (
     Story,
     Told,

@@ -22,15 +22,10 @@ from services.earning.program.terms import (
     Tiers,
     Versions,
 )
-from services.earning.source_events.activities import (
-    ActivityRecorded,
-    ActivityWithdrawn,
-    ReviewPublished,
-    ReviewRemoved,
-    ReviewUpdated,
-)
-from services.earning.source_events.commands import MemberClosed, MemberUpdated
-from services.earning.source_events.facts import FactData, MemberEnrolled
+from services.earning.source_events.facts import FactData
+from shared.facts.activities import ActivityRecorded, ActivityWithdrawn
+from shared.facts.members import MemberClosed, MemberEnrolled, MemberUpdated
+from shared.facts.reviews import ReviewPublished, ReviewRemoved, ReviewUpdated
 from shared.point_events import PointsEarned
 from tests.unit.earning.decide.story import Story, Told, instant, paid, program
 

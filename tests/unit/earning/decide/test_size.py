@@ -8,8 +8,10 @@ import msgspec
 
 from services.earning.decide import decide
 from services.earning.program.terms import Caps, Expiry, Pending, Versions
-from services.earning.source_events.commands import BalanceImport, MemberClosed, RedemptionRequested
-from services.earning.standing import Rows
+from services.earning.state.standing import Rows
+from shared.facts.imports import BalanceImport
+from shared.facts.members import MemberClosed
+from shared.facts.redemptions import RedemptionRequested
 from tests.unit.earning.decide.story import Story, Told, cancelled, instant, ladder, paid, program
 
 STANDING_BYTES_MAX = 4_096

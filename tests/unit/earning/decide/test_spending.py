@@ -7,17 +7,11 @@ from typing import Any
 import pytest
 
 from services.earning.program.terms import Expiry, Pending, Reward, TierLevel, Tiers, Versions
-from services.earning.source_events.commands import (
-    BalanceImport,
-    ImportRevert,
-    MemberClosed,
-    PointsAdjust,
-    PointsReinstate,
-    RedemptionCancelled,
-    RedemptionRequested,
-)
-from services.earning.source_events.facts import MemberEnrolled
 from shared.errors import PermanentError
+from shared.facts.adjustments import PointsAdjust, PointsReinstate
+from shared.facts.imports import BalanceImport, ImportRevert
+from shared.facts.members import MemberClosed, MemberEnrolled
+from shared.facts.redemptions import RedemptionCancelled, RedemptionRequested
 from shared.point_events import PointsRedeemed, PointsRestored
 from tests.unit.earning.decide.story import Story, Told, cancelled, instant, ladder, paid, program, refunded
 from tests.unit.earning.decide.test_orders import cases

@@ -19,9 +19,10 @@ from services.earning.program.terms import (
     Tiers,
     Versions,
 )
-from services.earning.source_events.activities import ActivityRecorded, ActivityWithdrawn
-from services.earning.source_events.commands import MemberClosed
-from services.earning.source_events.facts import FactData, RefundLine
+from services.earning.source_events.facts import FactData
+from shared.facts.activities import ActivityRecorded, ActivityWithdrawn
+from shared.facts.members import MemberClosed
+from shared.facts.orders import RefundLine
 from shared.point_events import EventData, StampCardCompleted, StampCollected
 from tests.unit.earning.decide.story import Story, Told, cancelled, instant, line, paid, program, refunded, updated
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from services.earning.program.terms import Rule, Versions
-from services.earning.source_events.commands import BalanceImport, ImportRevert, PointsAdjust, TierAssigned
+from shared.facts.adjustments import PointsAdjust
+from shared.facts.imports import BalanceImport, ImportRevert
+from shared.facts.members import TierAssigned
 from shared.point_events import TierChanged, TierRetained
 from tests.unit.earning.decide.story import Story, Told, cancelled, instant, ladder, paid, program, refunded
 

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.earning.decide.local_days import add_months, local_date, start_of_day
+from services.earning.decide.core.local_days import add_months, local_date, start_of_day
 from services.earning.program.terms import Campaign, Conditions, Rule, Versions
-from services.earning.source_events.facts import MemberEnrolled
+from shared.facts.members import MemberEnrolled
 from tests.unit.earning.decide.story import Story, Told, cancelled, instant, ladder, paid, program, refunded
 
 

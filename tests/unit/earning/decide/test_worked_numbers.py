@@ -21,28 +21,16 @@ from services.earning.program.terms import (
     Tiers,
     Versions,
 )
-from services.earning.source_events.commands import (
-    BalanceImport,
-    ImportRevert,
-    PointsAdjust,
-    RedemptionCancelled,
-    RedemptionRequested,
-)
-from services.earning.source_events.facts import (
-    FactData,
-    OrderCancelled,
-    OrderLine,
-    OrderPaid,
-    OrderRefunded,
-    OrderUpdated,
-    Refund,
-    RefundLine,
-)
-from tests.model.core import Core
-from tests.model.facts import fact
-from tests.model.member import NaiveMember
-from tests.model.naive import Naive
-from tests.model.shorten import Step, apply, tell
+from services.earning.source_events.facts import FactData
+from shared.facts.adjustments import PointsAdjust
+from shared.facts.imports import BalanceImport, ImportRevert
+from shared.facts.orders import OrderCancelled, OrderLine, OrderPaid, OrderRefunded, OrderUpdated, Refund, RefundLine
+from shared.facts.redemptions import RedemptionCancelled, RedemptionRequested
+from tests.support.model.core import Core
+from tests.support.model.facts import fact
+from tests.support.model.member import NaiveMember
+from tests.support.model.naive import Naive
+from tests.support.model.shorten import Step, apply, tell
 
 ONE_TO_ONE = (Rule("base", rate=Fraction(1)),)
 GOLD = Tiers("base", (TierLevel("base", 0), TierLevel("gold", 1000)), window="calendar_year")

@@ -6,7 +6,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.earning.program.check import check
+from services.earning.program.authoring.check import check
 from services.earning.program.compile import compile_program
 from services.earning.program.document import Document
 from services.earning.program.problems import ProgramInvalidError

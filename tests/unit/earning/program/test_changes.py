@@ -2,9 +2,9 @@
 
 import pytest
 
-from services.earning.program.changes import Change, changes, tell
-from services.earning.program.check import check
-from services.earning.program.describe import describe
+from services.earning.program.authoring.changes import Change, changes, tell
+from services.earning.program.authoring.check import check
+from services.earning.program.authoring.describe import describe
 from services.earning.program.document import Document
 
 HEAD = "program: shop\neffective_from: 2027-01-01T00:00:00Z\ncurrency: EUR\ntime_zone: Europe/Berlin\n"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.earning.program.check import check
+from services.earning.program.authoring.check import check
 from services.earning.program.document import Document
 from services.earning.program.problems import Problem, ProgramInvalidError
 

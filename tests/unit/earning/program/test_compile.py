@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from fractions import Fraction
 
-from services.earning.program.check import check
+from services.earning.program.authoring.check import check
 from services.earning.program.compile import compile_program, compile_versions
 from services.earning.program.document import Document
 from services.earning.program.terms import (

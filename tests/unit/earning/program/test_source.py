@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
+from services.earning.program.authoring.source import DEPTH_MAX, SIZE_MAX, read
 from services.earning.program.problems import Mark, ProgramInvalidError
-from services.earning.program.source import DEPTH_MAX, SIZE_MAX, read
 
 
 def test_numbers_keep_the_digits_they_were_written_with() -> None:

@@ -1,0 +1,1 @@
+"""Facts: what each kind of fact means for its member."""

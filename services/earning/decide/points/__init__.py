@@ -1,0 +1,1 @@
+"""Points: lots, their life, reversals and tiers: what becomes of points, whatever earned them."""

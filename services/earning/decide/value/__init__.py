@@ -1,0 +1,1 @@
+"""Value: what an order is worth under a program."""

@@ -1,0 +1,1 @@
+"""Replay: decisions are made again, from the topic where the database lacks them, from the journal to check them."""

@@ -1,0 +1,1 @@
+"""State: what is known of members: standings, lots, and the state of business keys."""

@@ -1,0 +1,1 @@
+"""Tasks: what long-lived work needs: trying again, and leases."""

@@ -1,0 +1,70 @@
+"""Persevere: work that needs Kafka and Postgres goes on by itself when one of them was away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import asyncpg
+import structlog
+
+from shared.broker import KAFKA_TRANSIENT, Backoff
+from shared.postgres import TRANSIENT_ERRORS, end_overdue
+from shared.telemetry import Readiness
+
+APPLICATION = "tallystick-earning"
+"""What the names of all our sessions with Postgres begin with."""
+
+PASSING: tuple[type[BaseException], ...] = (*KAFKA_TRANSIENT, *TRANSIENT_ERRORS, asyncio.CancelledError)
+"""aiokafka lets out cancellations of its own: nobody wanted the work to end, and it would end in silence."""
+
+log = structlog.get_logger(__name__)
+
+OnProgress = Callable[[], None]
+"""Called by an attempt when it has got through: the next wait is short again, and we are ready."""
+
+
+async def free_locks(dsn: str, error: BaseException) -> None:
+    """Where a lock was waited for in vain: end sessions that hold theirs in the middle of a COPY, for no timeout does.
+
+    Their process is paused, or gone without a word.
+    """
+    if isinstance(error, asyncpg.LockNotAvailableError):
+        with suppress(*TRANSIENT_ERRORS):
+            await end_overdue(dsn, APPLICATION)
+
+
+async def retry_until_stopped(
+    name: str, attempt: Callable[[OnProgress], Awaitable[None]], dsn: str, readiness: Readiness, stopping: asyncio.Event
+) -> None:
+    """Attempt until it ends well, or we are to stop; failures of Kafka or Postgres are logged once and waited out.
+
+    An attempt that goes on for ever ends by itself when it sees that it is time to stop.
+    """
+    backoff = Backoff(stopping)
+
+    def works() -> None:
+        backoff.reset()
+        if readiness.has(name):
+            log.info("goes on", what=name)
+
+    while not stopping.is_set():
+        try:
+            await attempt(works)
+        except PASSING as error:
+            if isinstance(error, asyncio.CancelledError) and is_asked_to_stop():
+                raise
+            why = f"{type(error).__name__}: {error}"
+            if readiness.waits(name, why):
+                log.warning("waits", what=name, error=why)
+            await free_locks(dsn, error)
+            await backoff.wait()
+        else:
+            return
+
+
+def is_asked_to_stop() -> bool:
+    """Whether somebody has cancelled the task that asks; another error may have taken the cancellation's place."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0

@@ -1,0 +1,1 @@
+"""Facts: what commerce platforms and operators publish, each stated once."""

@@ -1,0 +1,1 @@
+"""Support: what tests are made with: the second model, the simulated world, mutants."""

@@ -1,0 +1,65 @@
+"""Copying: COPY into the simulated tables, with the constraints of the migrations that a decision could break."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import asyncpg
+
+from tests.support.simulation.postgres import Backend, Table, Waits
+from tests.support.simulation.tables import (
+    ROWS,
+    DeadLetterRow,
+    InboxRow,
+    JournalRow,
+    KeyRow,
+    LotRow,
+    StandingRow,
+)
+
+CHANGED = "changed_"
+
+TABLES: dict[tuple[str, str], Table] = {
+    ("earning", "standings"): StandingRow,
+    ("earning", "keys"): KeyRow,
+    ("earning", "lots"): LotRow,
+    ("earning", "inbox"): InboxRow,
+    ("earning", "journal"): JournalRow,
+    ("earning", "dead_letters"): DeadLetterRow,
+    **{("projections", f"{name}_1"): row for name, row in ROWS.items()},
+    **{("", f"{CHANGED}{name}"): row for name, row in ROWS.items()},
+}
+
+
+@cache
+def work(schema: str, table: str, columns: Sequence[str]) -> Callable[[Backend, list[Sequence[Any]]], Any]:
+    """What the server does for a COPY of these columns into a table."""
+    into = TABLES[schema, table]
+    fields: tuple[str, ...] = into._fields  # type: ignore[attr-defined]
+
+    def copied(backend: Backend, records: list[Sequence[Any]]) -> Waits:
+        for values in records:
+            row = dict(zip(columns, values, strict=True))
+            if into is DeadLetterRow:
+                row["recorded_at"] = backend.now()
+            if into is InboxRow:
+                row["id"] = backend.server.next_number()
+            yield from backend.insert(_checked(into(**row)))
+
+    def noted(backend: Backend, records: list[Sequence[Any]]) -> None:
+        rows = [into(**dict(zip(columns, values, strict=True))) for values in records]
+        backend.changed[table.removeprefix(CHANGED)] = rows
+
+    if set(columns) - set(fields):
+        msg = f"the double of {schema}.{table} doesn't know its columns {sorted(set(columns) - set(fields))}"
+        raise AssertionError(msg)
+    return noted if table.startswith(CHANGED) else copied
+
+
+def _checked(row: Any) -> Any:
+    if isinstance(row, LotRow) and row.remaining < 0:
+        msg = "new row for relation violates check constraint lots_remaining_check"
+        raise asyncpg.CheckViolationError(msg)
+    return row

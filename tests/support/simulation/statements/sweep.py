@@ -1,0 +1,92 @@
+"""The double of services/earning/sql/sweep.sql: what its statements do to the simulated tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from tests.support.simulation.postgres import Backend, Waits, statement
+from tests.support.simulation.tables import FenceRow, ProgramRow, StandingRow, VersionSweep
+
+Rows = list[tuple[Any, ...]]
+
+
+def _fences(backend: Backend, topics: Sequence[str], idle: timedelta) -> Rows:
+    now = backend.now()
+    return [
+        (row.topic, row.partition, row.stored, row.received_at_last, row.moved_at < now - idle, now)
+        for row in backend.rows(FenceRow)
+        if row.topic in topics
+    ]
+
+
+def _held(_: Backend) -> Rows:
+    # Nobody publishes history by the command here, so nobody holds a program.
+    return []
+
+
+def _clear_holds(_: Backend) -> None:
+    return
+
+
+def _new_versions(backend: Backend, shards: Sequence[int], until: datetime, held: Sequence[str]) -> Rows:
+    found: Rows = []
+    for shard in shards:
+        for program in sorted({row.program for row in backend.rows(ProgramRow)} - set(held)):
+            done = backend.get(VersionSweep, (shard, program))
+            marked = max(1, done.version if done is not None else 1)
+            new = [row for row in _versions(backend, program) if row.version > marked and row.in_force_from <= until]
+            if new:
+                newest, since = max(row.version for row in new), min(row.in_force_from for row in new)
+                found.append((shard, program, newest, since))
+    return found
+
+
+def _versions(backend: Backend, program: str) -> list[ProgramRow]:
+    return [row for row in backend.rows(ProgramRow) if row.program == program]
+
+
+def _mark_due(backend: Backend, shard: int, program: str, since: datetime) -> Waits:
+    rows = (row for row in backend.rows(StandingRow) if (row.shard, row.program) == (shard, program))
+    later = [row for row in rows if row.next_due is None or row.next_due > since]
+    marked = partial(StandingRow._replace, next_due=since)
+    return backend.update(StandingRow, [((row.program, row.member), marked) for row in later])
+
+
+def _marked(backend: Backend, shard: int, program: str, version: int) -> Waits:
+    yield from backend.lock(VersionSweep, (shard, program))
+    backend.put(VersionSweep(shard, program, version))
+
+
+def _due(backend: Backend, shard: int, until: datetime, held: Sequence[str], at_most: int) -> Rows:
+    due = [
+        row
+        for row in backend.rows(StandingRow)
+        if row.shard == shard and row.next_due is not None and row.next_due <= until and row.program not in held
+    ]
+    due.sort(key=lambda row: (row.next_due, row.program, row.member))
+    return due[:at_most]
+
+
+def _look_again(backend: Backend, programs: Sequence[str], members: Sequence[str], dues: Sequence[Any]) -> Waits:
+    return backend.update(
+        StandingRow,
+        [
+            ((program, member), partial(StandingRow._replace, next_due=due))
+            for program, member, due in zip(programs, members, dues, strict=True)
+        ],
+    )
+
+
+STATEMENTS = [
+    statement("fences", "topic partition stored received_at_last idle present", _fences),
+    statement("held", "program", _held),
+    statement("clear_holds", "", _clear_holds),
+    statement("new_versions", "shard program version from", _new_versions),
+    statement("mark_due", "", _mark_due),
+    statement("marked", "", _marked),
+    statement("due", "program member body", _due),
+    statement("look_again", "", _look_again),
+]
