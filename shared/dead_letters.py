@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+import asyncpg
 import msgspec
 
 from shared.broker import Outgoing
 from shared.errors import ConfigurationError, PermanentError
+from shared.postgres import Queries
 
 PREFIX = "dead-letter-"
 """Before the name of each header that we add."""
@@ -170,6 +172,53 @@ class StoredDeadLetter(NamedTuple):
         if self.discarded_at is not None:
             return "discarded"
         return "open" if self.retried_at is None else "retried"
+
+
+class DeadLetterTable:
+    """What an operator asks and does about the dead letters of one service; its `dead_letters.sql` has the statements.
+
+    Each method takes a session of the service's role.
+    """
+
+    def __init__(self, queries: Queries, service: str) -> None:
+        self._queries = queries
+        self._service = service
+
+    async def listed(
+        self, session: asyncpg.Connection, reason: str | None, *, every: bool, limit: int
+    ) -> list[asyncpg.Record]:
+        """The newest, at most so many: the open ones, or `every` one."""
+        rows: list[asyncpg.Record] = await session.fetch(self._queries["list"], reason, every, limit)
+        return rows
+
+    async def counts(self, session: asyncpg.Connection) -> list[asyncpg.Record]:
+        """By reason: how many there are, not relayed, retried, discarded; those with the most open ones first."""
+        rows: list[asyncpg.Record] = await session.fetch(self._queries["counts"])
+        return rows
+
+    async def find(self, session: asyncpg.Connection, location: RecordLocation) -> StoredDeadLetter | None:
+        """The dead letter of a record, if there is one."""
+        row = await session.fetchrow(self._queries["find"], *location)
+        return None if row is None else StoredDeadLetter.from_row(row, service=self._service)
+
+    async def discard(self, session: asyncpg.Connection, stored: StoredDeadLetter, why: str) -> None:
+        """Note that nothing comes of it, if it is open."""
+        await session.execute(self._queries["discard"], *stored.location, stored.log, why)
+
+    async def count_open(self, session: asyncpg.Connection, reason: str, at: datetime) -> int:
+        """The open ones of a reason that were recorded until then, by the database's clock."""
+        count: int = await session.fetchval(self._queries["count_open"], reason, at)
+        return count
+
+    async def discard_all(self, session: asyncpg.Connection, reason: str, at: datetime, why: str) -> int:
+        """Note that nothing comes of the open ones of a reason that were recorded until then; gives how many."""
+        count: int = await session.fetchval(self._queries["discard_all"], reason, at, why)
+        return count
+
+    async def republish(self, session: asyncpg.Connection) -> int:
+        """Have every one put on the dead-letter topic again; gives how many."""
+        count: int = await session.fetchval(self._queries["republish"])
+        return count
 
 
 def _clean(text: str) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, NamedTuple
 
@@ -66,11 +65,8 @@ PlaceArgument = Annotated[str, typer.Argument(help="Where the record lies, as `l
 PlaceArguments = Annotated[list[str] | None, typer.Argument(help="TOPIC/PARTITION/OFFSET, as `list` shows it.")]
 
 
-@asynccontextmanager
-async def _sessions(dsn: str) -> AsyncIterator[tuple[asyncpg.Connection, asyncpg.Connection]]:
-    """A session for earning's dead letters, and one for those of projections."""
-    async with postgres(dsn, role="earning") as earning, postgres(dsn, role="projector") as projector:
-        yield earning, projector
+OWNERS = {"earning": ("earning", of_earning.TABLE), "projections": ("projector", of_projections.TABLE)}
+"""Service → its role, and its dead letters."""
 
 
 @app.command("list")
@@ -105,9 +101,10 @@ def list_(
 
 async def _listed(dsn: str, reason: str | None, *, every: bool, limit: int) -> list[asyncpg.Record]:
     """The newest dead letters of both services, at most so many: the open ones, or `every` one."""
-    async with _sessions(dsn) as (earning, projector):
-        rows = await of_earning.listed(earning, reason, every=every, limit=limit)
-        rows += await of_projections.listed(projector, reason, every=every, limit=limit)
+    rows = []
+    for role, table in OWNERS.values():
+        async with postgres(dsn, role=role) as session:
+            rows += await table.listed(session, reason, every=every, limit=limit)
     return sorted(rows, key=lambda row: row["recorded_at"], reverse=True)[:limit]
 
 
@@ -164,11 +161,11 @@ async def _find(dsn: str, place: RecordLocation) -> StoredDeadLetter:
     Raises:
         NoDeadLetterError: there is none.
     """
-    async with _sessions(dsn) as (earning, projector):
-        found = await of_earning.find(earning, place) or await of_projections.find(projector, place)
-    if found is None:
-        raise NoDeadLetterError(place)
-    return found
+    for role, table in OWNERS.values():
+        async with postgres(dsn, role=role) as session:
+            if (found := await table.find(session, place)) is not None:
+                return found
+    raise NoDeadLetterError(place)
 
 
 @app.command()
@@ -283,12 +280,10 @@ async def _discard(dsn: str, places: Sequence[RecordLocation], why: str) -> int:
         NoDeadLetterError, DealtWithError: one is unknown, or not open any more; then none was noted.
     """
     found = [_can_be_discarded(await _find(dsn, place)) for place in dict.fromkeys(places)]
-    async with _sessions(dsn) as (earning, projector):
-        for stored in found:
-            if stored.letter.service == of_earning.SERVICE:
-                await of_earning.discard(earning, stored, why)
-            else:
-                await of_projections.discard(projector, stored, why)
+    for stored in found:
+        role, table = OWNERS[stored.letter.service]
+        async with postgres(dsn, role=role) as session:
+            await table.discard(session, stored, why)
     return len(found)
 
 
@@ -311,23 +306,31 @@ class _Open(NamedTuple):
 
 
 async def _count_open(dsn: str, reason: str) -> _Open:
-    async with _sessions(dsn) as (earning, projector):
-        at = await of_earning.now(earning)
-        number = await of_earning.count_open_until(earning, reason, at)
-        return _Open(reason, at, number + await of_projections.count_open_until(projector, reason, at))
+    async with postgres(dsn, role="earning") as session:
+        at = await of_earning.now(session)
+    number = 0
+    for role, table in OWNERS.values():
+        async with postgres(dsn, role=role) as session:
+            number += await table.count_open(session, reason, at)
+    return _Open(reason, at, number)
 
 
 async def _discard_open(dsn: str, which: _Open, why: str) -> int:
     """Note that nothing comes of those that were counted, as far as they still are open; gives how many."""
-    async with _sessions(dsn) as (earning, projector):
-        count = await of_earning.discard_all(earning, which.reason, which.at, why)
-        return count + await of_projections.discard_all(projector, which.reason, which.at, why)
+    count = 0
+    for role, table in OWNERS.values():
+        async with postgres(dsn, role=role) as session:
+            count += await table.discard_all(session, which.reason, which.at, why)
+    return count
 
 
 async def _republish(dsn: str) -> int:
     """Have both services put every dead letter on their topic again; gives how many."""
-    async with _sessions(dsn) as (earning, projector):
-        return await of_earning.republish(earning) + await of_projections.republish(projector)
+    count = 0
+    for role, table in OWNERS.values():
+        async with postgres(dsn, role=role) as session:
+            count += await table.republish(session)
+    return count
 
 
 def _wanted(places: Sequence[str] | None, reason: str | None) -> list[RecordLocation]:

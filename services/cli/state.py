@@ -144,8 +144,8 @@ class Observer:
     async def look(self) -> State:
         """The state now: read sides first, so that nothing seems visible before it was decided."""
         shown = await read_models.shown(self._projector)
-        letters = [Letters("earning", *row) for row in await facts_letters.counts(self._earning)]
-        letters += [Letters("projections", *row) for row in await points_letters.counts(self._projector)]
+        letters = [Letters("earning", *row) for row in await facts_letters.TABLE.counts(self._earning)]
+        letters += [Letters("projections", *row) for row in await points_letters.TABLE.counts(self._projector)]
         progress = await books.progress(self._earning)
         names = (*self._topics.inputs, self._topics.points)
         bounds = {name: await self._bounds(name) for name in names}

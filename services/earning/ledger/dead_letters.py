@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 from services.earning.ledger.batch import Input, Span
 from shared import broker
 from shared.broker import Outgoing
-from shared.dead_letters import COLUMNS, DeadLetter, RecordLocation, StoredDeadLetter
+from shared.dead_letters import COLUMNS, DeadLetter, DeadLetterTable, StoredDeadLetter
 from shared.errors import PermanentError
 from shared.postgres import Queries
 from shared.reasons import Reason
@@ -23,6 +23,9 @@ SERVICE = "earning"
 RETRIED_AT_ONCE = 500
 
 _QUERIES = Queries(Path(__file__).parents[1] / "sql" / "dead_letters.sql")
+
+TABLE = DeadLetterTable(_QUERIES, SERVICE)
+"""What an operator asks and does about them; their role is `earning`."""
 
 
 def internal_error(error: BaseException) -> PermanentError:
@@ -45,24 +48,6 @@ def _row(one: Input, error: PermanentError) -> tuple[Any, ...]:
 def read(row: Iterable[Any]) -> DeadLetter:
     """A row of the table, with the columns of `COLUMNS`, as the dead letter it is."""
     return DeadLetter.from_row(row, service=SERVICE)
-
-
-async def listed(session: asyncpg.Connection, reason: str | None, *, every: bool, limit: int) -> list[asyncpg.Record]:
-    """The newest, at most so many: the open ones, or `every` one."""
-    rows: list[asyncpg.Record] = await session.fetch(_QUERIES["list"], reason, every, limit)
-    return rows
-
-
-async def counts(session: asyncpg.Connection) -> list[asyncpg.Record]:
-    """By reason: how many there are, not relayed, retried, discarded; those with the most open ones first."""
-    rows: list[asyncpg.Record] = await session.fetch(_QUERIES["counts"])
-    return rows
-
-
-async def find(session: asyncpg.Connection, location: RecordLocation) -> StoredDeadLetter | None:
-    """The dead letter of a record, if there is one."""
-    row = await session.fetchrow(_QUERIES["find"], *location)
-    return None if row is None else StoredDeadLetter.from_row(row, service=SERVICE)
 
 
 async def now(session: asyncpg.Connection) -> datetime:
@@ -96,27 +81,4 @@ async def retry_all(session: asyncpg.Connection, producer: AIOKafkaProducer, rea
         letters = [StoredDeadLetter.from_row(row, service=SERVICE) for row in rows]
         await retry(session, producer, letters, history=history)
         count += len(letters)
-    return count
-
-
-async def discard(session: asyncpg.Connection, stored: StoredDeadLetter, why: str) -> None:
-    """Note that nothing comes of it, if it is open."""
-    await session.execute(_QUERIES["discard"], *stored.location, stored.log, why)
-
-
-async def count_open_until(session: asyncpg.Connection, reason: str, at: datetime) -> int:
-    """The open ones of a reason that were recorded until then."""
-    count: int = await session.fetchval(_QUERIES["count_open"], reason, at)
-    return count
-
-
-async def discard_all(session: asyncpg.Connection, reason: str, at: datetime, why: str) -> int:
-    """Note that nothing comes of the open ones of a reason that were recorded until then; gives how many."""
-    count: int = await session.fetchval(_QUERIES["discard_all"], reason, at, why)
-    return count
-
-
-async def republish(session: asyncpg.Connection) -> int:
-    """Have every one put on the dead-letter topic again; gives how many."""
-    count: int = await session.fetchval(_QUERIES["republish"])
     return count

@@ -20,8 +20,8 @@ SELECT count(*) FROM projections.dead_letters WHERE reason = $1 AND discarded_at
 
 -- name: discard
 UPDATE projections.dead_letters
-SET discarded_at = clock_timestamp(), discarded_why = $4
-WHERE topic = $1 AND partition = $2 AND "offset" = $3 AND discarded_at IS NULL
+SET discarded_at = clock_timestamp(), discarded_why = $5
+WHERE topic = $1 AND partition = $2 AND "offset" = $3 AND $4::integer = 0 AND discarded_at IS NULL
 RETURNING partition;
 
 -- name: discard_all
