@@ -37,7 +37,7 @@ docs: setup ## Write the generated reference again from the code (docs/reference
 	$(PYTHON_IN_VENV) -m deploy.reference
 
 demo: setup ## A real year of retail from Kafka to balances (DEMO=small: shorter; KEEP=1: leave it running)
-	$(PYTHON_IN_VENV) -m deploy.demo
+	$(PYTHON_IN_VENV) -m services.cli.demo
 
 properties: setup ## The core against its second model and its properties, EXAMPLES=10000 of each (a night's work)
 	TALLYSTICK_EXAMPLES=$(or $(EXAMPLES),10000) $(PYTHON_IN_VENV) -m pytest -q --timeout=0 -o session_timeout=1000000 \

@@ -13,8 +13,8 @@ import pytest
 import pytest_asyncio
 
 from deploy.local_stack import LocalStack
+from deploy.programs import likes
 from deploy.reference.likes import story_of
-from services.cli.starts import likes
 from services.earning.program import registry
 from services.earning.program.authoring.check import check
 from services.earning.program.compile import compile_versions
