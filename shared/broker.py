@@ -13,6 +13,7 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import CorruptRecordException, KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from shared.clients import clients
 from shared.waiting import wait_for_event
 
 RECORD_BYTES_MAX = 16 * 1024 * 1024
@@ -61,7 +62,7 @@ async def reading(bootstrap_servers: str, **changed: Any) -> AsyncIterator[AIOKa
     """
     settings = {name: value for name, value in CONSUMER_SETTINGS.items() if name != "partition_assignment_strategy"}
     settings |= changed
-    consumer = AIOKafkaConsumer(
+    consumer = clients().consumer(
         bootstrap_servers=bootstrap_servers, group_id=None, enable_auto_commit=False, **settings
     )
     await consumer.start()
@@ -85,7 +86,7 @@ def producer(bootstrap_servers: str, client_id: str) -> AIOKafkaProducer:
 
     A failed idempotent batch leaves a gap in the producer's sequence for good, so it must not be used again.
     """
-    return AIOKafkaProducer(
+    return clients().producer(
         bootstrap_servers=bootstrap_servers,
         client_id=client_id,
         acks="all",

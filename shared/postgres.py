@@ -7,6 +7,7 @@ from pathlib import Path
 
 import asyncpg
 
+from shared.clients import clients
 from shared.errors import ConfigurationError
 
 SESSION_SETTINGS = {
@@ -74,7 +75,7 @@ async def connect(
     chosen = (settings or SESSION_SETTINGS) | {"application_name": application}
     if role is not None:
         chosen["role"] = role
-    return await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S, server_settings=chosen)
+    return await clients().connect(dsn, timeout=CONNECT_TIMEOUT_S, server_settings=chosen)
 
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)

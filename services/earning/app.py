@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 import structlog
-from aiokafka.admin import AIOKafkaAdminClient
 from faststream.kafka import KafkaBroker
 from prometheus_client import CollectorRegistry
 
@@ -28,6 +27,7 @@ from services.earning.settings import EarningSettings
 from services.earning.tasks.retry import OnProgress, retry_until_stopped
 from shared import migrations, service
 from shared.broker import METADATA_MAX_AGE_MS
+from shared.clients import clients
 from shared.errors import ConfigurationError
 from shared.postgres import connect
 from shared.settings import Connections, Http
@@ -95,7 +95,7 @@ class Process:
 
     def broker(self) -> KafkaBroker:
         """FastStream's broker, from which the intake has its consumer; it publishes nothing."""
-        return KafkaBroker(
+        return clients().subscriptions(
             self.connections.kafka_bootstrap_servers,
             client_id="tallystick-earning",
             metadata_max_age_ms=METADATA_MAX_AGE_MS,
@@ -179,7 +179,7 @@ async def _partitions(bootstrap_servers: str, topics: Sequence[str]) -> dict[str
         ConfigurationError: a topic doesn't exist.
         KafkaError, OSError, TimeoutError: Kafka can't be reached.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=ADMIN_TIMEOUT_MS)
+    admin = clients().admin(bootstrap_servers=bootstrap_servers, request_timeout_ms=ADMIN_TIMEOUT_MS)
     await admin.start()
     try:
         described = await admin.describe_topics(list(topics))

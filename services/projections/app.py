@@ -11,7 +11,6 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError
 from faststream import AckPolicy
-from faststream.kafka import KafkaBroker
 from prometheus_client import CollectorRegistry
 
 from services.projections import dead_letters, store
@@ -21,6 +20,7 @@ from services.projections.settings import ProjectionsSettings
 from services.projections.telemetry import Telemetry
 from shared import migrations
 from shared.broker import CONSUMER_SETTINGS, KAFKA_TRANSIENT, METADATA_MAX_AGE_MS, REQUEST_TIMEOUT_MS, Backoff, producer
+from shared.clients import clients
 from shared.postgres import TRANSIENT_ERRORS, connect
 from shared.settings import Connections
 from shared.topics import Topics
@@ -46,7 +46,7 @@ class App:
         self.telemetry = Telemetry(self.registry)
         self.telemetry.readiness.waits(SERVERS, "not reached yet")
         self.assignment = Assignment(topics.points, self._consumer)
-        self.broker = KafkaBroker(
+        self.broker = clients().subscriptions(
             connections.kafka_bootstrap_servers,
             client_id=APPLICATION,
             request_timeout_ms=REQUEST_TIMEOUT_MS,

@@ -45,6 +45,12 @@ class Statement(NamedTuple):
     answer: type[Record]
     work: Callable[..., Any]
 
+    def answered(self, rows: Iterable[tuple[Any, ...]]) -> list[Record]:
+        """Rows as the client gets them: of a table's row the columns that the statement asks for."""
+        columns = self.answer.numbers
+        picked = (tuple(getattr(row, name) for name in columns) if type(row) in KEYS else row for row in rows)
+        return [self.answer(row) for row in picked]
+
 
 def statement(name: str, columns: str, work: Callable[..., Any]) -> Statement:
     """A statement whose answers have these columns."""

@@ -9,7 +9,9 @@ from typing import Any, Protocol
 
 import pytest
 
-from shared import broker as kafka_edge
+import shared.clients
+from shared.broker import producer
+from shared.clients import clients
 from shared.postgres import SESSION_SETTINGS
 from tests.support.simulation.consumer import Consumer
 from tests.support.simulation.faults import Fates
@@ -59,7 +61,8 @@ class Doubles:
         """Run a case."""
         with ExitStack() as stack:
             patch = stack.enter_context(pytest.MonkeyPatch.context())
-            patch.setattr(kafka_edge, "AIOKafkaProducer", lambda **_: Producer(self._broker, self._fates))
+            simulated = clients()._replace(producer=lambda **_: Producer(self._broker, self._fates))
+            patch.setattr(shared.clients, "CLIENTS", simulated)
             self._loop.run(self._on_a_host(case))
 
     async def _on_a_host(self, case: Any) -> None:
@@ -85,7 +88,7 @@ class Doubles:
 
     async def producer(self) -> Any:
         """A started producer."""
-        made = kafka_edge.producer("simulated", "test")
+        made = producer("simulated", "test")
         await made.start()
         return made
 

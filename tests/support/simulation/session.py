@@ -58,7 +58,7 @@ class Session:
         """Every row of the answer."""
         known = self._statement(text)
         rows = await self._ask(known.work, arguments)
-        return [known.answer(row) for row in rows or ()]
+        return list(known.answered(rows or ()))
 
     async def fetchrow(self, text: str, *arguments: Any) -> Any:
         """The first row, or none."""

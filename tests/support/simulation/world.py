@@ -11,23 +11,19 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
-import asyncpg
 import pytest
 from aiokafka import TopicPartition
 
-import shared.broker
+import shared.clients
 import shared.migrations
-from services.earning import app as earning_app
-from services.earning.background import watermark
 from services.earning.decide import SETTLE
 from services.earning.intake import lane
 from services.earning.program.authoring.check import check
 from services.earning.program.registry import Published, Record
 from services.earning.program.registry import record as record_of
 from services.earning.relay import dead_letters as emit_dead_letters
-from services.earning.relay import log_end
-from services.projections import app as projections_app
 from services.projections import consume
+from shared.clients import Clients
 from shared.telemetry import RoomClock
 from tests.support.simulation.checks import Checks, whole_to
 from tests.support.simulation.clients import Admin, Stream
@@ -162,7 +158,7 @@ class World:
     def _publish_program(self) -> None:
         row, record = _program()
         self.server.tables[ProgramRow][row.program, row.version] = row
-        self.server.tables[Registry][()] = Registry(row.serial)
+        self.server.tables[Registry][True,] = Registry(serial=row.serial)
         where = TopicPartition(TOPICS.programs, 0)
         self.broker.append(where, record.key, record.value, record.headers)
 
@@ -287,27 +283,24 @@ class World:
         await session.connect()
         return session
 
+    def _clients(self) -> Clients:
+        broker, fates = self.broker, self.fates
+        doubles: dict[str, Any] = {
+            "connect": self.connect,
+            "consumer": lambda **settings: Consumer(broker, fates, group=settings["group_id"]),
+            "producer": lambda **_: Producer(broker, fates),
+            "admin": lambda **_: Admin(broker, fates),
+            "subscriptions": lambda *_, **__: Stream(broker, fates),
+        }
+        return Clients(**doubles)
+
     @contextmanager
     def _installed(self) -> Iterator[None]:
-        broker, fates = self.broker, self.fates
-
-        def consumer(**settings: Any) -> Consumer:
-            return Consumer(broker, fates, group=settings["group_id"])
-
-        def stream(*_: Any, **__: Any) -> Stream:
-            return Stream(broker, fates)
-
         async def checked(*_: Any) -> None:
             """The schema is that of the doubles."""
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(asyncpg, "connect", self.connect)
-            patch.setattr(shared.broker, "AIOKafkaProducer", lambda **_: Producer(broker, fates))
-            for module in (shared.broker, log_end, watermark):
-                patch.setattr(module, "AIOKafkaConsumer", consumer, raising=False)
-            patch.setattr(earning_app, "AIOKafkaAdminClient", lambda **_: Admin(broker, fates))
-            patch.setattr(earning_app, "KafkaBroker", stream)
-            patch.setattr(projections_app, "KafkaBroker", stream)
+            patch.setattr(shared.clients, "CLIENTS", self._clients())
             patch.setattr(shared.migrations, "check", checked)
             patch.setattr(RoomClock, "add", lambda *_: None)
             patch.setattr(RoomClock, "measure", lambda *_: nullcontext())
@@ -321,4 +314,4 @@ def _program() -> tuple[ProgramRow, Record]:
     document = check(DOCUMENT.encode(), "shop.yaml")
     effective = document.effective_from.astimezone(UTC)
     published = Published(document.program, 1, document.canonical(), "", BEGAN, effective, BEGAN)
-    return ProgramRow(*published, 1), record_of(published)
+    return ProgramRow(*published, serial=1), record_of(published)

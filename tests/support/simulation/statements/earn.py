@@ -34,7 +34,7 @@ def _lock_shards(backend: Backend, shards: Sequence[int]) -> Waits:
     for shard in sorted(set(shards)):
         row = yield from backend.lock(Shard, (shard,))
         if row is not None:
-            found.append((*row, _month(backend)))
+            found.append((row.shard, row.position, row.chain, _month(backend)))
     return found
 
 
@@ -45,22 +45,18 @@ def _lock_fences(backend: Backend, topics: Sequence[str], partitions: Sequence[i
             continue
         row = yield from backend.lock(FenceRow, key)
         if row is not None:
-            found.append((row.topic, row.partition, row.stored, row.log))
+            found.append(row)
     return found
 
 
 def _fences(backend: Backend, topics: Sequence[str], partitions: Sequence[int]) -> Rows:
     rows = (backend.get(FenceRow, key) for key in zip(topics, partitions, strict=True))
-    return [
-        (row.topic, row.partition, row.stored, row.log, row.bookmark_offset, row.bookmark_timestamp, row.bookmark_crc)
-        for row in rows
-        if row is not None
-    ]
+    return [row for row in rows if row is not None]
 
 
 def _new_fences(backend: Backend, topics: Sequence[str], partitions: Sequence[int], stored: Sequence[int]) -> Waits:
     for topic, partition, offset in sorted(zip(topics, partitions, stored, strict=True)):
-        row = FenceRow(topic, partition, offset, backend.now(), begun=offset)
+        row = FenceRow(topic, partition, offset, moved_at=backend.now(), begun=offset)
         yield from backend.insert(row, unless_there=True)
 
 
@@ -88,17 +84,17 @@ def _begin_again(
 
 def _standings(backend: Backend, program: str, members: Sequence[str]) -> Rows:
     rows = (backend.get(StandingRow, (program, member)) for member in members)
-    return [(row.program, row.member, row.body) for row in rows if row is not None]
+    return [row for row in rows if row is not None]
 
 
 def _keys(backend: Backend, program: str, source: str, kind: str, ids: Sequence[str]) -> Rows:
     rows = (backend.get(KeyRow, (program, source, kind, id)) for id in dict.fromkeys(ids))
-    return [row[1:] for row in rows if row is not None]
+    return [row for row in rows if row is not None]
 
 
 def _lots(backend: Backend, programs: Sequence[str], members: Sequence[str], lots: Sequence[int]) -> Rows:
     rows = (backend.get(LotRow, key) for key in zip(programs, members, lots, strict=True))
-    return [(row.program, row.member, row.body) for row in rows if row is not None]
+    return [row for row in rows if row is not None]
 
 
 def _of(backend: Backend, program: str, member: str) -> list[LotRow]:
@@ -108,12 +104,12 @@ def _of(backend: Backend, program: str, member: str) -> list[LotRow]:
 def _lots_left(backend: Backend, program: str, member: str, at_most: int | None) -> Rows:
     left = [row for row in _of(backend, program, member) if row.remaining > 0 or row.available_at is None]
     left.sort(key=lambda row: (row.expires_at or FAR, row.earned_at, row.lot))
-    return [(row.program, row.member, row.body) for row in left[:at_most]]
+    return left[:at_most]
 
 
 def _due_lots(backend: Backend, programs: Sequence[str], members: Sequence[str], untils: Sequence[datetime]) -> Rows:
     return [
-        (row.program, row.member, row.body)
+        row
         for program, member, until in zip(programs, members, untils, strict=True)
         for row in _of(backend, program, member)
         if row.due is not None and row.due <= until
@@ -149,11 +145,11 @@ def _update_standings(
 
 
 def _keys_of_member(backend: Backend, program: str, member: str) -> Rows:
-    return [row[1:] for row in backend.rows(KeyRow) if row.program == program and row.member == member]
+    return [row for row in backend.rows(KeyRow) if row.program == program and row.member == member]
 
 
 def _lots_of_member(backend: Backend, program: str, member: str) -> Rows:
-    return [(row.program, row.member, row.body) for row in _of(backend, program, member)]
+    return _of(backend, program, member)
 
 
 def _update_keys(backend: Backend, *columns: Sequence[Any]) -> Waits:

@@ -93,7 +93,7 @@ def _looked_at(whole_to_before: int, looked_to_before: int, whole_to: int, looke
 def _dead_letters_to_relay(backend: Backend, at_most: int) -> Rows:
     waiting = [row for row in backend.rows(DeadLetterRow) if row.relayed_at is None]
     waiting.sort(key=lambda row: row.recorded_at)
-    return [(*row[:10], row.log) for row in waiting[:at_most]]
+    return waiting[:at_most]
 
 
 def _record_relayed(backend: Backend, *columns: Sequence[Any]) -> Waits:

@@ -22,7 +22,7 @@ def _shards(backend: Backend, shards: Sequence[int]) -> Rows:
 
 
 def _messages(backend: Backend, shard: int, at_most: int) -> Rows:
-    return [(row.id, row.program, row.member, row.fact) for row in _of(backend, shard)[:at_most]]
+    return _of(backend, shard)[:at_most]
 
 
 def _done(backend: Backend, shard: int, ids: Sequence[int]) -> Waits:

@@ -12,30 +12,33 @@ from tests.support.simulation.tables import (
     Registry,
 )
 
-Rows = list[tuple[Any, ...]]
+Rows = list[Any]
+
+ONLY = (True,)
+"""The key of the registry's only row."""
 
 VERSION = "program version document checksum published_at in_force_from relayed_at"
 
 
 def _serial(backend: Backend) -> Rows:
-    return [backend.get(Registry, ()) or Registry()]
+    return [backend.get(Registry, ONLY) or Registry()]
 
 
 def _lock(backend: Backend) -> Waits:
-    return [(yield from backend.lock(Registry, ())) or Registry()]
+    return [(yield from backend.lock(Registry, ONLY)) or Registry()]
 
 
 def _move_serial(backend: Backend, serial: int) -> Waits:
-    yield from backend.lock(Registry, ())
-    backend.put(Registry(serial))
+    yield from backend.lock(Registry, ONLY)
+    backend.put(Registry(serial=serial))
 
 
 def _versions(backend: Backend, programs: Sequence[str]) -> Rows:
-    return [row for row in _list(backend) if row[0] in programs]
+    return [row for row in _list(backend) if row.program in programs]
 
 
 def _list(backend: Backend) -> Rows:
-    return [row[:-1] for row in sorted(backend.rows(ProgramRow))]
+    return sorted(backend.rows(ProgramRow))
 
 
 def _insert(backend: Backend, *values: Any) -> Waits:

@@ -24,7 +24,7 @@ def _all_heads(backend: Backend) -> Rows:
 
 def _bytes_at(backend: Backend, shards: Sequence[int], positions: Sequence[int]) -> Rows:
     rows = (backend.get(JournalRow, key) for key in zip(shards, positions, strict=True))
-    return [(row.shard, row.bytes) for row in rows if row is not None]
+    return [row for row in rows if row is not None]
 
 
 STATEMENTS = [

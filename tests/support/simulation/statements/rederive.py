@@ -27,15 +27,15 @@ def _lock_shard(backend: Backend, shard: int) -> Waits:
 
 def _journal(backend: Backend, shard: int, after: int, at_most: int) -> Rows:
     rows = sorted(row for row in backend.rows(JournalRow) if row.shard == shard and row.position > after)
-    return [(row.position, row.type, row.bytes) for row in rows[:at_most]]
+    return rows[:at_most]
 
 
 def _all_standings(backend: Backend, shard: int) -> Rows:
-    return [(row.program, row.member, row.body) for row in backend.rows(StandingRow) if row.shard == shard]
+    return [row for row in backend.rows(StandingRow) if row.shard == shard]
 
 
 def _all_keys(backend: Backend, shard: int) -> Rows:
-    return [row[1:] for row in backend.rows(KeyRow) if row.shard == shard]
+    return [row for row in backend.rows(KeyRow) if row.shard == shard]
 
 
 def _all_lots(backend: Backend, shard: int) -> Rows:

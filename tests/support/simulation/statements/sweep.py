@@ -67,7 +67,7 @@ def _due(backend: Backend, shard: int, until: datetime, held: Sequence[str], at_
         if row.shard == shard and row.next_due is not None and row.next_due <= until and row.program not in held
     ]
     due.sort(key=lambda row: (row.next_due, row.program, row.member))
-    return [(row.program, row.member, row.body) for row in due[:at_most]]
+    return due[:at_most]
 
 
 def _look_again(backend: Backend, programs: Sequence[str], members: Sequence[str], dues: Sequence[Any]) -> Waits:
