@@ -36,7 +36,7 @@ down: setup ## Stop them, keep their data (THROW_AWAY=1: delete it)
 	@.venv/bin/tallystick down $(if $(THROW_AWAY),--throw-away)
 
 demo: setup ## A real year of retail, from Kafka to balances (DEMO=small, KEEP=1: leave it running)
-	$(PYTHON_IN_VENV) -m deploy.demo
+	$(PYTHON_IN_VENV) -m services.cli.demo
 
 ##@ Proof
 

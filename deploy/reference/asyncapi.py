@@ -7,10 +7,10 @@ from typing import Any
 import yaml
 
 from deploy.topics import planned
-from services.cli.routing import topic_of
-from services.earning.source_events.facts import FACT_TYPES
 from shared.codec import CLASSES
 from shared.dead_letters import PREFIX
+from shared.facts.fact import FACT_TYPES
+from shared.facts.routing import topic_of
 from shared.reasons import Reason
 from shared.topics import Topics
 

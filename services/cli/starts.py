@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from pathlib import Path
 
+from deploy.programs import likes
 from services.earning.program.authoring.check import check
 from services.earning.program.values import near
 from services.earning.program.zones import zone
 from shared.errors import ConfigurationError
 
-PROGRAMS = Path(__file__).parents[2] / "deploy" / "programs"
-SUFFIX = "-like"
-
 _NAME = re.compile(r"^program: .*$", re.MULTILINE)
 _BEGINS = re.compile(r"^effective_from: .*$", re.MULTILINE)
-
-
-def likes() -> dict[str, Path]:
-    """Name → the program's file: `smile`, `lush`, …."""
-    return {file.stem.removesuffix(SUFFIX): file for file in sorted(PROGRAMS.glob(f"*{SUFFIX}.yaml"))}
 
 
 def started(like: str, name: str, today: datetime) -> str:

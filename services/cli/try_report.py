@@ -12,15 +12,6 @@ from rich.text import Text
 
 from services.cli.console import out, print_json, print_table
 from services.cli.rearrange import Comparison, Difference
-from services.cli.try_lines import (
-    ComparisonLine,
-    CountsLine,
-    DifferenceLine,
-    FactLine,
-    LotLine,
-    MemberLine,
-    UntilLine,
-)
 from services.cli.words import sentence
 from services.earning.decide import Outcome
 from services.earning.decide.deciding import key_of
@@ -29,6 +20,15 @@ from services.earning.source_events.facts import Fact
 from services.earning.state.standing import Lot, Standing
 from shared.errors import PermanentError
 from shared.point_events import EventData
+from shared.try_lines import (
+    ComparisonLine,
+    CountsLine,
+    DifferenceLine,
+    FactLine,
+    LotLine,
+    MemberLine,
+    UntilLine,
+)
 
 DEAD_LETTER = "dead_letter"
 _OUTCOMES = (*(outcome.value for outcome in Outcome), DEAD_LETTER)

@@ -18,11 +18,13 @@ from services.earning.ledger.batch import Span
 from services.earning.program import registry
 from services.earning.program.authoring.check import check
 from services.earning.program.registry import ProgramCache
+from shared.facts.builders import Publisher
 from shared.postgres import connect
 from shared.telemetry import RoomClock
 
 SHARDS = 8
 PROGRAM, TOPIC, COMMANDS = "cost", "orders", "commands"
+SHOP = Publisher(PROGRAM, "shop")
 DOCUMENT = f"""
 program: {PROGRAM}
 effective_from: 2020-01-01T00:00:00+01:00
@@ -74,18 +76,7 @@ class Till:
         for offset, (member, own) in enumerate(zip(members, data, strict=True), start=start):
             self._told += 1
             at = BEGAN + timedelta(seconds=self._told)
-            value = msgspec.json.encode(
-                {
-                    "specversion": "1.0",
-                    "id": f"f-{self._told}",
-                    "source": "shop",
-                    "type": kind,
-                    "subject": member,
-                    "time": at.isoformat(),
-                    "program": PROGRAM,
-                    "data": own,
-                }
-            )
+            value = msgspec.json.encode(SHOP.event(kind, own, id=f"f-{self._told}", member=member, time=at))
             stamp = int(at.timestamp() * 1000)
             inputs.append(read(ConsumerRecord(topic, 0, offset, stamp, 0, b"", value, None, 0, len(value), ())))
         self._offsets[topic] = start + len(inputs)

@@ -13,7 +13,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from shared.facts.builders import Publisher
+from shared.facts.fact import FACT_TYPES
+
 PROGRAM = "shop"
+SHOP = Publisher(PROGRAM, "shop-eu")
 DOCUMENT = """
 program: shop
 effective_from: 2025-01-01T00:00:00+01:00
@@ -60,14 +64,11 @@ BEGAN = datetime(2025, 12, 30, 22, tzinfo=UTC)
 STEP = timedelta(milliseconds=500)
 """Stream time between two happenings."""
 
-ORDERS, COMMANDS, REVIEWS, REFERRALS, ACTIVITIES = "orders", "commands", "reviews", "referrals", "activities"
-"""Which topic a fact goes to, by its field in `shared.topics.Topics`."""
-
 SKUS = 500
 
 
 class Told(NamedTuple):
-    """One fact: its topic, member, when it was received, its bytes, and the kind and id of the key it is about."""
+    """One fact: its topic by its name in `Topics`, member, when it was received, its bytes, its key (kind and id)."""
 
     topic: str
     member: str
@@ -278,18 +279,5 @@ def _told(  # noqa: PLR0913 (a fact has many parts)
     what: str = "",
     received_at: datetime | None = None,
 ) -> Told:
-    value = msgspec.json.encode(
-        {
-            "specversion": "1.0",
-            "id": f"e-{number}-{what or kind}",
-            "source": "shop-eu",
-            "type": kind,
-            "subject": member,
-            "time": at.isoformat(),
-            "program": PROGRAM,
-            "data": data,
-        }
-    )
-    topics = {"order": ORDERS, "review": REVIEWS, "referral": REFERRALS, "activity": ACTIVITIES}
-    topic = topics.get(kind.split(".")[1], COMMANDS) if kind.startswith("commerce.") else COMMANDS
-    return Told(topic, member, received_at or at, value, about)
+    event = SHOP.event(kind, data, id=f"e-{number}-{what or kind}", member=member, time=at)
+    return Told(FACT_TYPES[kind].TOPIC, member, received_at or at, msgspec.json.encode(event), about)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +14,22 @@ from typer.testing import Result
 
 from services.cli.supervise import ServiceProcess
 from shared.broker import Outgoing, producer, publish
+from shared.facts.builders import Publisher
+from shared.facts.orders import OrderPaid
 from shared.topics import Topics
 from tests.eventually import eventually
 from tests.integration.cli.conftest import Command
 from tests.integration.cli.test_publish import records_of
 
 GROCER = Path(__file__).parents[3] / "deploy" / "programs" / "grocer.yaml"
-WHEN = "2017-03-04T05:06:07-05:00"
+WHEN = datetime.fromisoformat("2017-03-04T05:06:07-05:00")
+SHOP = Publisher("grocer", "shop")
 
 
 def order(number: int, member: str, subtotal: str, **changes: object) -> dict[str, Any]:
     line = {"line_id": "1", "sku": "s", "quantity": 1, "subtotal": subtotal, "categories": ["GROCERY"]}
-    return {
-        "specversion": "1.0",
-        "id": f"order-{number}",
-        "source": "shop",
-        "type": "commerce.order.paid.v1",
-        "subject": member,
-        "program": "grocer",
-        "time": WHEN,
-        "data": {"order_id": str(number), "currency": "USD", "lines": [line]},
-    } | changes
+    data = {"order_id": str(number), "currency": "USD", "lines": [line]}
+    return SHOP.event(OrderPaid.TYPE, data, id=f"order-{number}", member=member, time=WHEN) | changes
 
 
 def refund(number: int, member: str, amount: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from services.earning.ledger.journal import Entry
 from services.earning.program import registry
 from services.earning.program.authoring.check import check
 from services.earning.program.registry import ProgramCache
+from shared.facts.builders import Publisher
 from shared.postgres import connect
 from shared.shards import shard_of
 from shared.telemetry import RoomClock
@@ -67,18 +68,9 @@ def claimed(member: str, *, by: str) -> bytes:
 
 def event(kind: str, order: str, member: str, program: str, data: dict[str, Any]) -> bytes:
     """A fact about an order, in structured mode."""
-    return msgspec.json.encode(
-        {
-            "specversion": "1.0",
-            "id": f"{kind}-{order}",
-            "source": "shop-eu",
-            "type": f"commerce.order.{kind}.v1",
-            "subject": member,
-            "time": BEGAN.isoformat(),
-            "program": program,
-            "data": data,
-        }
-    )
+    shop = Publisher(program, "shop-eu")
+    fact_type = f"commerce.order.{kind}.v1"
+    return msgspec.json.encode(shop.event(fact_type, data, id=f"{kind}-{order}", member=member, time=BEGAN))
 
 
 def record(value: bytes | None, offset: int, partition: int, topic: str = TOPIC) -> ConsumerRecord[bytes, bytes]:

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any, NamedTuple
 
+from shared.facts.builders import Publisher
 from shared.shards import member_key, shard_of
 
 PROGRAM = "shop"
-SOURCE = "shop-eu"
+SHOP = Publisher(PROGRAM, "shop-eu")
 MEMBERS = ("ann", "bob", "cat")
 DOCUMENT = """
 program: shop
@@ -120,16 +121,7 @@ class _Writer:
         return self._chance.random() * self._ends_s
 
     def _fact(self, topic: str, kind: str, member: str, at_s: float, data: dict[str, Any]) -> None:
-        event = {
-            "specversion": "1.0",
-            "id": f"fact-{self.facts}",
-            "source": SOURCE,
-            "type": kind,
-            "subject": member,
-            "time": self._time(at_s).isoformat(),
-            "program": PROGRAM,
-            "data": data,
-        }
+        event = SHOP.event(kind, data, id=f"fact-{self.facts}", member=member, time=self._time(at_s))
         self.facts += 1
         value = json.dumps(event).encode()
         for _ in range(1 + (self._chance.random() < TWICE)):

@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 
 from services.earning.decide import Decision, advance, decide, decide_message, needs
 from services.earning.program.terms import Program, Rule, TierLevel, Tiers, Versions
-from services.earning.source_events.facts import FACT_TYPES, Fact, FactData
+from services.earning.source_events.facts import Fact
 from services.earning.state.standing import BusinessKey, KeyRow, Lot, Rows, RowsMissingError, Standing
 from shared.errors import PermanentError
+from shared.facts.fact import FactData
 from shared.facts.orders import (
     OrderCancelled,
     OrderFulfilled,
@@ -27,7 +28,6 @@ from shared.point_events import EventData
 from tests.support.model.event_checks import refused_badly, told_badly
 
 ZONE = ZoneInfo("Europe/Berlin")
-TYPES = {kind: name for name, kind in FACT_TYPES.items()}
 
 
 def instant(text: str) -> datetime:
@@ -104,7 +104,7 @@ class Told:
 
     def fact(self, number: int) -> Fact:
         return Fact(
-            type=TYPES[type(self.data)],
+            type=self.data.TYPE,
             id=f"fact-{number}",
             source=self.source,
             program="club",

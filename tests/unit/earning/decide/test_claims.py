@@ -21,9 +21,9 @@ from services.earning.program.terms import (
     Tiers,
     Versions,
 )
-from services.earning.source_events.facts import FactData
 from shared.errors import PermanentError
 from shared.facts.activities import ActivityRecorded, ActivityWithdrawn
+from shared.facts.fact import FactData
 from shared.facts.imports import BalanceImport, ImportRevert
 from shared.facts.members import MemberClaimed, MemberClosed, MemberEnrolled
 from shared.facts.redemptions import RedemptionCancelled, RedemptionRequested

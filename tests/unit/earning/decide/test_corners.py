@@ -7,9 +7,9 @@ from fractions import Fraction
 import pytest
 
 from services.earning.program.terms import Activity, Expiry, Limit, Reviews, TierLevel, Tiers, Versions
-from services.earning.source_events.facts import FactData
 from shared.facts.activities import ActivityRecorded, ActivityWithdrawn
 from shared.facts.adjustments import PointsReinstate
+from shared.facts.fact import FactData
 from shared.facts.imports import BalanceImport, ImportRevert
 from shared.facts.members import MemberClosed, MemberEnrolled
 from shared.facts.redemptions import RedemptionRequested

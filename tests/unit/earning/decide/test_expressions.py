@@ -17,8 +17,8 @@ from services.earning.program.expressions import (
     of_activity,
 )
 from services.earning.program.terms import Activity, Campaign, Conditions, Rule, Versions
-from services.earning.source_events.facts import FactData
 from shared.facts.activities import ActivityRecorded
+from shared.facts.fact import FactData
 from shared.facts.members import MemberEnrolled, MemberUpdated
 from tests.unit.earning.decide.story import Story, Told, instant, ladder, paid, program, refunded, updated
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from services.earning.source_events.facts import FactData
+from shared.facts.fact import FactData
 from shared.facts.imports import BalanceImport, ImportRevert
 from shared.facts.orders import OrderCancelled
 from shared.facts.redemptions import RedemptionCancelled, RedemptionRequested

@@ -11,9 +11,9 @@ import pytest
 
 from services.earning.decide import Outcome
 from services.earning.program.terms import Limit, Pending, Referrals, TierLevel, Tiers, Versions
-from services.earning.source_events.facts import FactData
 from services.earning.state.standing import BusinessKey
 from shared.errors import PermanentError
+from shared.facts.fact import FactData
 from shared.facts.imports import BalanceImport, ImportRevert
 from shared.facts.members import MemberClosed, MemberEnrolled
 from shared.facts.referrals import ReferralClicked, ReferralCompleted, ReferralJoined, ReferralUnblock, ReferralVoided

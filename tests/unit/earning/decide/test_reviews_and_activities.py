@@ -22,8 +22,8 @@ from services.earning.program.terms import (
     Tiers,
     Versions,
 )
-from services.earning.source_events.facts import FactData
 from shared.facts.activities import ActivityRecorded, ActivityWithdrawn
+from shared.facts.fact import FactData
 from shared.facts.members import MemberClosed, MemberEnrolled, MemberUpdated
 from shared.facts.reviews import ReviewPublished, ReviewRemoved, ReviewUpdated
 from shared.point_events import PointsEarned

@@ -19,8 +19,8 @@ from services.earning.program.terms import (
     Tiers,
     Versions,
 )
-from services.earning.source_events.facts import FactData
 from shared.facts.activities import ActivityRecorded, ActivityWithdrawn
+from shared.facts.fact import FactData
 from shared.facts.members import MemberClosed
 from shared.facts.orders import RefundLine
 from shared.point_events import EventData, StampCardCompleted, StampCollected

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from shared.facts.builders import Publisher
+
 PROGRAM = "grocer"
-SOURCE = "grocer-tills"
 ZONE = ZoneInfo("America/New_York")
 SEED = 2017
 """Of everything the data set doesn't have; the same seed gives the same file, byte for byte."""
@@ -15,6 +16,8 @@ SEED = 2017
 YEAR_END = datetime(2018, 1, 1, tzinfo=ZONE).astimezone(UTC)
 
 Event = dict[str, Any]
+
+_TILLS = Publisher(PROGRAM, "grocer-tills")
 
 
 def member_of(household: int) -> str:
@@ -24,17 +27,14 @@ def member_of(household: int) -> str:
 
 def fact(kind: str, number: str, household: int, time: datetime, data: Event) -> Event:
     """A fact about a household: `kind` is its type without version, `number` its id."""
-    return {
-        "specversion": "1.0",
-        "id": number,
-        "source": SOURCE,
-        "type": f"{kind}.v1",
-        "subject": member_of(household),
-        "time": time.astimezone(ZONE).isoformat(),
-        "datacontenttype": "application/json",
-        "program": PROGRAM,
-        "data": data,
-    }
+    return _TILLS.event(
+        f"{kind}.v1",
+        data,
+        id=number,
+        member=member_of(household),
+        time=time.astimezone(ZONE),
+        datacontenttype="application/json",
+    )
 
 
 def late(event: Event, arrival: datetime) -> Event:

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import msgspec
 
-from deploy.demo.baskets import Basket, Line, baskets, rows, visits
-from deploy.demo.envelopes import SEED, YEAR_END, Event, fact, late
-from deploy.demo.referrals import Referrals, referrals_of
-from deploy.demo.reviews import reviews_of
 from deploy.local_stack.jars import cache_directory
+from services.cli.demo.baskets import Basket, Line, baskets, rows, visits
+from services.cli.demo.envelopes import SEED, YEAR_END, Event, fact, late
+from services.cli.demo.referrals import Referrals, referrals_of
+from services.cli.demo.reviews import reviews_of
 
 CURRENCY = "USD"
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from deploy.demo.baskets import Visit
-from deploy.demo.envelopes import SEED, Event, fact, member_of
+from services.cli.demo.baskets import Visit
+from services.cli.demo.envelopes import SEED, Event, fact, member_of
 
 # Of 100 households so many were brought by another; and of 100 of those …
 _BROUGHT = 35

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from deploy.demo.baskets import Basket
-from deploy.demo.envelopes import SEED, YEAR_END, Event, fact, late
+from services.cli.demo.baskets import Basket
+from services.cli.demo.envelopes import SEED, YEAR_END, Event, fact, late
 
 _BASKETS_REVIEWED = 100  # of 10,000
 _OUT_OF = 10_000

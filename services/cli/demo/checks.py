@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from deploy.demo.facts import Counts
+from services.cli.demo.facts import Counts
 from services.cli.state import State
 from services.projections.query import PointsStatus
 from services.projections.rebuild import Report

@@ -8,9 +8,10 @@ from pathlib import Path
 import asyncpg
 from rich.console import Console
 
-from deploy.demo.envelopes import PROGRAM, ZONE
-from deploy.demo.facts import Counts
+from deploy.programs import FOLDER
 from services.cli.console import print_table
+from services.cli.demo.envelopes import PROGRAM, ZONE
+from services.cli.demo.facts import Counts
 from services.cli.explain import explanation, print_explanation
 from services.cli.members import print_history
 from services.earning.program.authoring.check import check
@@ -22,7 +23,7 @@ YEAR = datetime(2017, 1, 1, tzinfo=ZONE), datetime(2018, 1, 1, tzinfo=ZONE)
 HISTORY_SHOWN = 24
 LOTS_SHOWN = 3
 EARNERS_SHOWN = 5
-PROGRAM_FILE = Path(__file__).parent.parent / "programs" / "grocer.yaml"
+PROGRAM_FILE = FOLDER / "grocer.yaml"
 
 _QUERIES = Queries(Path(__file__).parent / "queries.sql")
 

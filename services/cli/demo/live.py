@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from deploy.demo.facts import FactsFile
 from deploy.local_stack import Endpoints
 from services.cli import publishing
+from services.cli.demo.facts import FactsFile
+from services.cli.fact_files import Survey, survey
 from services.cli.progress import Bar, Board
-from services.cli.routing import Survey, survey
 from services.cli.servers import kafka, postgres
 from services.cli.state import Observer, State, observing
 from services.earning.background import holds

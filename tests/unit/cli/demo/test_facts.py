@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from deploy.demo.baskets import baskets, visits
-from deploy.demo.envelopes import member_of
-from deploy.demo.facts import FactsFile, facts_file
-from deploy.demo.referrals import referrals_of
-from deploy.demo.reviews import reviews_of
+from services.cli.demo.baskets import baskets, visits
+from services.cli.demo.envelopes import member_of
+from services.cli.demo.facts import FactsFile, facts_file
+from services.cli.demo.referrals import referrals_of
+from services.cli.demo.reviews import reviews_of
 
 ONE_IN = 200
 

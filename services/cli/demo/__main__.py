@@ -1,4 +1,4 @@
-"""`python -m deploy.demo`: a real year of grocery retail from Kafka to balances, with every sum checked.
+"""`python -m services.cli.demo`: a real year of grocery retail from Kafka to balances, with every sum checked.
 
 `DEMO=small` takes one household in twelve; `KEEP=1` leaves everything running, with the SQL to try. Servers named by
 `KAFKA_BOOTSTRAP_SERVERS` and `POSTGRES_DSN` are used instead of own ones; they must be empty.
@@ -16,14 +16,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.rule import Rule
 
-from deploy.demo.checks import checks
-from deploy.demo.envelopes import PROGRAM, SEED
-from deploy.demo.facts import FactsFile, facts_file
-from deploy.demo.live import Run, publish_and_watch
-from deploy.demo.tables import PROGRAM_FILE, show_all
 from deploy.local_stack import Endpoints
 from services.cli import program
 from services.cli.console import err, out, report
+from services.cli.demo.checks import checks
+from services.cli.demo.envelopes import PROGRAM, SEED
+from services.cli.demo.facts import FactsFile, facts_file
+from services.cli.demo.live import Run, publish_and_watch
+from services.cli.demo.tables import PROGRAM_FILE, show_all
 from services.cli.installation import Installation
 from services.cli.progress import board
 from services.cli.rebuild import show as show_rebuild
@@ -43,12 +43,8 @@ BATCH = "200"
 """A year passes within a minute or two here. What one member's order means for another is decided between batches: in
 small ones that takes days of the year, in those of 2,000 facts months."""
 
-SQL = """\
-SELECT * FROM loyalty.balances ORDER BY available DESC LIMIT 10;
-SELECT booked_at, why, change, balance FROM loyalty.history WHERE member = '{member}' ORDER BY sequence;
-SELECT kind, reason, count(*), sum(net) FROM loyalty.history GROUP BY kind, reason ORDER BY kind, reason;
-SELECT kind, rule, awards, earned, reversed FROM loyalty.points_sources ORDER BY earned DESC;
-SELECT tier, count(*), round(avg(qualifying)) FROM loyalty.tiers GROUP BY tier;"""
+SQL_TO_TRY = Path(__file__).parent / "to_try.sql"
+"""Statements that are shown, not run; `{member}` is the member whose history the demo tells."""
 
 
 class Demo:
@@ -176,7 +172,7 @@ class Demo:
         for arguments in ("status", f"explain {PROGRAM} {self._member}", "verify", "down --throw-away"):
             say(f"{command} {arguments}")
         say(f"\nSQL to try, with any client at {self._installation.stack.endpoints.dsn}:")
-        say(SQL.format(member=self._member))
+        say(SQL_TO_TRY.read_text("utf-8").rstrip().format(member=self._member))
 
 
 def main() -> None:
