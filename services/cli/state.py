@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from deploy.topics import partitions_of
 from services.cli.servers import kafka, postgres
 from shared.broker import REQUEST_TIMEOUT_MS
+from shared.consumer_watch import watched
 from shared.postgres import Queries
 from shared.topics import Topics
 
@@ -202,6 +203,7 @@ async def observing(bootstrap_servers: str, dsn: str, topics: Topics) -> AsyncIt
             )
             stack.push_async_callback(consumer.stop)
             await consumer.start()
+            await stack.enter_async_context(watched(consumer, "status"))
             # Assigned, so that the client keeps their leaders in mind; nothing is fetched before it is asked for.
             everything = [
                 TopicPartition(topic, number) for topic, count in partitions.items() for number in range(count)

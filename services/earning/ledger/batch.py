@@ -86,7 +86,7 @@ class Earned(msgspec.Struct):
         return Earned(counts, reasons, self.events + other.events)
 
 
-class FenceMovedBackError(Exception):
+class FenceMovedBackError(Exception):  # noqa: N818 - says where to go back to; nothing is wrong
     """A partition's fence lies before the batch: an earlier one failed. Go back to `stored` and read again.
 
     Attributes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from prometheus_client import CollectorRegistry
 
 from services.projections import store
@@ -12,6 +12,7 @@ from services.projections.positions import Fence
 from services.projections.project import project
 from services.projections.rebuild.read import next_records
 from shared.broker import UNREADABLE
+from shared.consumer_watch import SupervisedConsumer
 from shared.errors import UnreadableEventError
 from shared.telemetry import RoomClock
 
@@ -19,7 +20,7 @@ NO_END = 2**63 - 1
 
 
 async def catch_up(
-    session: asyncpg.Connection, consumer: AIOKafkaConsumer, topic: str, generation: int, until: dict[int, int]
+    session: asyncpg.Connection, consumer: SupervisedConsumer, topic: str, generation: int, until: dict[int, int]
 ) -> int:
     """Fold each partition up to the position named, or to where its log ends; gives how many events.
 
@@ -40,7 +41,7 @@ async def catch_up(
 
 async def _follow(
     session: asyncpg.Connection,
-    consumer: AIOKafkaConsumer,
+    consumer: SupervisedConsumer,
     where: TopicPartition,
     generation: int,
     fence: Fence,

@@ -10,9 +10,11 @@ from typing import Any, Protocol
 import pytest
 
 from shared import broker as kafka_edge
+from shared import consumer_watch
 from shared.postgres import SESSION_SETTINGS
-from tests.support.simulation.consumer import Consumer
+from tests.support.simulation.consumer import Consumer, Fetching
 from tests.support.simulation.faults import Fates
+from tests.support.simulation.inside import Inside
 from tests.support.simulation.kafka import Broker
 from tests.support.simulation.loop import Host, Loop, here
 from tests.support.simulation.postgres import Server
@@ -43,6 +45,9 @@ class Door(Protocol):
     def consumer(self, *topics: str, group: str | None = None, listener: Any = None) -> Any:
         """A consumer with the services' settings, not started."""
 
+    def end_fetching(self, consumer: Any) -> None:
+        """Let the task of a consumer die that brings its records."""
+
 
 class Doubles:
     """The simulated servers, on which nothing fails by chance."""
@@ -59,6 +64,7 @@ class Doubles:
         """Run a case."""
         with ExitStack() as stack:
             patch = stack.enter_context(pytest.MonkeyPatch.context())
+            patch.setattr(consumer_watch, "Inside", Inside)
             patch.setattr(kafka_edge, "AIOKafkaProducer", lambda **_: Producer(self._broker, self._fates))
             self._loop.run(self._on_a_host(case))
 
@@ -92,3 +98,7 @@ class Doubles:
     def consumer(self, *topics: str, group: str | None = None, listener: Any = None) -> Any:
         """A consumer, not started."""
         return Consumer(self._broker, self._fates, topics=topics, group=group, listener=listener)
+
+    def end_fetching(self, consumer: Any) -> None:
+        """Let the task of a consumer die that brings its records."""
+        consumer.fetching = Fetching.ENDED

@@ -16,6 +16,7 @@ import pytest
 from aiokafka import TopicPartition
 
 import shared.broker
+import shared.consumer_watch
 import shared.migrations
 from services.earning import app as earning_app
 from services.earning.background import watermark
@@ -31,8 +32,9 @@ from services.projections import consume
 from shared.telemetry import RoomClock
 from tests.support.simulation.checks import Checks, whole_to
 from tests.support.simulation.clients import Admin, Stream
-from tests.support.simulation.consumer import Consumer
+from tests.support.simulation.consumer import Consumer, Fetching
 from tests.support.simulation.faults import Fate, Fates
+from tests.support.simulation.inside import Inside
 from tests.support.simulation.kafka import Broker
 from tests.support.simulation.loop import Host, Loop, here, loop
 from tests.support.simulation.postgres import Server
@@ -87,6 +89,8 @@ HARMS = (
     "stop kafka",
     "lose points",
     "write foreign",
+    "end fetching",
+    "hang fetching",
 )
 """What is done to hosts and servers at some moment, beside what becomes of single requests."""
 
@@ -220,6 +224,17 @@ class World:
         where = TopicPartition(TOPICS.points, self.fates.chance.randrange(SHARDS))
         self.broker.append(where, *self.fates.chance.choice(FOREIGN))
 
+    def _end_fetching(self) -> None:
+        self._let_fetching_be(Fetching.ENDED)
+
+    def _hang_fetching(self) -> None:
+        self._let_fetching_be(Fetching.HANGS)
+
+    def _let_fetching_be(self, what: Fetching) -> None:
+        living = [one for one in self.broker.consumers if not one.host.dead]
+        if living:
+            self.fates.chance.choice(living).fetching = what
+
     def _calm(self) -> None:
         """Nothing fails from now on; who stands still wakes up, who is down comes back."""
         self.fates.harmful = False
@@ -302,6 +317,7 @@ class World:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(asyncpg, "connect", self.connect)
+            patch.setattr(shared.consumer_watch, "Inside", Inside)
             patch.setattr(shared.broker, "AIOKafkaProducer", lambda **_: Producer(broker, fates))
             for module in (shared.broker, log_end, watermark):
                 patch.setattr(module, "AIOKafkaConsumer", consumer, raising=False)
