@@ -17,6 +17,7 @@ from services.earning.ledger import dead_letters as facts_letters
 from services.projections import dead_letters as points_letters
 from services.projections import query as read_models
 from shared.broker import REQUEST_TIMEOUT_MS
+from shared.consumer_watch import watched
 from shared.topics import Topics
 
 
@@ -194,6 +195,7 @@ async def observing(bootstrap_servers: str, dsn: str, topics: Topics) -> AsyncIt
             )
             stack.push_async_callback(consumer.stop)
             await consumer.start()
+            await stack.enter_async_context(watched(consumer, "status"))
             # Assigned, so that the client keeps their leaders in mind; nothing is fetched before it is asked for.
             everything = [
                 TopicPartition(topic, number) for topic, count in partitions.items() for number in range(count)

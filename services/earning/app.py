@@ -180,8 +180,8 @@ async def _partitions(bootstrap_servers: str, topics: Sequence[str]) -> dict[str
         KafkaError, OSError, TimeoutError: Kafka can't be reached.
     """
     admin = clients().admin(bootstrap_servers=bootstrap_servers, request_timeout_ms=ADMIN_TIMEOUT_MS)
-    await admin.start()
     try:
+        await admin.start()
         described = await admin.describe_topics(list(topics))
     finally:
         await admin.close()

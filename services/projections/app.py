@@ -21,6 +21,7 @@ from services.projections.settings import ProjectionsSettings
 from shared import migrations
 from shared.broker import CONSUMER_SETTINGS, KAFKA_TRANSIENT, METADATA_MAX_AGE_MS, REQUEST_TIMEOUT_MS, Backoff, producer
 from shared.clients import clients
+from shared.consumer_watch import ClientDiedError, Watchdog, count_replaced, getmany
 from shared.postgres import TRANSIENT_ERRORS, connect
 from shared.settings import Connections
 from shared.topics import Topics
@@ -79,29 +80,39 @@ class App:
                 read models were made from.
         """
         try:
-            if await self._start(stopping):
-                self._lanes = [
-                    Lane(
-                        number,
-                        self._connections.postgres_dsn,
-                        self._consumer(),
-                        self.assignment,
-                        self._settings,
-                        self.metrics,
-                    )
-                    for number in range(self._settings.lanes)
-                ]
-                async with asyncio.TaskGroup() as tasks:
-                    for lane in self._lanes:
-                        tasks.create_task(lane.run(stopping))
-                    tasks.create_task(self._watch(stopping))
-                    tasks.create_task(self._relay(stopping))
+            while await self._start(stopping):
+                await self._fold(stopping)
         finally:
             await self._hint()
             await self._stop()
 
+    async def _fold(self, stopping: asyncio.Event) -> None:
+        """Fold until we are to stop, or until the client has died and another one must be started."""
+        self._lanes = [
+            Lane(
+                number,
+                self._connections.postgres_dsn,
+                self._consumer(),
+                self.assignment,
+                self._settings,
+                self.metrics,
+            )
+            for number in range(self._settings.lanes)
+        ]
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for lane in self._lanes:
+                    tasks.create_task(lane.run(stopping))
+                tasks.create_task(self._watch(stopping))
+                tasks.create_task(self._relay(stopping))
+        except* ClientDiedError as died:
+            self.metrics.readiness.waits(SERVERS, repr(died.exceptions))
+            count_replaced(died, self.metrics.readiness)
+            await self._stop()
+
     async def _stop(self) -> None:
         """Leave the group; where Kafka can't hear it, it notices by its session timeout."""
+        await self.assignment.on_partitions_revoked(())
         try:
             async with asyncio.timeout(ANSWER_S):
                 await self.broker.stop()
@@ -142,12 +153,14 @@ class App:
             await session.close()
 
     async def _watch(self, stopping: asyncio.Event) -> None:
-        """Measure the lag, notice when Kafka is away, and stay in the group while Postgres is."""
+        """Measure the lag, notice when Kafka is away or our client dead, and stay in the group while Postgres is."""
+        watchdog = Watchdog(self._consumer(), "projections")
         while not await wait_for_event(stopping, WATCH_S):
+            await watchdog.look()
             try:
                 async with asyncio.timeout(ANSWER_S):
                     # Any poll counts as a sign of life in the group; this one asks for no record of ours.
-                    await self._consumer().getmany(TopicPartition("", 0), timeout_ms=0)
+                    await getmany(self._consumer(), TopicPartition("", 0), timeout_ms=0)
                     ends = await self._consumer().end_offsets(
                         [self.assignment.topic_partition(p) for p in self.assignment.owned or {0}]
                     )
@@ -188,12 +201,13 @@ class App:
                 finally:
                     await session.close()
             except (*KAFKA_TRANSIENT, *TRANSIENT_ERRORS) as error:
+                count_replaced(error, self.metrics.readiness)
                 log.info("dead letters wait", error=repr(error))
 
     async def _publish(self, session: asyncpg.Connection) -> None:
         to = producer(self._connections.kafka_bootstrap_servers, f"{APPLICATION}-dead-letters")
-        await to.start()
         try:
+            await to.start()
             while await dead_letters.relay(session, to, self._topics.dead_letters):
                 continue
         finally:

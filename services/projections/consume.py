@@ -27,6 +27,7 @@ from services.projections.positions import Fence
 from services.projections.project import Projected, project
 from services.projections.settings import ProjectionsSettings
 from shared.broker import KAFKA_TRANSIENT, UNREADABLE, Backoff
+from shared.consumer_watch import getmany
 from shared.errors import ForkError, TallystickError, UnreadableEventError
 from shared.postgres import DATA_ERRORS, TRANSIENT_ERRORS, connect, end_overdue
 from shared.waiting import wait_for_event
@@ -79,6 +80,7 @@ class Lane:
                 await self._turn(stopping, backoff)
             await self._written()
         finally:
+            await self._give_up_writing()
             self._hang_up()
 
     async def _turn(self, stopping: asyncio.Event, backoff: Backoff) -> None:
@@ -136,11 +138,11 @@ class Lane:
         records: dict[TopicPartition, Sequence[Any]] = {}
         try:
             began = time.perf_counter()
-            records = await self._consumer.getmany(*mine, timeout_ms=0, max_records=self._records_max)
+            records = await getmany(self._consumer, *mine, timeout_ms=0, max_records=self._records_max)
             if records:
                 self._metrics.clock.add("consume", time.perf_counter() - began, sum(map(len, records.values())))
             else:
-                records = await self._consumer.getmany(*mine, timeout_ms=FETCH_WAIT_MS, max_records=self._records_max)
+                records = await getmany(self._consumer, *mine, timeout_ms=FETCH_WAIT_MS, max_records=self._records_max)
             self._records_max = min(self._settings.batch, self._records_max * 2)
             records = self._new(records)
         except OffsetOutOfRangeError as error:
@@ -198,6 +200,12 @@ class Lane:
         if self._writing is not None:
             await self._writing
             self._writing = None
+
+    async def _give_up_writing(self) -> None:
+        """Where this lane is broken off, its batch is, too: another lane reads it again."""
+        while self._writing is not None and not self._writing.done():
+            self._writing.cancel()  # asyncpg may put an error of its own in the place of the first
+            await asyncio.wait([self._writing], timeout=FETCH_WAIT_MS / 1000)
 
     async def _write(self, batch: list[Decoded], backoff: Backoff) -> None:
         """Store a batch, however long it takes; nothing newer is stored before it."""

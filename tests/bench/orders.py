@@ -51,8 +51,8 @@ def _order(number: int, member: str, when: datetime, draw: random.Random) -> dic
 async def fill(bootstrap_servers: str, topic: str, count: int, *, members: int, seed: int, shards: int) -> None:
     """Publish the orders into `topic`, keyed and timed as a well-behaved platform does."""
     to = producer(bootstrap_servers, "bench-fill")
-    await to.start()
     try:
+        await to.start()
         waiting: dict[int, list[Outgoing]] = {}
         for number, (member, when, value) in enumerate(orders(count, members=members, seed=seed), start=1):
             record = Outgoing(member_key(PROGRAM, member).encode(), value, (), int(when.timestamp() * 1000))

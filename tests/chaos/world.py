@@ -134,8 +134,8 @@ class World:
 
     async def _delete_topics(self) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.servers.bootstrap_servers)
-        await admin.start()
         try:
+            await admin.start()
             await admin.delete_topics(list(self.topics.all))
         finally:
             await admin.close()

@@ -18,9 +18,6 @@ from shared.broker import Outgoing, producer, publish
 from shared.topics import Topics
 from tests.eventually import eventually
 
-PATIENCE_S = 90.0
-"""Far longer than anything here takes; a test that comes to its end says what it has waited for."""
-
 Rows = list[tuple[object, ...]]
 
 _BALANCES = """
@@ -77,8 +74,8 @@ class Pipeline:
     async def publish(self, records: Mapping[int, list[Outgoing]], topic: str | None = None) -> int:
         """Publish records by partition (to the orders topic); gives their number."""
         to = producer(self.bootstrap_servers, "shop")
-        await to.start()
         try:
+            await to.start()
             await publish(to, topic or self.topics.orders, records)
         finally:
             await to.stop()
@@ -162,7 +159,7 @@ class Pipeline:
     async def until(self, condition: Callable[[], Awaitable[bool]], what: str) -> None:
         """Wait for a condition; fails with what was waited for, and the services' last words."""
         try:
-            await eventually(condition, what=what, seconds=PATIENCE_S)
+            await eventually(condition, what=what)
         except AssertionError as error:
             raise AssertionError(f"{error}; {self._last_words()}") from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from prometheus_client import CollectorRegistry
 
 from services.projections import store
@@ -15,6 +15,7 @@ from services.projections.positions import Fence
 from services.projections.project import project
 from services.projections.rebuild.read import next_records
 from shared.broker import UNREADABLE
+from shared.consumer_watch import SupervisedConsumer
 from shared.errors import UnreadableEventError
 from shared.telemetry import RoomClock
 
@@ -23,7 +24,7 @@ NO_END = 2**63 - 1
 
 async def catch_up(
     session: asyncpg.Connection,
-    consumer: AIOKafkaConsumer,
+    consumer: SupervisedConsumer,
     topic: str,
     generation: int,
     models: Sequence[Model],
@@ -49,7 +50,7 @@ async def catch_up(
 
 async def _follow(
     session: asyncpg.Connection,
-    consumer: AIOKafkaConsumer,
+    consumer: SupervisedConsumer,
     where: TopicPartition,
     generation: int,
     models: Sequence[Model],

@@ -22,6 +22,7 @@ from services.projections.models import Model, Values, load
 from services.projections.positions import Fence, Received, follow
 from services.projections.project import fold_all
 from shared.broker import REQUEST_TIMEOUT_MS, UNREADABLE
+from shared.consumer_watch import SupervisedConsumer
 from shared.errors import TallystickError, UnreadableEventError
 from shared.postgres import LONG_WORK_SETTINGS, connect
 
@@ -55,23 +56,27 @@ class Done(msgspec.Struct):
 Tell = Callable[[Done], None]
 
 
-def reader(bootstrap_servers: str) -> AIOKafkaConsumer:
+def reader(bootstrap_servers: str) -> SupervisedConsumer:
     """A consumer outside of any group: a rebuild reads what it wants."""
-    return AIOKafkaConsumer(
-        bootstrap_servers=bootstrap_servers,
-        client_id="tallystick-rebuild",
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="none",
-        isolation_level="read_uncommitted",
-        check_crcs=True,
-        fetch_max_wait_ms=50,
-        max_partition_fetch_bytes=8 * 1024 * 1024,
-        request_timeout_ms=REQUEST_TIMEOUT_MS,
-    )
+
+    def make() -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
+            bootstrap_servers=bootstrap_servers,
+            client_id="tallystick-rebuild",
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_uncommitted",
+            check_crcs=True,
+            fetch_max_wait_ms=50,
+            max_partition_fetch_bytes=8 * 1024 * 1024,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+        )
+
+    return SupervisedConsumer(make, "rebuild")
 
 
-async def next_records(consumer: AIOKafkaConsumer, where: TopicPartition) -> Sequence[Any]:
+async def next_records(consumer: SupervisedConsumer, where: TopicPartition) -> Sequence[Any]:
     """The next records of a partition; none where none came in time.
 
     Raises:
@@ -114,7 +119,7 @@ class _Partition:
     """One partition on its way into the tables: rows of events as they come, of states and the fence at the end."""
 
     def __init__(
-        self, job: Job, partition: int, session: asyncpg.Connection, consumer: AIOKafkaConsumer, tell: Tell
+        self, job: Job, partition: int, session: asyncpg.Connection, consumer: SupervisedConsumer, tell: Tell
     ) -> None:
         self._job = job
         self._partition = partition

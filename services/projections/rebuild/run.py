@@ -7,7 +7,6 @@ import time
 from contextlib import AsyncExitStack
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from services.projections import generations, store
@@ -19,6 +18,7 @@ from services.projections.rebuild.report import OnProgress, Progress, Report
 from services.projections.rebuild.swap import drop, swap
 from services.projections.rebuild.workers import read_in_processes, share_out
 from shared.broker import REQUEST_TIMEOUT_MS
+from shared.consumer_watch import SupervisedConsumer
 from shared.errors import ConfigurationError, TransientError
 from shared.postgres import LONG_WORK_SETTINGS, connect
 from shared.topics import Topics
@@ -79,7 +79,7 @@ class _Rebuild:
         bootstrap_servers: str,
         topic: str,
         sessions: list[asyncpg.Connection],
-        consumer: AIOKafkaConsumer,
+        consumer: SupervisedConsumer,
         progress: OnProgress,
     ) -> None:
         self._dsn = dsn
@@ -114,8 +114,8 @@ class _Rebuild:
             client_id="tallystick-rebuild",
             request_timeout_ms=REQUEST_TIMEOUT_MS,
         )
-        await admin.start()
         try:
+            await admin.start()
             (topic,) = await admin.describe_topics([self._topic])
         finally:
             await admin.close()

@@ -30,6 +30,12 @@ DEFECTS = (
         Change("shared.broker:CONSUMER_SETTINGS", "'none'", "'latest'"),
     ),
     Defect(
+        "dead-client-kept",
+        "a client that has died in silence is replaced (I11)",
+        ("tests/integration/earning/test_dead_clients.py",),
+        Change("shared.consumer_watch:Watchdog.look", "self._inside.ended()", "()"),
+    ),
+    Defect(
         "dead-letters-by-the-workers-clock",
         "a worker whose clock is wrong may still set records aside (I3)",
         ("tests/unit/deploy/test_topics.py",),
@@ -96,6 +102,12 @@ DEFECTS = (
         "a paused process frees its locks within seconds",
         ("tests/unit/shared/test_postgres.py",),
         Change("shared.postgres:SESSION_SETTINGS", "'3000'", "'0'"),
+    ),
+    Defect(
+        "standstill-taken-for-work",
+        "a client that hangs is replaced (I11)",
+        ("tests/unit/shared/test_consumer_watch.py",),
+        Change("shared.consumer_watch:Watchdog._count", "now - self._since[what] >= at_most", "at_most < 0"),
     ),
     Defect(
         "unreadable-event-skipped",

@@ -90,7 +90,7 @@ async def settled(command: Command, records: int) -> dict[str, Any]:
         said.update(told(await command("status", "--json")))
         return bool(said["settled"]) and sum(topic["decided"] for topic in said["inputs"]) == records
 
-    await eventually(is_settled, what=f"{records} records are decided and visible", seconds=60)
+    await eventually(is_settled, what=f"{records} records are decided and visible")
     return said
 
 
@@ -271,8 +271,8 @@ async def test_all_dead_letters_of_a_reason_are_discarded_once_somebody_says_yes
 async def send(bootstrap_servers: str, topic: str, records: dict[int, list[Outgoing]]) -> None:
     """Publish what nobody of ours would."""
     to = producer(bootstrap_servers, "stranger")
-    await to.start()
     try:
+        await to.start()
         await publish(to, topic, records)
     finally:
         await to.stop()

@@ -36,8 +36,8 @@ def file(tmp_path: Path) -> Path:
 async def records_of(bootstrap_servers: str, topic: str, partitions: int = SHARDS) -> list[ConsumerRecord]:
     """All records of a topic."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest")
-    await consumer.start()
     try:
+        await consumer.start()
         wanted = [TopicPartition(topic, number) for number in range(partitions)]
         consumer.assign(wanted)
         count = sum((await consumer.end_offsets(wanted)).values())

@@ -19,11 +19,10 @@ from services.projections.settings import ProjectionsSettings
 from shared.broker import Outgoing
 from shared.settings import Connections
 from shared.topics import Topics
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.integration.projections.kafka_log import publish_entries, publish_records
 from tests.unit.projections.points_log import Entry, PointsLog
 
-STOP_SECONDS = 20
 _numbers = itertools.count(1)
 
 
@@ -92,7 +91,7 @@ class Desk:
         """The generation that the views show."""
         return int(await self.value("SELECT current FROM projections.generation"))
 
-    async def folded(self, positions: Mapping[int, int] | None = None, *, seconds: float = 30) -> None:
+    async def folded(self, positions: Mapping[int, int] | None = None, *, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until the tables are at these positions; without any, at the end of the log."""
         wanted = dict(self.log.positions if positions is None else positions)
 
@@ -162,7 +161,7 @@ class Process:
     def kill(self) -> None:
         """End it at once."""
         self._process.kill()
-        self._process.wait(STOP_SECONDS)
+        self._process.wait(PATIENCE_SECONDS)
 
     def killed_itself(self) -> bool:
         """Whether it came to its failpoint."""
@@ -179,7 +178,7 @@ class Process:
     def terminate(self) -> int:
         """Ask it to stop; gives its exit code."""
         self._process.terminate()
-        return self._process.wait(STOP_SECONDS)
+        return self._process.wait(PATIENCE_SECONDS)
 
     def said(self) -> str:
         """Its log so far."""

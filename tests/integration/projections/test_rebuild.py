@@ -17,7 +17,8 @@ from tests.integration.projections.kafka_log import publish_a_header_name_that_i
 from tests.integration.projections.projection_rig import Desk
 from tests.unit.projections.points_log import PointsLog
 
-READ_SECONDS = 3
+READ_SECONDS = 30
+"""A reader who is kept waiting waits for as long as the other one holds the views."""
 
 
 async def run(desk: Desk, *, check_only: bool = False, processes: int = 1) -> Report:

@@ -14,8 +14,6 @@ from tests.integration.projections.kafka_log import make_topics
 from tests.integration.projections.projection_rig import Desk
 from tests.unit.projections.points_log import PointsLog
 
-AGAIN_SECONDS = 60
-
 
 @pytest.fixture
 async def fragile(own_stack: LocalStack) -> AsyncIterator[Desk]:
@@ -45,7 +43,7 @@ async def test_postgres_away(fragile: Desk, own_stack: LocalStack) -> None:
         await grow(fragile, 2)
         await eventually(lambda: "postgres" in worker.metrics.readiness.waiting, what="the worker says it waits")
         own_stack.postgres.start()
-        await fragile.folded(seconds=AGAIN_SECONDS)
+        await fragile.folded()
         await eventually(lambda: worker.metrics.readiness.waiting == {}, what="the worker is ready again")
     assert await fragile.balances() == fragile.balances_of_log()
 
@@ -58,7 +56,7 @@ async def test_kafka_away(fragile: Desk, own_stack: LocalStack) -> None:
         await eventually(lambda: "kafka" in worker.metrics.readiness.waiting, what="the worker says it waits")
         own_stack.kafka.start()
         await grow(fragile, 2)
-        await fragile.folded(seconds=AGAIN_SECONDS)
+        await fragile.folded()
         await eventually(lambda: worker.metrics.readiness.waiting == {}, what="the worker is ready again")
     assert await fragile.balances() == fragile.balances_of_log()
 
@@ -71,7 +69,7 @@ async def test_both_away_at_the_start(fragile: Desk, own_stack: LocalStack) -> N
         assert worker.metrics.readiness.waiting
         own_stack.postgres.start()
         own_stack.kafka.start()
-        await fragile.folded(seconds=AGAIN_SECONDS)
+        await fragile.folded()
         await eventually(lambda: worker.metrics.readiness.waiting == {}, what="the worker is ready")
     assert await fragile.balances() == fragile.balances_of_log()
 

@@ -10,8 +10,6 @@ from shared.postgres import TRANSIENT_ERRORS, connect
 from tests.eventually import eventually
 from tests.integration.projections.projection_rig import Desk, Process
 
-SESSION_GIVEN_UP_SECONDS = 60
-
 
 async def right(desk: Desk) -> None:
     """The tables are exactly what the log says: balances, and each line of history, once and in order."""
@@ -99,12 +97,12 @@ async def test_a_paused_worker_that_wakes_up_late_changes_nothing(desk: Desk, tm
         sleeper.pause()
         with desk.process(tmp_path):
             # The group takes the sleeper's partitions away once its session is over.
-            await desk.folded(seconds=SESSION_GIVEN_UP_SECONDS)
+            await desk.folded()
             await grow(desk, 200, seed=2)
-            await desk.folded(seconds=SESSION_GIVEN_UP_SECONDS)
+            await desk.folded()
             sleeper.resume()
             await grow(desk, 200, seed=3)
-            await desk.folded(seconds=SESSION_GIVEN_UP_SECONDS)
+            await desk.folded()
             await alive(sleeper)
     await right(desk)
 
@@ -166,7 +164,7 @@ async def test_a_lock_held_by_a_process_paused_inside_a_copy_is_freed(desk: Desk
         )
     )
     with desk.process(tmp_path):
-        await desk.folded(seconds=SESSION_GIVEN_UP_SECONDS)
+        await desk.folded()
     never.set()
     with pytest.raises(TRANSIENT_ERRORS):
         await copying

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer
 from shared.broker import CONSUMER_SETTINGS, producer
 from shared.postgres import SESSION_SETTINGS, connect
 from tests.conftest import new_topics
+from tests.dying import end_fetching
 from tests.integration.projections.kafka_log import make_topics
 from tests.support.simulation.cases_kafka import KAFKA
 from tests.support.simulation.cases_postgres import LOCKS, Case
@@ -54,6 +55,9 @@ class Real:
         if topics:
             consumer.subscribe(topics, listener=listener)
         return consumer
+
+    def end_fetching(self, consumer: Any) -> None:
+        end_fetching(consumer)
 
 
 @pytest.mark.parametrize("case", [*LOCKS, *STATEMENTS, *KAFKA], ids=lambda case: case.__name__)

@@ -10,11 +10,13 @@ from typing import Any, Protocol
 import pytest
 
 import shared.clients
+import shared.consumer_watch
 from shared.broker import producer
 from shared.clients import clients
 from shared.postgres import SESSION_SETTINGS
-from tests.support.simulation.consumer import Consumer
+from tests.support.simulation.consumer import Consumer, Fetching
 from tests.support.simulation.faults import Fates
+from tests.support.simulation.inside import Inside
 from tests.support.simulation.kafka import Broker
 from tests.support.simulation.loop import Host, Loop, here
 from tests.support.simulation.postgres import Server
@@ -45,6 +47,9 @@ class Door(Protocol):
     def consumer(self, *topics: str, group: str | None = None, listener: Any = None) -> Any:
         """A consumer with the services' settings, not started."""
 
+    def end_fetching(self, consumer: Any) -> None:
+        """Let the task of a consumer die that brings its records."""
+
 
 class Doubles:
     """The simulated servers, on which nothing fails by chance."""
@@ -61,6 +66,7 @@ class Doubles:
         """Run a case."""
         with ExitStack() as stack:
             patch = stack.enter_context(pytest.MonkeyPatch.context())
+            patch.setattr(shared.consumer_watch, "Inside", Inside)
             simulated = clients()._replace(producer=lambda **_: Producer(self._broker, self._fates))
             patch.setattr(shared.clients, "CLIENTS", simulated)
             self._loop.run(self._on_a_host(case))
@@ -95,3 +101,7 @@ class Doubles:
     def consumer(self, *topics: str, group: str | None = None, listener: Any = None) -> Any:
         """A consumer, not started."""
         return Consumer(self._broker, self._fates, topics=topics, group=group, listener=listener)
+
+    def end_fetching(self, consumer: Any) -> None:
+        """Let the task of a consumer die that brings its records."""
+        consumer.fetching = Fetching.ENDED
