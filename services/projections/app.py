@@ -30,6 +30,8 @@ from shared.waiting import wait_for_event
 SERVERS = "kafka and postgres"
 WATCH_S = 2.0
 ANSWER_S = 5.0
+NOT_YET: tuple[type[BaseException], ...] = (*KAFKA_TRANSIENT, *TRANSIENT_ERRORS, store.GenerationChangedError)
+"""Why a start is tried again."""
 
 log = structlog.get_logger(__name__)
 
@@ -126,7 +128,7 @@ class App:
             try:
                 await self.broker.start()
                 await self._settle()
-            except (*KAFKA_TRANSIENT, *TRANSIENT_ERRORS) as error:
+            except NOT_YET as error:
                 self.metrics.readiness.waits(SERVERS, repr(error))
                 if first:
                     log.warning("waiting for kafka and postgres", error=repr(error))
