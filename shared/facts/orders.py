@@ -8,7 +8,6 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import force_setattr
 
-from shared.facts.checking import check_values
 from shared.facts.checks import check_currency, check_line_ids, check_rate, utc
 from shared.facts.fact import FactData
 from shared.facts.values import (
@@ -128,6 +127,19 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     shipping: Annotated[Money, Meta(description="Shipping paid back.")] = "0"
     tender: Annotated[Tender, Meta(description="How it was paid back.")] = "cash"
 
+    def check(self) -> None:
+        """As every fact's check, written out as an order's is.
+
+        Raises:
+            PermanentError: with the check's reason; without a field.
+        """
+        for line in self.lines:
+            micros(line.amount)
+            micros(line.tax)
+        micros(self.shipping)
+        if self.amount is not None:
+            micros(self.amount)
+
 
 class OrderPaid(Order, frozen=True, kw_only=True, omit_defaults=True):
     """An order was paid."""
@@ -151,7 +163,7 @@ class OrderUpdated(Order, frozen=True, kw_only=True, omit_defaults=True):
         """
         super().check()
         for refund in self.refunds:
-            check_values(refund)
+            refund.check()
 
 
 class OrderRefunded(Refund, FactData, frozen=True, kw_only=True, omit_defaults=True):
