@@ -6,9 +6,10 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import CorruptRecordException, KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
@@ -47,6 +48,9 @@ CONSUMER_SETTINGS: dict[str, Any] = {
 }
 """For a subscriber of FastStream (which sets `enable_auto_commit` by its acknowledgement policy: use MANUAL)."""
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+
 KAFKA_TRANSIENT: tuple[type[BaseException], ...] = (KafkaError, OSError, TimeoutError)
 """What to wait for with backoff: the broker is away, starting, or moving its partitions."""
 
@@ -73,6 +77,34 @@ async def reading(bootstrap_servers: str, **changed: Any) -> AsyncIterator[AIOKa
             yield consumer
     finally:
         await consumer.stop()
+
+
+async def find_unreadable(
+    consumer: AIOKafkaConsumer, offsets: Mapping[TopicPartition, int], wait_ms: int
+) -> dict[TopicPartition, BaseException]:
+    """Partitions whose record at an offset can't be handed over, and what is said of it.
+
+    Each is sought and asked for by itself, one record: what was fetched beside an unreadable one is lost with it. To
+    come so near, its caller halves what it fetches until the record comes next.
+    """
+    found: dict[TopicPartition, BaseException] = {}
+    for partition, offset in offsets.items():
+        consumer.seek(partition, offset)
+        try:
+            await consumer.getmany(partition, timeout_ms=wait_ms, max_records=1)
+        except UNREADABLE as error:
+            found[partition] = error
+    return found
+
+
+def instant_of(timestamp_ms: int) -> datetime:
+    """A record's timestamp, milliseconds since 1970, as an instant."""
+    return EPOCH + timedelta(milliseconds=timestamp_ms)
+
+
+def timestamp_ms_of(instant: datetime) -> int:
+    """An instant as a record's timestamp, milliseconds since 1970."""
+    return (instant - EPOCH) // MILLISECOND
 
 
 class Outgoing(NamedTuple):

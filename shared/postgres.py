@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
@@ -123,3 +124,13 @@ async def end_overdue(dsn: str, application: str) -> int:
     finally:
         await session.close()
     return ended
+
+
+async def free_locks(dsn: str, application: str, error: BaseException) -> None:
+    """Where a lock was waited for in vain: end sessions that hold theirs in the middle of a COPY, for no timeout does.
+
+    Their process is paused, or gone without a word. `application` is what the names of those sessions begin with.
+    """
+    if isinstance(error, asyncpg.LockNotAvailableError):
+        with suppress(*TRANSIENT_ERRORS):
+            await end_overdue(dsn, application)

@@ -12,9 +12,7 @@ from typing import Annotated, NamedTuple
 import asyncpg
 import typer
 
-from services.cli.console import err, out, print_json, print_table
-from services.cli.members import instant
-from services.cli.servers import (
+from services.cli.connections import (
     Bootstrap,
     Dsn,
     Json,
@@ -23,6 +21,8 @@ from services.cli.servers import (
     kafka_producer,
     postgres,
 )
+from services.cli.console import err, out, print_json, print_table
+from services.cli.members import instant
 from services.earning.ledger import dead_letters as of_earning
 from services.projections import dead_letters as of_projections
 from shared.dead_letters import RecordLocation, StoredDeadLetter

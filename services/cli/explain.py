@@ -13,11 +13,11 @@ import typer
 from rich.text import Text
 from rich.tree import Tree
 
+from services.cli.connections import Dsn, Json, dsn_or_local, postgres
 from services.cli.console import err, out, print_json
+from services.cli.event_text import points, sentence
 from services.cli.members import Member, Program, balance_of, equation, instant
-from services.cli.servers import Dsn, Json, dsn_or_local, postgres
-from services.cli.words import points, sentence
-from services.earning import query as books
+from services.earning.ledger import query as books
 from services.projections import query as read_models
 from shared.point_events import EventData, Key, LotChange, RuleShare
 

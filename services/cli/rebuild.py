@@ -11,9 +11,7 @@ import typer
 from rich.text import Text
 
 from deploy.topics import partitions_of
-from services.cli.console import Exit, err, out, print_json, print_table
-from services.cli.progress import Bar, Board, board
-from services.cli.servers import (
+from services.cli.connections import (
     Bootstrap,
     Dsn,
     Json,
@@ -23,6 +21,8 @@ from services.cli.servers import (
     postgres,
     reaching_postgres,
 )
+from services.cli.console import Exit, err, out, print_json, print_table
+from services.cli.progress import Bar, Board, board
 from services.earning.installation import open_for_work
 from services.earning.replay.recover import recover
 from services.earning.replay.rederive import rederive
@@ -154,17 +154,17 @@ def _standings(dsn: str, *, check: bool, as_json: bool) -> None:
 def _journal(bootstrap_servers: str, dsn: str, *, as_json: bool) -> None:
     with board(err()) as shown, kafka(bootstrap_servers), reaching_postgres(dsn):
         bar = shown.bar("learnt")
-        learnt = asyncio.run(_adopt(bootstrap_servers, dsn, lambda done, total: bar.to(done, total=total)))
+        learnt = asyncio.run(_take_over(bootstrap_servers, dsn, lambda done, total: bar.to(done, total=total)))
     if as_json:
         print_json({"learnt": learnt})
     else:
         out().print(f"{learnt:,} point events learnt from the log; earning and projections can start now")
 
 
-async def _adopt(bootstrap_servers: str, dsn: str, progress: Callable[[int, int], None]) -> int:
+async def _take_over(bootstrap_servers: str, dsn: str, progress: Callable[[int, int], None]) -> int:
     topics = Topics()
     sizes = await partitions_of(bootstrap_servers, (*topics.inputs, topics.points))
     async with postgres(dsn, role="earning") as session:
         await open_for_work(session, sizes)
     connections = Connections(kafka_bootstrap_servers=bootstrap_servers, postgres_dsn=dsn)
-    return (await recover(connections, topics, adopt=True, progress=progress)).events
+    return (await recover(connections, topics, take_over=True, progress=progress)).events

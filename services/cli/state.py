@@ -11,9 +11,9 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.topics import partitions_of
-from services.cli.servers import kafka, postgres
-from services.earning import query as books
+from services.cli.connections import kafka, postgres
 from services.earning.ledger import dead_letters as facts_letters
+from services.earning.ledger import query as books
 from services.projections import dead_letters as points_letters
 from services.projections import query as read_models
 from shared.broker import REQUEST_TIMEOUT_MS

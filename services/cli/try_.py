@@ -10,11 +10,11 @@ from typing import Annotated
 
 import typer
 
+from services.cli.connections import Json
 from services.cli.console import Exit
+from services.cli.convergence import Comparison, compare_repeated, compare_shuffled, duplicated, shuffled
 from services.cli.fact_files import STDIN, read_arrivals
 from services.cli.program import read_document
-from services.cli.rearrange import Comparison, compare_repeated, compare_shuffled, duplicated, shuffled
-from services.cli.servers import Json
 from services.cli.try_report import JsonReport, Report, TextReport
 from services.earning.program.compile import compile_versions
 from services.earning.program.document import Document
@@ -67,7 +67,7 @@ def try_program(
     report: Report = JsonReport() if as_json else TextReport()
     report.rulings(first.rulings)
     report.closing(first.closing)
-    report.members(first.ledger)
+    report.members(first.rows)
     report.counts(first.rulings)
     comparisons = list(_comparisons(programs, arrivals, instant, first, duplicate=duplicate, seed=shuffle))
     for comparison in comparisons:

@@ -11,11 +11,12 @@ import msgspec
 from rich.text import Text
 
 from services.cli.console import out, print_json, print_table
-from services.cli.rearrange import Comparison, Difference
-from services.cli.words import sentence
+from services.cli.convergence import Comparison, Difference
+from services.cli.event_text import sentence
 from services.earning.decide import Outcome
 from services.earning.decide.deciding import key_of
-from services.earning.simulate import Ledger, MemberKey, Ruling
+from services.earning.ledger.memory import MemoryRows
+from services.earning.simulate import MemberKey, Ruling
 from services.earning.source_events.facts import Fact
 from services.earning.state.standing import Lot, Standing
 from shared.errors import PermanentError
@@ -47,7 +48,7 @@ class Report(Protocol):
     def closing(self, closing: Mapping[MemberKey, Sequence[EventData]]) -> None:
         """What bringing the members up to an instant led to."""
 
-    def members(self, ledger: Ledger) -> None:
+    def members(self, rows: MemoryRows) -> None:
         """Where every member stands."""
 
     def counts(self, rulings: Sequence[Ruling]) -> None:
@@ -70,10 +71,10 @@ class JsonReport:
         for (program, member), events in closing.items():
             print_json(UntilLine(program=program, member=member, events=[_event(event) for event in events]))
 
-    def members(self, ledger: Ledger) -> None:
+    def members(self, rows: MemoryRows) -> None:
         """A line `member` for each member."""
-        for key, standing in sorted(ledger.standings.items()):
-            print_json(_member_line(standing, [lot for _, lot in sorted(ledger.lots.get(key, {}).items())]))
+        for key, standing in sorted(rows.standings.items()):
+            print_json(_member_line(standing, [lot for _, lot in sorted(rows.members[key].lots.items())]))
 
     def counts(self, rulings: Sequence[Ruling]) -> None:
         """The line `counts`."""
@@ -111,13 +112,13 @@ class TextReport:
             for event in events:
                 _print(_indented(event))
 
-    def members(self, ledger: Ledger) -> None:
+    def members(self, rows: MemoryRows) -> None:
         """Two tables: members, and their lots that hold points."""
         _print(Text())
-        members = sorted(ledger.standings.items())
+        members = sorted(rows.standings.items())
         _print_rows("Members", _MEMBER_COLUMNS, [_member_row(standing) for _, standing in members])
         _print(Text())
-        held = [(key[1], lot) for key, _ in members for _, lot in sorted(ledger.lots.get(key, {}).items())]
+        held = [(key[1], lot) for key, _ in members for _, lot in sorted(rows.members[key].lots.items())]
         _print_rows(
             "Lots that hold points", _LOT_COLUMNS, [_lot_row(member, lot) for member, lot in held if lot.remaining]
         )

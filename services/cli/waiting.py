@@ -7,9 +7,9 @@ import asyncio
 import asyncpg
 import typer
 
+from services.cli.connections import Dsn, Json, dsn_or_local, postgres
 from services.cli.console import Exit, out, print_json, print_table
 from services.cli.members import Limit, Program, instant
-from services.cli.servers import Dsn, Json, dsn_or_local, postgres
 from services.projections import query
 from shared.reasons import MEANINGS, Reason
 

@@ -9,7 +9,7 @@ import structlog
 import uvloop
 from pydantic import ValidationError
 
-from services.earning.app import Process
+from services.earning.app import App
 from services.earning.intake.subscription import leaves
 from services.earning.settings import EarningSettings
 from shared.errors import TallystickError
@@ -26,7 +26,7 @@ def main() -> int:
     """Run until SIGTERM; gives the exit code: 0 stopped as asked, 1 something must be put right first."""
     try:
         settings = EarningSettings()
-        process = Process(settings, Connections(), Topics(), Http())
+        app = App(settings, Connections(), Topics(), Http())
     except ValidationError as error:
         configure_logging("earning")
         structlog.get_logger(__name__).error("settings refused", error=str(error))
@@ -36,7 +36,7 @@ def main() -> int:
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     refusals: list[str] = []
     try:
-        uvloop.run(process.run())
+        uvloop.run(app.run())
     except* TallystickError as errors:
         refusals = [str(error) for error in leaves(errors)]
     for refusal in refusals:

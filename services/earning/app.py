@@ -43,7 +43,7 @@ SCHEMA = migrations.Schema("earning", Path(__file__).parent / "sql" / "migration
 
 
 @dataclass
-class Process:
+class App:
     """Everything of one process of earning; also what its lanes share."""
 
     settings: EarningSettings
@@ -65,20 +65,21 @@ class Process:
     def on_earned(self, earned: Earned, entries: Sequence[Entry]) -> None:
         """A batch is committed: count it, and hand its events to the relay."""
         self.metrics.earned(earned)
-        if entries and self.relay is not None:
-            self.relay.take(entries)
+        self._offer(entries)
 
     def on_swept(self, entries: Sequence[Entry], members: int) -> None:
         """A sweep is committed: count it, and hand its events to the relay."""
         self.metrics.swept(members, len(entries))
-        if entries and self.relay is not None:
-            self.relay.take(entries)
+        self._offer(entries)
 
-    def on_taken(self, entries: Sequence[Entry], messages: int) -> None:
+    def on_messages(self, entries: Sequence[Entry], messages: int) -> None:
         """Messages are decided: count them, and hand their events to the relay."""
-        self.metrics.taken(messages, len(entries))
+        self.metrics.messages(messages, len(entries))
+        self._offer(entries)
+
+    def _offer(self, entries: Sequence[Entry]) -> None:
         if entries and self.relay is not None:
-            self.relay.take(entries)
+            self.relay.offer(entries)
 
     async def run(self) -> None:
         """Work and answer HTTP until SIGTERM.
@@ -123,7 +124,7 @@ class Process:
             if "decide" in self.settings.roles:
                 intake = Subscription(broker, self.topics, self.settings)
                 tasks.create_task(consume(intake, self, stopping, self.settings.lanes))
-                inbox = Inbox(self.connections, self.shards, self.settings, self.on_taken, self.recovery, stopping)
+                inbox = Inbox(self.connections, self.shards, self.settings, self.on_messages, self.recovery, stopping)
                 tasks.create_task(retry_until_stopped("inbox", inbox.attempt, self.dsn, self.readiness, stopping))
             if "sweep" in self.settings.roles:
                 self._start_sweeper(tasks, stopping)
@@ -146,7 +147,7 @@ class Process:
         )
         tasks.create_task(retry_until_stopped("sweeper", sweeper.attempt, self.dsn, self.readiness, stopping))
 
-    async def _open(self, works: OnProgress) -> None:
+    async def _open(self, on_progress: OnProgress) -> None:
         """See that schema, topics and journal are what this code needs, and make the rows and months it works on."""
         await migrations.check(self.dsn, [SCHEMA])
         partitions = await _partitions(
@@ -155,20 +156,20 @@ class Process:
         session = await connect(self.dsn, role="earning", application="tallystick-earning")
         try:
             self.shards = await installation.open_for_work(session, partitions)
-            await self.recovery.see_to(session)
+            await self.recovery.ensure_level(session)
         finally:
             await session.close()
-        works()
+        on_progress()
         log.info("open", shards=self.shards, roles=sorted(self.settings.roles))
 
-    async def _prepare_daily(self, stopping: asyncio.Event, works: OnProgress) -> None:
+    async def _prepare_daily(self, stopping: asyncio.Event, on_progress: OnProgress) -> None:
         while not stopping.is_set():
             session = await connect(self.dsn, role="earning", application="tallystick-earning")
             try:
                 await installation.prepare_journal(session)
             finally:
                 await session.close()
-            works()
+            on_progress()
             await wait_for_event(stopping, DAY_S)
 
 

@@ -19,4 +19,10 @@ class Moment(StrEnum):
     AFTER_INBOX_COMMIT = "after_inbox_commit"
 
 
+COMMIT = (Moment.BEFORE_COMMIT, Moment.AFTER_COMMIT)
+"""Right before and right after facts, or members who are due, are decided for good."""
+
+INBOX_COMMIT = (Moment.BEFORE_INBOX_COMMIT, Moment.AFTER_INBOX_COMMIT)
+"""Likewise for messages."""
+
 reached = Failpoint(VARIABLE, Moment).reached

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 
 import asyncpg
@@ -13,6 +14,9 @@ from shared.errors import ConfigurationError
 from shared.postgres import Queries
 
 QUERIES = Queries(Path(__file__).parent / "sql" / "installation.sql")
+
+Database = tuple[int, datetime]
+"""Which database, and since when its server runs."""
 
 _NO_FORMAT = 0
 """What `state_format` is while state is put into another format, and where that was cut off."""
@@ -119,3 +123,13 @@ def _refuse_newer(stored: int) -> None:
 async def prepare_journal(session: asyncpg.Connection) -> None:
     """Make the journal's partitions of this month and the next two; to be called at the start and once a day."""
     await session.fetchval(QUERIES["prepare_journal"])
+
+
+async def database_of(session: asyncpg.Connection) -> Database:
+    """The database behind a session: another one, or one whose server has started anew, may hold less than it did.
+
+    Raises:
+        asyncpg.PostgresError, OSError: Postgres is away.
+    """
+    ((oid, running_since),) = await session.fetch(QUERIES["database"])
+    return oid, running_since

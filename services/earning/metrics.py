@@ -64,7 +64,7 @@ class Metrics:
         self._swept.inc(members)
         self._events.inc(events)
 
-    def taken(self, messages: int, events: int) -> None:
+    def messages(self, messages: int, events: int) -> None:
         """Count decided messages."""
         self._messages.inc(messages)
         self._events.inc(events)

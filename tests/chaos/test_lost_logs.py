@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy.local_stack import LocalStack
 from deploy.migrate import migrate
-from services.earning.relay import emit
+from services.earning.relay import log_check
 from services.projections import last_read
 from services.verify.checker import verify
 from shared.broker import Outgoing
@@ -110,7 +110,7 @@ async def test_what_a_broker_has_lost_is_published_again_by_a_relay_that_works_o
     own_stack: LocalStack, town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It sees by where its next records lie; it needn't look at the log from time to time for that."""
-    monkeypatch.setattr(emit, "LOOK_AT_LOG_S", 3600)
+    monkeypatch.setattr(log_check, "CHECK_LOG_EVERY_S", 3600)
     async with town.worker(relay_records=10, lease_s=2):
         await town.decided(await town.publish(orders(0, 200)))
         await town.emitted()
@@ -123,7 +123,7 @@ async def test_what_a_broker_has_lost_is_published_again_by_a_relay_that_works_o
 async def test_what_a_broker_has_lost_is_published_again_although_nothing_new_happens(
     own_stack: LocalStack, town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(emit, "LOOK_AT_LOG_S", 1)
+    monkeypatch.setattr(log_check, "CHECK_LOG_EVERY_S", 1)
     async with town.worker(relay_records=10, lease_s=2):
         await town.decided(await town.publish(orders(0, 100)))
         await town.emitted()

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple, cast
 import msgspec
 from aiokafka import TopicPartition
 
-from services.earning.decide import Decision
 from services.earning.ledger.journal import Head, Journal
-from services.earning.ledger.load import LoadedMember, WorkingSet
+from services.earning.ledger.ledger import Ledger
+from services.earning.ledger.memory import MemoryRows, at_once
 from services.earning.program.authoring.check import check
 from services.earning.program.compile import compile_versions
 from services.earning.program.terms import Versions
-from services.earning.replay.decisions import Replay, decisions, logged_event, replay_of
-from services.earning.state.standing import BusinessKey, RowsMissingError
+from services.earning.replay.decisions import decisions, logged_event
+from services.earning.replay.decisions import replay as decide_again
 from services.projections.decode import decode_partition
 from services.projections.models import history, members
 from services.projections.models.history.fold import HistoryRow
@@ -43,7 +43,7 @@ class Replayed(NamedTuple):
     """A shard decided again: the bytes of its events, and its state."""
 
     events: list[bytes]
-    state: WorkingSet
+    state: MemoryRows
 
 
 def replay(log: list[LogRecord]) -> list[Replayed]:
@@ -52,39 +52,23 @@ def replay(log: list[LogRecord]) -> list[Replayed]:
 
 
 def _replay_shard(shard: int, records: list[LogRecord]) -> Replayed:
-    program, state = versions(), WorkingSet(SHARDS)
+    programs, state = {PROGRAM: versions()}, MemoryRows(SHARDS)
     journal = Journal({shard: Head(0, CHAIN_START)}, date.min)
+    ledger = Ledger(state, state, journal)
     logged = [logged_event(shard, record.position, record.type, record.value) for record in records]
     for events in decisions(logged):
-        wallet = state.wallet(events[0].data.program, events[0].data.member)
-        decision = _decide(state, wallet, replay_of(program, wallet, events))
-        journal.append(shard, decision.events)
-        state.apply(wallet, decision)
+        at_once(decide_again(ledger, programs, events))
     return Replayed([entry.bytes for entry in journal.entries], state)
-
-
-def _decide(state: WorkingSet, wallet: LoadedMember, made: Replay) -> Decision:
-    asked: frozenset[BusinessKey] = frozenset()
-    while True:
-        try:
-            return made.decide(state.rows_for(wallet, made.keys, asked))
-        except RowsMissingError as missing:
-            if missing.every_row:
-                wallet.all_keys = True
-                continue
-            if asked.issuperset(missing.keys):
-                raise
-            asked = asked.union(missing.keys)
 
 
 def state_files(replayed: Iterable[Replayed]) -> dict[str, bytes]:
     """Standings, keys and lots as files: a JSON line each, in order of their names."""
     states = [one.state for one in replayed]
-    wallets = sorted((wallet for state in states for wallet in state.wallets.values()), key=lambda wallet: wallet.of)
+    members = sorted((member for state in states for member in state.members.values()), key=lambda member: member.of)
     keys = sorted((row for state in states for row in state.keys.values()), key=lambda row: row.key)
-    lots = [{"member": wallet.member, "lot": lot} for wallet in wallets for _, lot in sorted(wallet.lots.items())]
+    lots = [{"member": member.member, "lot": lot} for member in members for _, lot in sorted(member.lots.items())]
     return {
-        "standings.jsonl": _lines(wallet.standing for wallet in wallets),
+        "standings.jsonl": _lines(member.standing for member in members),
         "keys.jsonl": _lines(keys),
         "lots.jsonl": _lines(lots),
     }

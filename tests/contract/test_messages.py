@@ -71,8 +71,8 @@ def test_what_is_handed_over_comes_out_as_it_was() -> None:
     for _, state in replay(read_log(logs()[-1])):
         for row in state.keys.values():
             assert taken_rows(PROGRAM, row.member, [given_row(row)]) == [row]
-        for wallet in state.wallets.values():
-            for lot in wallet.lots.values():
+        for member in state.members.values():
+            for lot in member.lots.values():
                 assert taken_lots(PROGRAM, [given_lot(lot)]) == [lot]
 
 

@@ -72,7 +72,7 @@ def test_a_row_that_changes_in_itself_is_noticed() -> None:
 
 
 def test_without_a_number_a_renamed_field_would_read_as_nothing() -> None:
-    standing = next(wallet.standing for one in replay(read_log("v1")) for wallet in one.state.wallets.values())
+    standing = next(member.standing for one in replay(read_log("v1")) for member in one.state.members.values())
     assert isinstance(standing, Standing)
     assert standing.lots
     read = msgspec.msgpack.decode(

@@ -18,6 +18,7 @@ from rich.rule import Rule
 
 from deploy.local_stack import Endpoints
 from services.cli import program
+from services.cli.connections import DIRECTORY_VARIABLE, kafka, postgres, reaching_postgres
 from services.cli.console import err, out, report
 from services.cli.demo.checks import checks
 from services.cli.demo.envelopes import PROGRAM, SEED
@@ -28,7 +29,6 @@ from services.cli.installation import Installation
 from services.cli.progress import board
 from services.cli.rebuild import show as show_rebuild
 from services.cli.rebuild import showing
-from services.cli.servers import DIRECTORY_VARIABLE, kafka, postgres, reaching_postgres
 from services.cli.state import observing
 from services.projections.query import PointsStatus
 from services.projections.rebuild import Report, rebuild

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from deploy.local_stack import Endpoints
 from services.cli import publishing
+from services.cli.connections import kafka, postgres
 from services.cli.demo.facts import FactsFile
 from services.cli.fact_files import Survey, survey
 from services.cli.progress import Bar, Board
-from services.cli.servers import kafka, postgres
 from services.cli.state import Observer, State, observing
 from services.earning.background import holds
 from shared.errors import TallystickError

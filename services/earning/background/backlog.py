@@ -49,7 +49,7 @@ class Backlog:
             name: Gauge(f"tallystick_earning_waiting_{name}", text, registry=registry) for name, text in WAITING.items()
         }
 
-    async def attempt(self, works: OnProgress) -> None:
+    async def attempt(self, on_progress: OnProgress) -> None:
         """Look until told to stop.
 
         Raises:
@@ -65,7 +65,7 @@ class Backlog:
                     self._letters.labels(reason).set(number)
                 for name, gauge in self._waiting.items():
                     gauge.set(waiting[name])
-                works()
+                on_progress()
                 await wait_for_event(self._stopping, LOOK_EVERY_S)
         finally:
             session.terminate()

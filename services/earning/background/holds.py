@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 
 import asyncpg
 from aiokafka import TopicPartition
 
-from services.earning.background.watermark import QUERIES
+from shared.postgres import Queries
+
+QUERIES = Queries(Path(__file__).parents[1] / "sql" / "holds.sql")
 
 TERM = timedelta(minutes=2)
 """How long a hold lasts that isn't renewed: a publisher that died holds nobody for longer."""

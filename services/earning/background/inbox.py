@@ -7,7 +7,6 @@ say, once. In which order messages arrive, and how often, is of no matter: the n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,19 +15,14 @@ import msgspec
 import structlog
 
 from services.earning import failpoints
-from services.earning.decide import Decision, decide_message, needs
-from services.earning.ledger import journal
-from services.earning.ledger.guard import catch_faults
-from services.earning.ledger.journal import Entry, Head, Journal
-from services.earning.ledger.load import NONE_ASKED, LoadedMember, WorkingSet, load, supply
-from services.earning.ledger.load import QUERIES as EARN
-from services.earning.ledger.save import save
+from services.earning.decide import decide_message, needs
+from services.earning.ledger.journal import Entry
+from services.earning.ledger.ledger import deciding
+from services.earning.ledger.transaction import OnCommitted, transaction
 from services.earning.program.registry import ProgramCache
-from services.earning.program.terms import Versions
 from services.earning.replay.recover import Recovery
 from services.earning.settings import EarningSettings
-from services.earning.source_events.facts import Fact, restored_fact
-from services.earning.state.standing import RowsMissingError
+from services.earning.source_events.facts import restored_fact
 from services.earning.tasks.leases import Leases
 from services.earning.tasks.retry import OnProgress
 from shared.errors import PermanentError
@@ -45,11 +39,8 @@ MESSAGES_MAX = 500
 
 _read = msgspec.msgpack.Decoder().decode
 
-OnTaken = Callable[[Sequence[Entry], int], None]
-"""Told after each commit: the journal rows written, and how many messages were decided."""
 
-
-class Taken(NamedTuple):
+class DecidedMessages(NamedTuple):
     """What one transaction did."""
 
     messages: int
@@ -64,19 +55,19 @@ class Inbox:
         connections: Connections,
         shards: int,
         settings: EarningSettings,
-        on_taken: OnTaken,
+        on_committed: OnCommitted,
         recovery: Recovery,
         stopping: asyncio.Event,
     ) -> None:
         self._connections = connections
         self._shards = shards
         self._settings = settings
-        self._on_taken = on_taken
+        self._on_committed = on_committed
         self._recovery = recovery
         self._stopping = stopping
         self._programs = ProgramCache()
 
-    async def attempt(self, works: OnProgress) -> None:
+    async def attempt(self, on_progress: OnProgress) -> None:
         """Decide what comes until told to stop.
 
         Raises:
@@ -85,94 +76,68 @@ class Inbox:
         leases = Leases("inbox", range(self._shards), self._settings.owner, self._settings.lease_s)
         session = await connect(self._connections.postgres_dsn, role="earning", application="tallystick-earning-inbox")
         try:
-            await self._recovery.see_to(session)
+            await self._recovery.ensure_level(session)
             while not self._stopping.is_set():
                 if leases.due:
                     await leases.renew(session)
-                taken = 0
+                decided = 0
                 for (shard,) in await session.fetch(QUERIES["shards"], sorted(leases.mine)):
-                    taken += await self._take(session, shard)
-                works()
-                if not taken:  # an answer may be here already: under a backlog messages must not lag behind facts
+                    decided += await self._decide(session, shard)
+                on_progress()
+                if not decided:  # an answer may be here already: under a backlog messages must not lag behind facts
                     await wait_for_event(self._stopping, self._settings.inbox_poll_ms / 1000)
             await leases.release(session)
         finally:
             session.terminate()
 
-    async def _take(self, session: asyncpg.Connection, shard: int) -> int:
+    async def _decide(self, session: asyncpg.Connection, shard: int) -> int:
         """Decide a shard's messages; where the database refuses the data of some, each by itself. Gives how many."""
         try:
-            taken = await take(session, self._programs, self._shards, shard)
+            decided = await decide_messages(session, self._programs, self._shards, shard)
         except DATA_ERRORS:
             log.exception("messages refused", shard=shard)
-            taken = await self._one_by_one(session, shard)
-        self._on_taken(taken.entries, taken.messages)
-        return taken.messages
+            decided = await self._one_by_one(session, shard)
+        self._on_committed(decided.entries, decided.messages)
+        return decided.messages
 
-    async def _one_by_one(self, session: asyncpg.Connection, shard: int) -> Taken:
+    async def _one_by_one(self, session: asyncpg.Connection, shard: int) -> DecidedMessages:
         try:
-            return await take(session, self._programs, self._shards, shard, at_most=1)
+            return await decide_messages(session, self._programs, self._shards, shard, at_most=1)
         except DATA_ERRORS as error:
             ((number, *_),) = await session.fetch(QUERIES["messages"], shard, 1)
             await _fail(session, shard, number, error)
-            return Taken(0, [])
+            return DecidedMessages(0, [])
 
 
-async def take(
+async def decide_messages(
     session: asyncpg.Connection, programs: ProgramCache, shards: int, shard: int, at_most: int = MESSAGES_MAX
-) -> Taken:
+) -> DecidedMessages:
     """Decide a shard's oldest messages; one transaction, after which they are gone.
 
     Raises:
         asyncpg.PostgresError, OSError, TimeoutError: nothing was done; try again.
     """
-    async with session.transaction():
-        ((_, position, chain, month),) = await session.fetch(EARN["lock_shards"], [shard])
-        book = Journal({shard: Head(position, chain)}, month)
+    async with transaction(session, shards, [shard], failpoints.INBOX_COMMIT) as ledger:
         messages = {
             number: restored_fact(_read(fact), program, member)
             for number, program, member, fact in await session.fetch(QUERIES["messages"], shard, at_most)
         }
-        holdings = WorkingSet(shards)
-        wallets = {number: holdings.wallet(fact.program, fact.member) for number, fact in messages.items()}
-        versions = await programs.load(session, {fact.program for fact in messages.values()})
+        members = {number: ledger.member(fact.program, fact.member) for number, fact in messages.items()}
+        versions = await programs.load(session, ledger.programs)
         latest = max((fact.received_at for fact in messages.values()), default=None)
-        await load(session, holdings, {key for fact in messages.values() for key in needs(fact).keys}, latest)
+        await ledger.rows.load({key for fact in messages.values() for key in needs(fact).keys}, latest)
         done = []
         for number, fact in messages.items():
-            decision = await _decided(session, holdings, wallets[number], versions[fact.program], fact)
-            if isinstance(decision, Exception):
+            member = members[number]
+            work = deciding(decide_message, versions[fact.program], member.standing, fact)
+            decision = await ledger.attempt(member, needs(fact).keys, work)
+            if isinstance(decision, PermanentError):
                 await _fail(session, shard, number, decision)
-                continue
-            done.append(number)
-            book.append(shard, decision.events)
-            holdings.apply(wallets[number], decision)
-        await journal.write(session, book.entries)
-        await save(session, holdings)
+            else:
+                done.append(number)
+        await ledger.save()
         await session.execute(QUERIES["done"], shard, done)
-        if book.entries:
-            await session.execute(EARN["update_shards"], *zip(*book.moved, strict=True))
-        failpoints.reached(failpoints.Moment.BEFORE_INBOX_COMMIT)
-    failpoints.reached(failpoints.Moment.AFTER_INBOX_COMMIT)
-    return Taken(len(messages), book.entries)
-
-
-async def _decided(
-    session: asyncpg.Connection, holdings: WorkingSet, wallet: LoadedMember, versions: Versions, fact: Fact
-) -> Decision | Exception:
-    """What a message means for its member, or why that can't be decided: a fault of ours."""
-    standing, asked, keys = wallet.standing, NONE_ASKED, needs(fact).keys
-    decided_at = fact.received_at if standing is None else max(standing.decided_at, fact.received_at)
-    while True:
-        try:
-            return catch_faults(
-                decide_message, versions, standing, holdings.rows_for(wallet, keys, asked), fact, decided_at
-            )
-        except RowsMissingError as missing:
-            known = asked.issuperset(missing.keys) if missing.keys else False
-            if known or not await supply(session, holdings, wallet, missing):
-                return missing
-            asked = asked.union(missing.keys)
+    return DecidedMessages(len(messages), ledger.journal.entries)
 
 
 async def _fail(session: asyncpg.Connection, shard: int, number: int, error: BaseException) -> None:

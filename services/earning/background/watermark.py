@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from shared.postgres import Queries
-
-QUERIES = Queries(Path(__file__).parents[1] / "sql" / "sweep.sql")
+from services.earning.ledger.fences import stream_times
 
 ANSWER_TIMEOUT_S = 10.0
 
@@ -31,11 +28,10 @@ async def watermark(
     async with asyncio.timeout(ANSWER_TIMEOUT_S):
         # Before the fences: what comes after this answer was received after it.
         ends = await ends_of(consumer, dict.fromkeys(topics, shards))
-    rows = await session.fetch(QUERIES["fences"], list(topics), idle)
-    told = {}
-    for topic, partition, stored, received_at_last, is_idle, present in rows:
-        of = TopicPartition(topic, partition)
-        told[of] = present if is_idle and of in ends and stored >= ends[of] else received_at_last
+    told = {
+        of: time.present if time.is_idle and of in ends and time.stored >= ends[of] else time.received_at_last
+        for of, time in (await stream_times(session, topics, idle)).items()
+    }
     known = [instant for of in ends if (instant := told.get(of)) is not None]
     return min(known) if len(known) == len(ends) else None
 

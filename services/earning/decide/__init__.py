@@ -5,6 +5,17 @@
 """
 
 from services.earning.decide.core.decision import SETTLE, Decision, Needs, Outcome
-from services.earning.decide.deciding import advance, decide, decide_message, needs, refuse
+from services.earning.decide.deciding import advance, decide, decide_message, decided_at, needs, refuse
 
-__all__ = ["SETTLE", "Decision", "Needs", "Outcome", "advance", "decide", "decide_message", "needs", "refuse"]
+__all__ = [
+    "SETTLE",
+    "Decision",
+    "Needs",
+    "Outcome",
+    "advance",
+    "decide",
+    "decide_message",
+    "decided_at",
+    "needs",
+    "refuse",
+]

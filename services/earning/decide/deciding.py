@@ -117,6 +117,11 @@ def key_of(fact: Fact) -> BusinessKey:
     return BusinessKey(fact.program, fact.source, kind, id_of(fact))
 
 
+def decided_at(standing: Standing | None, fact: Fact) -> datetime:
+    """When a fact is decided, by stream time: when it was received, but never before the decision before it."""
+    return fact.received_at if standing is None else max(standing.decided_at, fact.received_at)
+
+
 def decide(versions: Versions, standing: Standing | None, rows: Rows, fact: Fact, decided_at: datetime) -> Decision:
     """What a fact means for its member now.
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import asyncpg
@@ -19,18 +18,17 @@ from aiokafka.errors import IllegalStateError, NoOffsetForPartitionError, Offset
 from services.earning.intake.alignment import Alignment, Run
 from services.earning.intake.earn import DecidingContext, earn
 from services.earning.ledger.batch import Earned, FenceMovedBackError, Input, Span
-from services.earning.ledger.fences import Fence, begin_again, changes, fences, names_and_numbers
+from services.earning.ledger.fences import Fence, begin, begin_again, changes, fences
 from services.earning.ledger.journal import Entry
-from services.earning.ledger.load import QUERIES
 from services.earning.metrics import Metrics
 from services.earning.program.registry import ProgramCache
 from services.earning.replay.recover import Recovery
 from services.earning.source_events.codec import decode
-from services.earning.tasks.retry import APPLICATION, free_locks, is_asked_to_stop
-from shared.broker import UNREADABLE, Backoff
+from services.earning.tasks.retry import APPLICATION, is_asked_to_stop
+from shared.broker import UNREADABLE, Backoff, find_unreadable, instant_of
 from shared.consumer_watch import getmany
 from shared.errors import PermanentError
-from shared.postgres import SESSION_SETTINGS, TRANSIENT_ERRORS, connect
+from shared.postgres import SESSION_SETTINGS, TRANSIENT_ERRORS, connect, free_locks
 from shared.settings import Connections
 from shared.telemetry import Readiness
 
@@ -42,7 +40,6 @@ FETCH_WAIT_MS = 200
 LANE_SETTINGS = SESSION_SETTINGS | {"plan_cache_mode": "force_generic_plan"}
 """Every statement finds few rows by key, whatever a table's size: planning each execution anew only costs."""
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TIMESTAMP_MAX_MS = 253_402_300_799_000
 """The end of the year 9999: a later timestamp is nonsense, and counts as this one."""
 
@@ -69,7 +66,7 @@ class Assignment(Protocol):
         ...
 
 
-class Shared(Protocol):
+class LaneContext(Protocol):
     """What all lanes of a process have in common."""
 
     connections: Connections
@@ -88,9 +85,9 @@ class Shared(Protocol):
 class Lane:
     """Takes the partitions of its number: fetch, decode, decide, again. Positions in Postgres are the truth."""
 
-    def __init__(self, number: int, shared: Shared, assignment: Assignment, stopping: asyncio.Event) -> None:
+    def __init__(self, number: int, context: LaneContext, assignment: Assignment, stopping: asyncio.Event) -> None:
         self._number = number
-        self._shared = shared
+        self._context = context
         self._assignment = assignment
         self._stopping = stopping
         self._backoff = Backoff(stopping)
@@ -99,8 +96,8 @@ class Lane:
         self._generation = -1
         self._lost: set[TopicPartition] = set()
         self._logs: dict[TopicPartition, int] = {}
-        self._records_max = shared.batch
-        self._hand = Alignment({}, {})
+        self._records_max = context.batch
+        self._alignment = Alignment({}, {})
         self.positions: dict[TopicPartition, int] = {}
 
     async def run(self) -> None:
@@ -141,7 +138,7 @@ class Lane:
                 consumer.seek(partition, known[partition].stored)
             consumer.resume(*partitions)
             self.positions = {partition: fence.stored for partition, fence in known.items()}
-            self._hand = Alignment(self.positions, log_ends)
+            self._alignment = Alignment(self.positions, log_ends)
             self._logs = {partition: fence.log for partition, fence in known.items()}
             self._generation = generation
             self._works()
@@ -153,37 +150,37 @@ class Lane:
         missing = [one for one in partitions if one not in known]
         if missing:
             beginnings = await self._assignment.consumer.beginning_offsets(missing)
-            await session.execute(QUERIES["new_fences"], *names_and_numbers(beginnings), list(beginnings.values()))
-        changed = await changes(self._shared.connections.kafka_bootstrap_servers, known.values())
+            await begin(session, beginnings)
+        changed = await changes(self._context.connections.kafka_bootstrap_servers, known.values())
         for change in changed:
             if await begin_again(session, change):
                 partition = change.fence.partition
                 log.error("input log changed", partition=partition, why=change.why, read_from=change.read_from)
-                self._shared.metrics.log_changed(*partition)
+                self._context.metrics.log_changed(*partition)
         return await fences(session, partitions) if missing or changed else known
 
     async def _connected(self) -> asyncpg.Connection:
         if self._session is None or self._session.is_closed():
             name = f"{APPLICATION}-{self._number}"
-            dsn = self._shared.connections.postgres_dsn
+            dsn = self._context.connections.postgres_dsn
             session = await connect(dsn, role="earning", application=name, settings=LANE_SETTINGS)
             with ExitStack() as otherwise:
                 otherwise.callback(session.terminate)
-                await self._shared.recovery.see_to(session)
+                await self._context.recovery.ensure_level(session)
                 otherwise.pop_all()
             self._session = session
         return self._session
 
     async def _fetch(self) -> list[Span]:
         """The next records of this lane's partitions, decoded; nothing where none may be decided yet."""
-        consumer, clock, hand = self._assignment.consumer, self._shared.metrics.clock, self._hand
+        consumer, clock, alignment = self._assignment.consumer, self._context.metrics.clock, self._alignment
         loop = asyncio.get_running_loop()
-        wanted, at_most = hand.wanted(self._records_max)
+        wanted, at_most = alignment.wanted(self._records_max)
         began = loop.time()
         try:
             fetched = await getmany(consumer, *wanted, timeout_ms=FETCH_WAIT_MS, max_records=at_most)
             for one, records in fetched.items():
-                hand.add(one, records, await consumer.position(one), consumer.highwater(one))
+                alignment.add(one, records, await consumer.position(one), consumer.highwater(one))
         except NoOffsetForPartitionError:
             # The consumer asked its group before our seek came: seek again.
             self._generation = -1
@@ -201,7 +198,7 @@ class Lane:
         number = sum(map(len, fetched.values()))
         if number:
             clock.add("consume", loop.time() - began, number)
-        runs = hand.take(loop.time())
+        runs = alignment.take(loop.time())
         with clock.measure("decode", sum(len(run.records) for run in runs.values())):
             spans = [self._span(one, run) for one, run in runs.items()]
         self.positions |= {one: run.end for one, run in runs.items()}
@@ -213,22 +210,18 @@ class Lane:
 
     async def _come_nearer(self) -> None:
         """A record can't even be handed over: fetch less and less, until it comes next; its partition stops there."""
-        consumer = self._assignment.consumer
         self._generation = -1
         if self._records_max > 1:
             self._records_max //= 2
             return
-        for partition, offset in self.positions.items():
-            consumer.seek(partition, offset)
-            try:
-                await consumer.getmany(partition, timeout_ms=FETCH_WAIT_MS, max_records=1)
-            except UNREADABLE as error:
-                self._lose(partition, f"its record at offset {offset} can't be read: {error!r}")
+        unreadable = await find_unreadable(self._assignment.consumer, self.positions, FETCH_WAIT_MS)
+        for partition, error in unreadable.items():
+            self._lose(partition, f"its record at offset {self.positions[partition]} can't be read: {error!r}")
 
     def _lose(self, partition: TopicPartition, why: str) -> None:
         """A partition stops, with an alarm; the others go on."""
         self._lost.add(partition)
-        self._shared.readiness.waits(f"{partition.topic}/{partition.partition}", why)
+        self._context.readiness.waits(f"{partition.topic}/{partition.partition}", why)
         log.error("input stopped", topic=partition.topic, partition=partition.partition, why=why)
         self._generation = -1
 
@@ -236,8 +229,8 @@ class Lane:
         """Have a batch decided; where that fails, go back to the fences, and nothing newer comes before it."""
         try:
             session = await self._connected()
-            shared = self._shared
-            place = DecidingContext(session, self._programs, shared.shards, shared.ranks, shared.metrics.clock)
+            context = self._context
+            place = DecidingContext(session, self._programs, context.shards, context.ranks, context.metrics.clock)
             earned, entries = await earn(place, spans)
         except FenceMovedBackError as behind:
             log.info("going back", partitions={f"{t}/{p}": offset for (t, p), offset in behind.stored.items()})
@@ -248,13 +241,13 @@ class Lane:
             self._records_max = max(1, self._records_max // 2)
             await self._wait(error)
         else:
-            self._records_max = min(shared.batch, self._records_max * 2)
+            self._records_max = min(context.batch, self._records_max * 2)
             self._works()
-            shared.on_earned(earned, entries)
+            context.on_earned(earned, entries)
 
     def _works(self) -> None:
         self._backoff.reset()
-        if self._shared.readiness.has(f"postgres (lane {self._number})"):
+        if self._context.readiness.has(f"postgres (lane {self._number})"):
             log.info("postgres is back", lane=self._number)
 
     async def _wait(self, error: BaseException) -> None:
@@ -266,9 +259,9 @@ class Lane:
             self._session.terminate()
             self._session = None
         why = f"{type(error).__name__}: {error}"
-        if self._shared.readiness.waits(f"postgres (lane {self._number})", why):
+        if self._context.readiness.waits(f"postgres (lane {self._number})", why):
             log.warning("postgres is away", lane=self._number, error=why)
-        await free_locks(self._shared.connections.postgres_dsn, error)
+        await free_locks(self._context.connections.postgres_dsn, APPLICATION, error)
         partitions = self._assignment.partitions_of(self._number)
         self._assignment.consumer.pause(*partitions)
         waiting = asyncio.ensure_future(self._backoff.wait())
@@ -283,7 +276,7 @@ class Lane:
 
 def read(record: ConsumerRecord) -> Input:
     """One record as an input: its fact, or why it has none."""
-    received_at = EPOCH + timedelta(milliseconds=min(max(record.timestamp, 0), TIMESTAMP_MAX_MS))
+    received_at = instant_of(min(max(record.timestamp, 0), TIMESTAMP_MAX_MS))
     one = Input(
         record.topic, record.partition, record.offset, record.key, record.value, record.headers, received_at
     )  # fmt: skip

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
-from services.earning.intake.lane import Lane, Shared
+from services.earning.intake.lane import Lane, LaneContext
 from services.earning.settings import EarningSettings
 from shared.broker import CONSUMER_SETTINGS, KAFKA_TRANSIENT, Backoff
 from shared.consumer_watch import count_replaced, watch
@@ -113,17 +113,17 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka 
         changed.set()
 
 
-async def consume(intake: Subscription, shared: Shared, stopping: asyncio.Event, lanes: int) -> None:
+async def consume(intake: Subscription, context: LaneContext, stopping: asyncio.Event, lanes: int) -> None:
     """Decide what comes until told to stop. Kafka away: wait with backoff, and go on by itself."""
     backoff = Backoff(stopping)
     while not stopping.is_set():
         try:
             await intake.start()
-            await _run_lanes(intake, shared, stopping, lanes)
+            await _run_lanes(intake, context, stopping, lanes)
         except* KAFKA_TRANSIENT as errors:
-            count_replaced(errors, shared.readiness)
+            count_replaced(errors, context.readiness)
             why = ", ".join(f"{type(error).__name__}: {error}" for error in leaves(errors))
-            if shared.readiness.waits("kafka", why):
+            if context.readiness.waits("kafka", why):
                 log.warning("kafka is away", error=why)
         finally:
             await _stopped(intake)
@@ -148,11 +148,11 @@ async def _stopped(intake: Subscription) -> None:
         log.info("left without saying goodbye", error=repr(errors.exceptions))
 
 
-async def _run_lanes(intake: Subscription, shared: Shared, stopping: asyncio.Event, number: int) -> None:
-    lanes = [Lane(at, shared, intake, stopping) for at in range(number)]
+async def _run_lanes(intake: Subscription, context: LaneContext, stopping: asyncio.Event, number: int) -> None:
+    lanes = [Lane(at, context, intake, stopping) for at in range(number)]
     async with asyncio.TaskGroup() as tasks:
         working = [tasks.create_task(lane.run()) for lane in lanes]
-        watching = tasks.create_task(_watch(intake, lanes, shared))
+        watching = tasks.create_task(_watch(intake, lanes, context))
         guarding = tasks.create_task(watch(intake.consumer, "intake"))
         stop = tasks.create_task(stopping.wait())
         await asyncio.wait([*working, stop], return_when=asyncio.FIRST_COMPLETED)
@@ -162,28 +162,28 @@ async def _run_lanes(intake: Subscription, shared: Shared, stopping: asyncio.Eve
             task.cancel()
 
 
-async def _watch(intake: Subscription, lanes: list[Lane], shared: Shared) -> None:
+async def _watch(intake: Subscription, lanes: list[Lane], context: LaneContext) -> None:
     """See how far behind we are, whether Kafka answers; leave positions with the group, as a hint for its tools."""
     while True:
         positions = {one: offset for lane in lanes for one, offset in lane.positions.items()}
-        with _kafka_seen(shared):
+        with _kafka_seen(context):
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 ends: Mapping[TopicPartition, int] = await intake.consumer.end_offsets(list(positions))
-                shared.metrics.not_mine()
+                context.metrics.not_mine()
                 for one, offset in positions.items():
-                    shared.metrics.lag(one.topic, one.partition, max(0, ends[one] - offset))
+                    context.metrics.lag(one.topic, one.partition, max(0, ends[one] - offset))
                 if positions:
                     await intake.consumer.commit(positions)
         await asyncio.sleep(WATCH_EVERY_S)
 
 
 @contextmanager
-def _kafka_seen(shared: Shared) -> Iterator[None]:
+def _kafka_seen(context: LaneContext) -> Iterator[None]:
     try:
         yield
     except KAFKA_TRANSIENT as error:
-        if shared.readiness.waits("kafka", f"{type(error).__name__}: {error}"):
+        if context.readiness.waits("kafka", f"{type(error).__name__}: {error}"):
             log.warning("kafka is away", error=repr(error))
     else:
-        if shared.readiness.has("kafka"):
+        if context.readiness.has("kafka"):
             log.info("kafka is back")

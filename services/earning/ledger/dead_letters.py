@@ -1,4 +1,7 @@
-"""Dead letters: inputs that could not be decoded or decided, kept as they came; later given again, or discarded."""
+"""Dead letters: inputs that could not be decoded or decided, kept as they came; later given again, or discarded.
+
+What asks the database here raises `asyncpg.PostgresError` or `OSError` where it is away.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +22,12 @@ from shared.errors import PermanentError
 from shared.postgres import Queries
 from shared.reasons import Reason
 
+QUERIES = Queries(Path(__file__).parents[1] / "sql" / "dead_letters.sql")
+
 SERVICE = "earning"
 RETRIED_AT_ONCE = 500
 
-_QUERIES = Queries(Path(__file__).parents[1] / "sql" / "dead_letters.sql")
-
-TABLE = DeadLetterTable(_QUERIES, SERVICE)
+TABLE = DeadLetterTable(QUERIES, SERVICE)
 """What an operator asks and does about them; their role is `earning`."""
 
 
@@ -52,7 +55,7 @@ def read(row: Iterable[Any]) -> DeadLetter:
 
 async def now(session: asyncpg.Connection) -> datetime:
     """The present, by the clock that says when dead letters were recorded."""
-    at: datetime = await session.fetchval(_QUERIES["now"])
+    at: datetime = await session.fetchval(QUERIES["now"])
     return at
 
 
@@ -71,14 +74,25 @@ async def retry(
     for topic, partitions in records.items():
         await broker.publish(producer, topic, partitions)
     places = zip(*((*stored.location, stored.log) for stored in letters), strict=True)
-    await session.execute(_QUERIES["mark_retried"], *map(list, places))
+    await session.execute(QUERIES["mark_retried"], *map(list, places))
 
 
 async def retry_all(session: asyncpg.Connection, producer: AIOKafkaProducer, reason: str, *, history: bool) -> int:
     """Give all open ones of a reason again; what fails again meanwhile is for another time. Gives how many."""
     count, begun = 0, await now(session)
-    while rows := await session.fetch(_QUERIES["to_retry"], reason, begun, RETRIED_AT_ONCE):
+    while rows := await session.fetch(QUERIES["to_retry"], reason, begun, RETRIED_AT_ONCE):
         letters = [StoredDeadLetter.from_row(row, service=SERVICE) for row in rows]
         await retry(session, producer, letters, history=history)
         count += len(letters)
     return count
+
+
+async def to_relay(session: asyncpg.Connection, at_most: int) -> list[tuple[DeadLetter, int]]:
+    """The oldest dead letters that are not on their topic yet, each with the number of its log."""
+    return [(read(row[:-1]), row["log"]) for row in await session.fetch(QUERIES["to_relay"], at_most)]
+
+
+async def record_relayed(session: asyncpg.Connection, letters: Sequence[tuple[DeadLetter, int]]) -> None:
+    """Record that these are on their topic."""
+    places = ((letter.topic, letter.partition, letter.offset, log) for letter, log in letters)
+    await session.execute(QUERIES["record_relayed"], *map(list, zip(*places, strict=True)))

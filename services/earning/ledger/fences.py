@@ -1,27 +1,29 @@
 """Bookmarks of the inputs: each fence remembers the last record it covers, and a log that no longer has it has changed.
 
 Offsets of another log mean other records: taken for those that were decided, they would vanish without a word.
+
+What asks the database here raises `asyncpg.PostgresError` or `OSError` where it is away.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import asyncpg
 from aiokafka import TopicPartition
 
-from services.earning.ledger.batch import Input
-from services.earning.ledger.load import QUERIES
+from services.earning.ledger.batch import Input, Partition
 from shared.bookmarks import Found, crc_of, look
-from shared.broker import reading
+from shared.broker import instant_of, reading, timestamp_ms_of
+from shared.postgres import Queries
+
+QUERIES = Queries(Path(__file__).parents[1] / "sql" / "fences.sql")
 
 AGAIN = timedelta(minutes=10)
 """How far before the bookmark's time a changed log is read again: publishers' clocks, and copies that lag, differ."""
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MILLISECOND = timedelta(milliseconds=1)
 
 
 class Bookmark(NamedTuple):
@@ -58,14 +60,10 @@ def bookmark_of(inputs: Sequence[Input]) -> Bookmark | None:
 
 
 async def fences(session: asyncpg.Connection, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, Fence]:
-    """The fences of those of the partitions that have one.
-
-    Raises:
-        asyncpg.PostgresError, OSError: Postgres is away.
-    """
+    """The fences of those of the partitions that have one."""
     found = {}
     for topic, number, stored, log, offset, received_at, crc in await session.fetch(
-        QUERIES["fences"], *names_and_numbers(partitions)
+        QUERIES["fences"], *_columns(partitions)
     ):
         bookmark = None if offset is None else Bookmark(offset, received_at, crc)
         partition = TopicPartition(topic, number)
@@ -101,20 +99,16 @@ def _why(fence: Fence, found: Found) -> str:
         )
     if bookmark is None or bookmark.offset < found.begin:
         return ""
-    if record is None or (_received_at(record.timestamp), crc_of(record.key, record.value)) != bookmark[1:]:
+    if record is None or (instant_of(record.timestamp), crc_of(record.key, record.value)) != bookmark[1:]:
         return f"another record lies at {bookmark.offset}: made anew"
     return ""
-
-
-def _received_at(timestamp_ms: int) -> datetime:
-    return EPOCH + timedelta(milliseconds=timestamp_ms)
 
 
 async def _read_from(bootstrap_servers: str, fence: Fence, found: Found) -> int:
     """Where a changed log has all that may be new: what was decided before is a duplicate when it comes again."""
     if fence.bookmark is None or fence.stored < found.begin:
         return found.begin
-    since_ms = max(0, (fence.bookmark.received_at - AGAIN - EPOCH) // MILLISECOND)
+    since_ms = max(0, timestamp_ms_of(fence.bookmark.received_at - AGAIN))
     async with reading(bootstrap_servers) as consumer:
         at = (await consumer.offsets_for_times({fence.partition: since_ms}))[fence.partition]
     # A log with nothing so young tells nothing of where it parts from the one that was known.
@@ -122,11 +116,7 @@ async def _read_from(bootstrap_servers: str, fence: Fence, found: Found) -> int:
 
 
 async def begin_again(session: asyncpg.Connection, change: Change) -> bool:
-    """Put a fence where its changed log is to be read from; False: somebody else has done so.
-
-    Raises:
-        asyncpg.PostgresError, OSError: Postgres is away.
-    """
+    """Put a fence where its changed log is to be read from; False: somebody else has done so."""
     partition, log = change.fence.partition, change.fence.log
     done = await session.fetchval(
         QUERIES["begin_again"], partition.topic, partition.partition, log, change.read_from, change.why, AGAIN
@@ -134,7 +124,40 @@ async def begin_again(session: asyncpg.Connection, change: Change) -> bool:
     return done is not None
 
 
-def names_and_numbers(partitions: Iterable[TopicPartition]) -> tuple[list[str], list[int]]:
-    """Partitions as two columns."""
+async def begin(session: asyncpg.Connection, beginnings: Mapping[TopicPartition, int]) -> None:
+    """Make the fences of partitions never seen, at these offsets; one that is there already stays where it is."""
+    await session.execute(QUERIES["new_fences"], *_columns(beginnings), list(beginnings.values()))
+
+
+async def lock(session: asyncpg.Connection, partitions: Iterable[Partition]) -> dict[Partition, tuple[int, int]]:
+    """Partition → the offset up to which it is decided, and in which of its logs; locked until the transaction ends."""
+    rows = await session.fetch(QUERIES["lock_fences"], *_columns(partitions))
+    return {(topic, partition): (stored, log) for topic, partition, stored, log in rows}
+
+
+async def move(session: asyncpg.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Move fences: topic, partition, offset, what to add to the four counts, last timestamp, and the bookmark."""
+    if rows:
+        await session.execute(QUERIES["update_fences"], *zip(*rows, strict=True))
+
+
+class StreamTime(NamedTuple):
+    """How far a partition is decided, when its last record was received, and whether it has not moved for a while."""
+
+    stored: int
+    received_at_last: datetime | None
+    is_idle: bool
+    present: datetime
+
+
+async def stream_times(
+    session: asyncpg.Connection, topics: Sequence[str], idle: timedelta
+) -> dict[TopicPartition, StreamTime]:
+    """The stream time of every partition that has a fence; `present` is the database's clock."""
+    rows = await session.fetch(QUERIES["received_at_last"], list(topics), idle)
+    return {TopicPartition(topic, partition): StreamTime(*told) for topic, partition, *told in rows}
+
+
+def _columns(partitions: Iterable[tuple[str, int]]) -> tuple[list[str], list[int]]:
     pairs = list(partitions)
-    return [one.topic for one in pairs], [one.partition for one in pairs]
+    return [topic for topic, _ in pairs], [partition for _, partition in pairs]

@@ -1,4 +1,4 @@
-"""Load: the standings, rows and lots that a batch's decisions read, and what they have changed of them so far."""
+"""Load: the standings, rows and lots that decisions read, out of the tables into a working set."""
 
 from __future__ import annotations
 
@@ -10,256 +10,150 @@ from pathlib import Path
 import asyncpg
 import msgspec
 
-from services.earning.decide.core.decision import Decision
-from services.earning.source_events.facts import Fact
+from services.earning.ledger.working_set import LoadedMember, WorkingSet
 from services.earning.state.keys import KeyState
-from services.earning.state.standing import BusinessKey, KeyRow, Lot, Rows, RowsMissingError, SpendingOrder, Standing
+from services.earning.state.standing import BusinessKey, KeyRow, Lot, RowsMissingError, SpendingOrder, Standing
 from shared.postgres import Queries
-from shared.shards import shard_of
 
-QUERIES = Queries(Path(__file__).parents[1] / "sql" / "earn.sql")
+QUERIES = Queries(Path(__file__).parents[1] / "sql" / "rows.sql")
 
 LOTS_FIRST = 16
 """Lots read when a decision first asks for some to spend; each further time four times as many."""
 
-NONE_ASKED: frozenset[BusinessKey] = frozenset()
-
 read_standing = msgspec.msgpack.Decoder(Standing).decode
 """The body of a standing as a value."""
 
-_book: msgspec.msgpack.Decoder[KeyState] = msgspec.msgpack.Decoder(KeyState)
+_state: msgspec.msgpack.Decoder[KeyState] = msgspec.msgpack.Decoder(KeyState)
 _lot = msgspec.msgpack.Decoder(Lot).decode
 
 
-class LoadedMember(msgspec.Struct, kw_only=True):
-    """What is known here of one member: their standing as of now, and those of their lots that were read or made.
+class PostgresRows:
+    """The rows of a transaction: what is read of the tables goes into its working set."""
 
-    `stored`: the standing is in its table. `read` lots are in theirs; the others are new. Every lot with points left
-    up to `horizon` in spending order is known, and every lot due by `due_until`, after which `next_due` is the first
-    due of any that is not known; `whole`: all are known that have anything left.
-    """
+    def __init__(self, session: asyncpg.Connection, working_set: WorkingSet) -> None:
+        self._session = session
+        self._set = working_set
 
-    program: str
-    member: str
-    shard: int
-    standing: Standing | None = None
-    stored: bool = False
-    touched: bool = False
-    lots: dict[int, Lot] = {}
-    read: set[int] = set()
-    changed: set[int] = set()
-    horizon: SpendingOrder | None = None
-    whole: bool = True
-    asked: int = 0
-    due_until: datetime | None = None
-    next_due: datetime | None = None
-    all_keys: bool = False
+    async def load(self, keys: set[BusinessKey], until: datetime | None = None) -> None:
+        """Read the members' standings, the rows of `keys`, the lots these rows name, and what is due `until` then."""
+        await self._load_standings()
+        await self._load_keys(keys)
+        if until is not None:
+            await self.load_due(until)
 
-    @property
-    def of(self) -> tuple[str, str]:
-        """Program and member."""
-        return self.program, self.member
+    async def load_due(self, until: datetime) -> None:
+        """Read the lots of all members that are due by then."""
+        await self._load_due([one for one in self._set.members.values() if _is_due(one, until)], until)
 
-    def take(self, lot: Lot) -> None:
-        """Get to know a lot of the table, unless it is known already: then what is known here counts."""
-        if lot.lot in self.lots:
-            return
-        self.lots[lot.lot] = lot
-        self.read.add(lot.lot)
-        if self.due_until is not None and lot.due is not None and lot.due > self.due_until:
-            self.due_until = self.next_due = None  # the next due may be this one's: ask anew where it matters
+    async def supply(self, member: LoadedMember, missing: RowsMissingError) -> bool:
+        """Read what a decision asked for. False: it has all that, so asking is a fault.
 
-
-class WorkingSet:
-    """The working set of one transaction: read once, changed by decisions, then saved.
-
-    `messages` are facts for other members that its decisions led to, each with the shard of its member.
-    """
-
-    def __init__(self, shards: int) -> None:
-        self._shards = shards
-        self.wallets: dict[tuple[str, str], LoadedMember] = {}
-        self.keys: dict[BusinessKey, KeyRow] = {}
-        self.keys_read: set[BusinessKey] = set()
-        self.keys_changed: dict[BusinessKey, int] = {}
-        self.messages: list[tuple[int, Fact]] = []
-
-    def wallet(self, program: str, member: str) -> LoadedMember:
-        """A member's wallet. Until something is loaded it is that of a member nobody has heard of: all is known."""
-        wallet = self.wallets.get((program, member))
-        if wallet is None:
-            shard = shard_of(program, member, self._shards)
-            wallet = self.wallets[program, member] = LoadedMember(program=program, member=member, shard=shard)
-        return wallet
-
-    def rows_for(
-        self, wallet: LoadedMember, keys: Iterable[BusinessKey], asked: frozenset[BusinessKey] = NONE_ASKED
-    ) -> Rows:
-        """What a decision for a member may see: the rows of `keys` and `asked`, and the member's lots known so far."""
-        rows = {}
-        for key in (*keys, *asked):
-            row = self.keys.get(key)
-            if row is not None:
-                rows[key] = row
-        if wallet.all_keys:
-            rows |= {row.key: row for row in self.rows_of(wallet)}
-        known = wallet.lots, wallet.horizon, wallet.whole, wallet.due_until, wallet.next_due
-        return Rows(rows, *known, asked, wallet.all_keys)
-
-    def rows_of(self, wallet: LoadedMember) -> Iterable[KeyRow]:
-        """The rows known here that a member owns."""
-        return [row for key, row in self.keys.items() if (key.program, row.member) == wallet.of]
-
-    def apply(self, wallet: LoadedMember, decision: Decision) -> None:
-        """Take over what a member's decision has changed."""
-        if decision.standing is not wallet.standing:
-            wallet.standing = decision.standing
-            wallet.touched = True
-        for key in decision.gone:
-            self.keys.pop(key, None)
-            self.keys_changed.pop(key, None)
-        for key, row in decision.keys.items():
-            self.keys[key] = row
-            self.keys_changed[key] = wallet.shard
-        for number, lot in decision.lots.items():
-            wallet.lots[number] = lot
-            wallet.changed.add(number)
-        for message in decision.messages:
-            self.messages.append((shard_of(message.program, message.member, self._shards), message))
-
-
-async def load(
-    session: asyncpg.Connection, holdings: WorkingSet, keys: set[BusinessKey], until: datetime | None = None
-) -> None:
-    """Read the standings of the wallets, the rows of `keys`, the lots these rows name, and what is due `until` then."""
-    await _load_standings(session, holdings)
-    await _load_keys(session, holdings, keys)
-    if until is not None:
-        await load_due(session, holdings, until)
-
-
-async def load_due(session: asyncpg.Connection, holdings: WorkingSet, until: datetime) -> None:
-    """Read the lots of all wallets that are due by then."""
-    await _load_due(session, [one for one in holdings.wallets.values() if _is_due(one, until)], until)
-
-
-def _is_due(wallet: LoadedMember, until: datetime) -> bool:
-    standing = wallet.standing
-    return standing is not None and standing.lots_due is not None and standing.lots_due <= until and not wallet.whole
-
-
-async def supply(
-    session: asyncpg.Connection, holdings: WorkingSet, wallet: LoadedMember, missing: RowsMissingError
-) -> bool:
-    """Read what a decision asked for. False: it has all that, so asking is a fault.
-
-    Keys that were asked for before are not looked at: the caller knows them.
-    """
-    if missing.every_row:
-        await _load_every_row(session, holdings, wallet)
-        return True
-    if missing.keys:
-        await _load_keys(session, holdings, {key for key in missing.keys if key not in holdings.keys})
-        return True
-    if wallet.whole:
-        return False
-    if missing.everything:
-        await _load_left(session, wallet, None)
-    elif missing.points:
-        wallet.asked = wallet.asked * 4 or LOTS_FIRST
-        await _load_left(session, wallet, wallet.asked)
-    if missing.due_until is not None:
-        if wallet.due_until is not None and wallet.due_until >= missing.due_until:
+        Keys that were asked for before are not looked at: the caller knows them.
+        """
+        if missing.every_row:
+            await self._load_every_row(member)
+            return True
+        if missing.keys:
+            await self._load_keys({key for key in missing.keys if key not in self._set.keys})
+            return True
+        if member.whole:
             return False
-        await _load_due(session, [wallet], missing.due_until)
-    return True
+        if missing.everything:
+            await self._load_left(member, None)
+        elif missing.points:
+            member.asked = member.asked * 4 or LOTS_FIRST
+            await self._load_left(member, member.asked)
+        if missing.due_until is not None:
+            if member.due_until is not None and member.due_until >= missing.due_until:
+                return False
+            await self._load_due([member], missing.due_until)
+        return True
+
+    async def _load_standings(self) -> None:
+        for (of,), names in _grouped(self._set.members).items():
+            for program, member, body in await self._session.fetch(QUERIES["standings"], of, names):
+                standing = read_standing(body)
+                loaded = self._set.members[program, member]
+                loaded.standing = standing
+                loaded.stored = True
+                loaded.whole = standing.lots == 0
+
+    async def _load_keys(self, keys: set[BusinessKey]) -> None:
+        found: list[KeyRow] = []
+        for group, ids in _grouped(keys).items():
+            found += map(read_key, await self._session.fetch(QUERIES["keys"], *group, ids))
+        self._add(found)
+        await self._load_lots(found)
+
+    def _add(self, rows: Iterable[KeyRow]) -> None:
+        for row in rows:
+            self._set.keys[row.key] = row
+            self._set.keys_read.add(row.key)
+
+    async def _load_every_row(self, member: LoadedMember) -> None:
+        """Read all rows of a member that are not known here, and all lots."""
+        rows = map(read_key, await self._session.fetch(QUERIES["keys_of_member"], *member.of))
+        self._add(row for row in rows if row.key not in self._set.keys)
+        for lot in map(read_lot, await self._session.fetch(QUERIES["lots_of_member"], *member.of)):
+            member.add_lot(lot)
+        member.whole, member.all_keys = True, True
+
+    async def _load_lots(self, rows: Iterable[KeyRow]) -> None:
+        # A row owned by another member names lots of theirs: its decision ends before it would look at them.
+        wanted = [
+            (row.key.program, row.member, lot)
+            for row in rows
+            if (member := self._set.members.get((row.key.program, row.member))) is not None
+            for lot in row.lots
+            if lot not in member.lots
+        ]
+        if not wanted:
+            return
+        for program, name, body in await self._session.fetch(QUERIES["lots"], *_columns(wanted, 3)):
+            member = self._set.members[program, name]
+            member.add_lot(_lot(body))
+            member.whole = member.whole or len(member.read) == (member.standing.lots if member.standing else 0)
+
+    async def _load_left(self, member: LoadedMember, at_most: int | None) -> None:
+        """Read lots with anything left, at most so many, in spending order; fewer than that: these are all."""
+        lots = [read_lot(row) for row in await self._session.fetch(QUERIES["lots_left"], *member.of, at_most)]
+        for lot in lots:
+            member.add_lot(lot)
+        if at_most is None or len(lots) < at_most:
+            member.whole = True
+            member.horizon = None
+        else:
+            last = lots[-1]
+            member.horizon = SpendingOrder(last.expires_at is None, last.expires_at, last.earned_at, last.lot)
+
+    async def _load_due(self, members: Sequence[LoadedMember], until: datetime) -> None:
+        """Read every lot of these members that is due by then, and when the next one is of those not known here."""
+        if not members:
+            return
+        by_name = {member.of: member for member in members}
+        programs, names = [one.program for one in members], [one.member for one in members]
+        instants = [until] * len(members)
+        for program, name, body in await self._session.fetch(QUERIES["due_lots"], programs, names, instants):
+            by_name[program, name].add_lot(_lot(body))
+        known = [len(one.lots) for one in members]
+        rows = await self._session.fetch(QUERIES["next_dues"], programs, names, instants, known)
+        for member in members:
+            member.due_until, member.next_due = until, None
+        for program, name, lot, due in reversed(rows):
+            member = by_name[program, name]
+            if lot not in member.lots:
+                member.next_due = due
 
 
-async def _load_standings(session: asyncpg.Connection, holdings: WorkingSet) -> None:
-    for (of,), names in _grouped(holdings.wallets).items():
-        for program, member, body in await session.fetch(QUERIES["standings"], of, names):
-            standing = read_standing(body)
-            wallet = holdings.wallets[program, member]
-            wallet.standing = standing
-            wallet.stored = True
-            wallet.whole = standing.lots == 0
-
-
-async def _load_keys(session: asyncpg.Connection, holdings: WorkingSet, keys: set[BusinessKey]) -> None:
-    found: list[KeyRow] = []
-    for group, ids in _grouped(keys).items():
-        found += map(read_key, await session.fetch(QUERIES["keys"], *group, ids))
-    for row in found:
-        holdings.keys[row.key] = row
-        holdings.keys_read.add(row.key)
-    await _load_lots(session, holdings, found)
-
-
-async def _load_every_row(session: asyncpg.Connection, holdings: WorkingSet, wallet: LoadedMember) -> None:
-    """Read all rows of a member that are not known here, and all lots."""
-    for row in map(read_key, await session.fetch(QUERIES["keys_of_member"], *wallet.of)):
-        if row.key not in holdings.keys:
-            holdings.keys[row.key] = row
-            holdings.keys_read.add(row.key)
-    for lot in map(read_lot, await session.fetch(QUERIES["lots_of_member"], *wallet.of)):
-        wallet.take(lot)
-    wallet.whole, wallet.all_keys = True, True
-
-
-async def _load_lots(session: asyncpg.Connection, holdings: WorkingSet, rows: Iterable[KeyRow]) -> None:
-    # A row owned by another member names lots of theirs: its decision ends before it would look at them.
-    wanted = [
-        (row.key.program, row.member, lot)
-        for row in rows
-        if (wallet := holdings.wallets.get((row.key.program, row.member))) is not None
-        for lot in row.lots
-        if lot not in wallet.lots
-    ]
-    if not wanted:
-        return
-    for program, member, body in await session.fetch(QUERIES["lots"], *_columns(wanted, 3)):
-        wallet = holdings.wallets[program, member]
-        wallet.take(_lot(body))
-        wallet.whole = wallet.whole or len(wallet.read) == (wallet.standing.lots if wallet.standing else 0)
-
-
-async def _load_left(session: asyncpg.Connection, wallet: LoadedMember, at_most: int | None) -> None:
-    """Read lots with anything left, at most so many, in spending order; fewer than that: these are all."""
-    rows = await session.fetch(QUERIES["lots_left"], wallet.program, wallet.member, at_most)
-    lots = [read_lot(row) for row in rows]
-    for lot in lots:
-        wallet.take(lot)
-    if at_most is None or len(lots) < at_most:
-        wallet.whole = True
-        wallet.horizon = None
-    else:
-        last = lots[-1]
-        wallet.horizon = SpendingOrder(last.expires_at is None, last.expires_at, last.earned_at, last.lot)
-
-
-async def _load_due(session: asyncpg.Connection, wallets: Sequence[LoadedMember], until: datetime) -> None:
-    """Read every lot of these members that is due by then, and when the next one is of those not known here."""
-    if not wallets:
-        return
-    by_member = {(wallet.program, wallet.member): wallet for wallet in wallets}
-    programs, members = [one.program for one in wallets], [one.member for one in wallets]
-    instants = [until] * len(wallets)
-    for program, member, body in await session.fetch(QUERIES["due_lots"], programs, members, instants):
-        by_member[program, member].take(_lot(body))
-    known = [len(one.lots) for one in wallets]
-    rows = await session.fetch(QUERIES["next_dues"], programs, members, instants, known)
-    for wallet in wallets:
-        wallet.due_until, wallet.next_due = until, None
-    for program, member, lot, due in reversed(rows):
-        wallet = by_member[program, member]
-        if lot not in wallet.lots:
-            wallet.next_due = due
+def _is_due(member: LoadedMember, until: datetime) -> bool:
+    standing = member.standing
+    return standing is not None and standing.lots_due is not None and standing.lots_due <= until and not member.whole
 
 
 def read_key(row: asyncpg.Record) -> KeyRow:
     """A row of keys, in the order of the query `keys`, as a value."""
     program, source, kind, name, member, lots, body = row
-    return KeyRow(BusinessKey(program, source, kind, name), member, _book.decode(body), lots)
+    return KeyRow(BusinessKey(program, source, kind, name), member, _state.decode(body), lots)
 
 
 def read_lot(row: asyncpg.Record) -> Lot:

@@ -8,7 +8,8 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from services.earning.ledger.load import QUERIES, LoadedMember, WorkingSet
+from services.earning.ledger.load import QUERIES
+from services.earning.ledger.working_set import LoadedMember, WorkingSet
 from services.earning.source_events.facts import LoggedFact
 from services.earning.state.standing import KeyRow, Lot
 
@@ -23,29 +24,29 @@ LOT_COLUMNS = (
 encode = msgspec.msgpack.Encoder().encode
 
 
-async def save(session: asyncpg.Connection, holdings: WorkingSet) -> None:
+async def save(session: asyncpg.Connection, working_set: WorkingSet) -> None:
     """Write every standing, key row and lot that has changed since it was loaded, and messages to their inboxes."""
-    touched = [wallet for wallet in holdings.wallets.values() if wallet.touched]
+    touched = [member for member in working_set.members.values() if member.touched]
     await _save_standings(session, touched)
-    await _save_keys(session, holdings)
+    await _save_keys(session, working_set)
     await _save_lots(session, touched)
-    messages = [(shard, one.program, one.member, encode(LoggedFact.of(one))) for shard, one in holdings.messages]
+    messages = [(shard, one.program, one.member, encode(LoggedFact.of(one))) for shard, one in working_set.messages]
     await insert(session, "inbox", INBOX_COLUMNS, messages)
 
 
 async def _save_standings(session: asyncpg.Connection, touched: Sequence[LoadedMember]) -> None:
-    new = [standing_row(wallet) for wallet in touched if not wallet.stored]
-    changed = [standing_row(wallet)[1:] for wallet in touched if wallet.stored]
+    new = [standing_row(member) for member in touched if not member.stored]
+    changed = [standing_row(member)[1:] for member in touched if member.stored]
     await insert(session, "standings", STANDING_COLUMNS, new)
     await _update(session, "update_standings", changed)
 
 
-async def _save_keys(session: asyncpg.Connection, holdings: WorkingSet) -> None:
+async def _save_keys(session: asyncpg.Connection, working_set: WorkingSet) -> None:
     new: list[tuple[Any, ...]] = []
     changed: list[tuple[Any, ...]] = []
-    for key, shard in holdings.keys_changed.items():
-        row = holdings.keys[key]
-        if key in holdings.keys_read:
+    for key, shard in working_set.keys_changed.items():
+        row = working_set.keys[key]
+        if key in working_set.keys_read:
             changed.append((*key, shard, row.member, "{" + ",".join(map(str, row.lots)) + "}", encode(row.book)))
         else:
             new.append(key_row(row, shard))
@@ -56,24 +57,24 @@ async def _save_keys(session: asyncpg.Connection, holdings: WorkingSet) -> None:
 async def _save_lots(session: asyncpg.Connection, touched: Sequence[LoadedMember]) -> None:
     new: list[tuple[Any, ...]] = []
     changed: list[tuple[Any, ...]] = []
-    for wallet in touched:
-        for number in wallet.changed:
-            lot = wallet.lots[number]
-            if number in wallet.read:
-                of = (wallet.program, wallet.member, number)
+    for member in touched:
+        for number in member.changed:
+            lot = member.lots[number]
+            if number in member.read:
+                of = (member.program, member.member, number)
                 times = (lot.available_at, lot.expires_at, lot.due)
                 changed.append((*of, lot.points, lot.remaining, *times, encode(lot)))
             else:
-                new.append(lot_row(wallet, lot))
+                new.append(lot_row(member, lot))
     await insert(session, "lots", LOT_COLUMNS, new)
     await _update(session, "update_lots", changed)
 
 
-def standing_row(wallet: LoadedMember) -> tuple[Any, ...]:
+def standing_row(member: LoadedMember) -> tuple[Any, ...]:
     """A standing as a row of its table."""
-    standing = wallet.standing
+    standing = member.standing
     next_due = standing.next_due if standing else None
-    return wallet.shard, wallet.program, wallet.member, next_due, encode(standing)
+    return member.shard, member.program, member.member, next_due, encode(standing)
 
 
 def key_row(row: KeyRow, shard: int) -> tuple[Any, ...]:
@@ -81,11 +82,11 @@ def key_row(row: KeyRow, shard: int) -> tuple[Any, ...]:
     return shard, *row.key, row.member, row.lots, encode(row.book)
 
 
-def lot_row(wallet: LoadedMember, lot: Lot) -> tuple[Any, ...]:
+def lot_row(member: LoadedMember, lot: Lot) -> tuple[Any, ...]:
     """A lot as a row of its table."""
     _, source, kind, name = lot.key
     return (
-        wallet.shard, wallet.program, wallet.member, lot.lot, source, kind, name,
+        member.shard, member.program, member.member, lot.lot, source, kind, name,
         lot.points, lot.remaining, lot.earned_at, lot.available_at, lot.expires_at, lot.due, encode(lot),
     )  # fmt: skip
 

@@ -8,9 +8,8 @@ be.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 
@@ -19,16 +18,16 @@ import structlog
 from aiokafka import AIOKafkaProducer
 
 from services.earning import failpoints
-from services.earning.ledger.journal import Entry
+from services.earning.ledger.emissions import record_emitted, record_lost
+from services.earning.ledger.journal import Entry, entries_after
 from services.earning.metrics import Metrics
 from services.earning.relay.buffer import RelayBuffer
-from services.earning.relay.log_check import LogCheck, Noted
-from services.earning.relay.log_end import LogEnd, log_ends
-from services.earning.replay.recover import Recovery, compare
+from services.earning.relay.log_check import Finding, LogCheck
+from services.earning.replay.recover import Recovery
 from services.earning.settings import EarningSettings
-from services.earning.tasks.leases import QUERIES, Leases
+from services.earning.tasks.leases import Leases
 from services.earning.tasks.retry import OnProgress
-from shared.broker import KAFKA_TRANSIENT, Outgoing, Written, producer, publish
+from shared.broker import KAFKA_TRANSIENT, Outgoing, producer, publish, timestamp_ms_of
 from shared.codec import headers_of
 from shared.postgres import connect
 from shared.settings import Connections
@@ -38,11 +37,6 @@ log = structlog.get_logger(__name__)
 
 STOP_TIMEOUT_S = 1.0
 RECORDS_A_SHARD_MIN = 100
-LOOK_AT_LOG_S = 15.0
-"""How often a relay without news looks whether its logs still end where it left them."""
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MILLISECOND = timedelta(milliseconds=1)
 
 
 class Relay:
@@ -66,19 +60,17 @@ class Relay:
         self._recovery = recovery
         self._stopping = stopping
         self._news = asyncio.Event()
+        self._buffer = RelayBuffer()
+        self._check = LogCheck(connections.kafka_bootstrap_servers, topic)
         self._emitted: dict[int, int] = {}
-        self._log_ends: dict[int, int] = {}
-        self._look: LogCheck | None = None
-        self._look_at_log = 0.0
-        self._fresh = RelayBuffer()
-        self._look_at = 0.0
+        self._poll_journal_at = 0.0
 
-    def take(self, entries: Sequence[Entry]) -> None:
+    def offer(self, entries: Sequence[Entry]) -> None:
         """Rows that this process has just committed: they needn't be read back to be published."""
-        self._fresh.add(entries)
+        self._buffer.add(entries)
         self._news.set()
 
-    async def attempt(self, works: OnProgress) -> None:
+    async def attempt(self, on_progress: OnProgress) -> None:
         """Relay until told to stop, with a new producer.
 
         Raises:
@@ -86,84 +78,49 @@ class Relay:
         """
         leases = Leases("emit", range(self._shards), self._settings.owner, self._settings.lease_s)
         async with publishing(self._connections, "tallystick-relay") as (session, publisher):
-            await self._recovery.see_to(session)
+            await self._recovery.ensure_level(session)
             try:
                 while not self._stopping.is_set():
                     if leases.due:
-                        await self._take(session, leases)
-                    if self._look is not None and self._look.is_over:
-                        await self._end_look(session, self._look, leases.mine)
+                        await self._renew(session, leases)
+                    if (finding := await self._check.take_finding(session, leases.mine)) is not None:
+                        await self._go_by_the_log(session, finding)
                     entries = await self._next(session, leases)
                     if entries:
                         await self._publish(session, publisher, entries)
-                    works()
+                    on_progress()
                     if not entries:
                         await self._wait()
             finally:
-                if self._look is not None:
-                    self._look.give_up()
-                    self._look = None
+                self._check.give_up()
             await leases.release(session)
 
-    async def _take(self, session: asyncpg.Connection, leases: Leases) -> None:
+    async def _renew(self, session: asyncpg.Connection, leases: Leases) -> None:
         """Renew the leases; of a shard newly mine, and now and then of all, find out how far its log is."""
         gained = await leases.renew(session)
-        now = asyncio.get_running_loop().time()
         if gained:
-            look = await self._begin_look(session, gained)
-            await self._go_by_the_log(session, look.noted, await look.ends())
+            await self._go_by_the_log(session, await self._check.check(session, gained))
             log.info("relaying", shards=sorted(leases.mine))
-        if now >= self._look_at_log and self._look is None:
-            # Publishing goes on meanwhile: after a great deal of news a look takes a second or two.
-            self._look_at_log = now + LOOK_AT_LOG_S
-            self._look = await self._begin_look(session, leases.mine - gained)
+        await self._check.begin_when_due(session, leases.mine - gained)
 
-    async def _begin_look(self, session: asyncpg.Connection, shards: Collection[int]) -> LogCheck:
-        return await LogCheck.begin(session, self._connections.kafka_bootstrap_servers, self._topic, shards)
-
-    async def _end_look(self, session: asyncpg.Connection, look: LogCheck, mine: Collection[int]) -> None:
-        """Go by what a look beside the publishing has found, as far as it is still about shards of mine."""
-        self._look = None
-        ends = {shard: end for shard, end in (await look.ends()).items() if shard in mine}
-        await self._go_by_the_log(session, [one for one in look.noted if one.shard in ends], ends)
-
-    async def _go_by_the_log(
-        self, session: asyncpg.Connection, noted: Sequence[Noted], ends: Mapping[int, LogEnd]
-    ) -> None:
-        """Go on after the last position that the log itself has; what it lost since we published it comes again.
-
-        What was recorded before the log was read is in it, unless it was lost: then what was published since lies
-        behind a hole. What was published while it was read is known to us alone.
-        """
-        await compare(session, ends)
-        told = {shard: end.position for shard, end in ends.items()}
-        if told:
-            await session.execute(QUERIES["record_emitted"], list(told), list(told.values()))
-            looks = [
-                (one.shard, one.whole_to, one.looked_to, ends[one.shard].position, ends[one.shard].offset)
-                for one in noted
-            ]
-            await session.execute(QUERIES["record_look"], *map(list, zip(*looks, strict=True)))
-        for shard, end in ends.items():
-            self._emitted[shard] = max(end.position, self._emitted.get(shard, 0))
-            self._log_ends[shard] = max(end.offset, self._log_ends.get(shard, 0))
-        lost = {one.shard: ends[one.shard].position for one in noted if ends[one.shard].position < one.emitted}
-        await self._go_back(session, lost)
+    async def _go_by_the_log(self, session: asyncpg.Connection, finding: Finding) -> None:
+        """Go on after the last position that the log itself has; what it lost since we published it comes again."""
+        for shard, position in finding.whole_to.items():
+            self._emitted[shard] = max(position, self._emitted.get(shard, 0))
+        await self._go_back(session, finding.lost_after)
 
     async def _next(self, session: asyncpg.Connection, leases: Leases) -> list[Entry]:
         """Journal rows not published yet, some of every shard that is mine, each shard's in order and without a gap."""
         shards = sorted(leases.mine)
         at_most = max(RECORDS_A_SHARD_MIN, self._settings.relay_records // max(1, len(shards)))
-        fresh = {shard: self._fresh.after(shard, self._emitted[shard], at_most) for shard in shards}
-        entries = [entry for run in fresh.values() for entry in run]
-        others = [shard for shard in shards if not fresh[shard]]
+        buffered = {shard: self._buffer.after(shard, self._emitted[shard], at_most) for shard in shards}
+        entries = [entry for run in buffered.values() for entry in run]
+        others = {shard: self._emitted[shard] for shard in shards if not buffered[shard]}
         now = asyncio.get_running_loop().time()
-        if others and (not entries or now >= self._look_at):
+        if others and (not entries or now >= self._poll_journal_at):
             # What others have committed, or we have before this process, is found in the journal only.
-            self._look_at = now + self._settings.relay_poll_ms / 1000
-            positions = [self._emitted[shard] for shard in others]
-            rows = await session.fetch(QUERIES["to_emit"], others, positions, at_most)
-            entries += [Entry(*row) for row in rows]
+            self._poll_journal_at = now + self._settings.relay_poll_ms / 1000
+            entries += await entries_after(session, others, at_most)
         return entries
 
     async def _publish(
@@ -175,38 +132,18 @@ class Relay:
             written = await publish(publisher, self._topic, records)
             failpoints.reached(failpoints.Moment.AFTER_EMIT)
             # Before it is recorded: nobody after us would look for a hole below what is.
-            lost = await self._holes(session, by_shard, written)
-            come = {shard: rows[-1].position for shard, rows in by_shard.items() if shard not in lost}
-            await session.execute(QUERIES["record_emitted"], list(come), list(come.values()))
+            lost_after = await self._check.check_published(session, by_shard, written)
+            come = {shard: rows[-1].position for shard, rows in by_shard.items() if shard not in lost_after}
+            await record_emitted(session, come)
         self._emitted.update(come)
         self._metrics.emitted(len(entries))
-        await self._go_back(session, lost)
-
-    async def _holes(
-        self, session: asyncpg.Connection, published: Mapping[int, Sequence[Entry]], written: Mapping[int, Written]
-    ) -> dict[int, int]:
-        """Records that don't lie right after our last, or each other: somebody else wrote there, or some were lost.
-
-        Then look at the log; gives the last position before a hole, for each shard that has one.
-        """
-        rows = {
-            shard: published[shard]
-            for shard, at in written.items()
-            if at.first != self._log_ends.get(shard) or at.next - at.first != len(published[shard])
-        }
-        self._log_ends.update({shard: at.next for shard, at in written.items()})
-        if not rows:
-            return {}
-        known = {shard: those[0].position - 1 for shard, those in rows.items()}
-        ends = await log_ends(self._connections.kafka_bootstrap_servers, self._topic, known)
-        await compare(session, ends)
-        return {shard: end.position for shard, end in ends.items() if end.position < rows[shard][-1].position}
+        await self._go_back(session, lost_after)
 
     async def _go_back(self, session: asyncpg.Connection, positions: Mapping[int, int]) -> None:
         """Publish again what comes after these positions, by shard: the log has lost it."""
         if positions:
             log.warning("the log lacks what was published: publishing again", after=positions)
-            await session.execute(QUERIES["record_lost"], list(positions), list(positions.values()))
+            await record_lost(session, positions)
             self._emitted.update(positions)
 
     async def _wait(self) -> None:
@@ -241,7 +178,7 @@ def _records(entries: Iterable[Entry]) -> list[Outgoing]:
             entry.key.encode(),
             entry.bytes,
             headers_of(entry.shard, entry.position, entry.type),
-            (entry.decided_at - EPOCH) // MILLISECOND,
+            timestamp_ms_of(entry.decided_at),
         )
         for entry in entries
     ]

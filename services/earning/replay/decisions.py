@@ -1,22 +1,26 @@
-"""Again: events of the log as the decisions they came from, and what is to be done to make such a decision again."""
+"""Decisions of the log: events as the decisions they came from, and such a decision made again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
 import msgspec
 
-from services.earning.decide import Decision, advance, decide_message, needs, refuse
-from services.earning.ledger.load import LoadedMember
+from services.earning.decide import Decision, advance, decide_message, decided_at, needs, refuse
+from services.earning.ledger.ledger import Ledger, deciding
+from services.earning.program.registry import NONE
 from services.earning.program.terms import Versions
 from services.earning.source_events.facts import fact_of
-from services.earning.state.standing import BusinessKey, Rows
+from services.earning.state.standing import BusinessKey, Rows, Standing
 from shared.codec import decoder_of
 from shared.errors import UnreadableEventError
 from shared.point_events import EventData, FactRecorded
 from shared.reasons import Reason
+
+Progress = Callable[[int, int], None]
+"""Told how many events are decided again, and of how many."""
 
 
 class LoggedEvent(NamedTuple):
@@ -24,13 +28,6 @@ class LoggedEvent(NamedTuple):
 
     data: EventData
     bytes: bytes
-
-
-class Replay(NamedTuple):
-    """A decision to be made again: the keys whose rows it reads, and the pure work, which may ask for further rows."""
-
-    keys: tuple[BusinessKey, ...]
-    decide: Callable[[Rows], Decision]
 
 
 def logged_event(shard: int, position: int, event_type: str, value: bytes) -> LoggedEvent:
@@ -63,25 +60,37 @@ def keys_of(events: Sequence[LoggedEvent]) -> tuple[BusinessKey, ...]:
     return () if told is None else needs(fact_of(told)).keys
 
 
-def replay_of(versions: Versions, wallet: LoadedMember, events: Sequence[LoggedEvent]) -> Replay:
-    """The decision that gave these events, to be made again on what its member's wallet holds.
+async def replay(ledger: Ledger, programs: Mapping[str, Versions], events: Sequence[LoggedEvent]) -> list[bytes]:
+    """Make the decision again that gave these events, and keep it; gives the bytes that its events are now.
 
     Raises:
         UnreadableEventError: the events tell no fact, and there is no standing that time alone could have moved.
+        PermanentError, RowsMissingError: it can't be decided any more.
     """
-    standing, told = wallet.standing, _told(events)
-    if told is None:
-        if standing is None:
-            first = events[0].data
-            raise UnreadableEventError(first.shard, first.position, "a member's first event tells no fact")
-        until = events[-1].data.occurred_at
-        return Replay((), lambda rows: advance(versions, standing, rows, until))
-    fact = fact_of(told)
-    decided_at = fact.received_at if standing is None else max(standing.decided_at, fact.received_at)
-    if isinstance(told, FactRecorded) and told.reason == Reason.OWNED_BY_ANOTHER_MEMBER:
-        # The row that says so may be of another shard: here the log is what knows of it.
-        return Replay((), lambda rows: refuse(versions, standing, rows, fact, decided_at, told.reason))
-    return Replay(needs(fact).keys, lambda rows: decide_message(versions, standing, rows, fact, decided_at))
+    first = events[0].data
+    member = ledger.member(first.program, first.member)
+    keys, work = _work(programs.get(first.program, NONE), member.standing, events)
+    decision = await ledger.decide(member, keys, work)
+    return [entry.bytes for entry in ledger.keep(member, decision)]
+
+
+def _work(
+    versions: Versions, standing: Standing | None, events: Sequence[LoggedEvent]
+) -> tuple[tuple[BusinessKey, ...], Callable[[Rows], Decision]]:
+    """The keys whose rows a decision reads, and the decision."""
+    told = _told(events)
+    if told is not None:
+        fact = fact_of(told)
+        if isinstance(told, FactRecorded) and told.reason == Reason.OWNED_BY_ANOTHER_MEMBER:
+            # The row that says so may be of another shard: here the log is what knows of it.
+            at = decided_at(standing, fact)
+            return (), lambda rows: refuse(versions, standing, rows, fact, at, told.reason)
+        return needs(fact).keys, deciding(decide_message, versions, standing, fact)
+    if standing is None:
+        first = events[0].data
+        raise UnreadableEventError(first.shard, first.position, "a member's first event tells no fact")
+    until = events[-1].data.occurred_at
+    return (), lambda rows: advance(versions, standing, rows, until)
 
 
 def _told(events: Sequence[LoggedEvent]) -> EventData | None:

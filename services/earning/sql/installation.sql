@@ -28,3 +28,7 @@ ON CONFLICT (shard) DO NOTHING;
 
 -- name: prepare_journal
 SELECT earning.prepare_journal();
+
+-- name: database
+-- Which database this is, and since when its server runs: another one may hold less than we know of.
+SELECT oid::bigint, pg_postmaster_start_time() FROM pg_database WHERE datname = current_database();

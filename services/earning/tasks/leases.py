@@ -15,7 +15,7 @@ import asyncpg
 
 from shared.postgres import Queries
 
-QUERIES = Queries(Path(__file__).parents[1] / "sql" / "emit.sql")
+QUERIES = Queries(Path(__file__).parents[1] / "sql" / "leases.sql")
 
 RENEWALS_A_TERM = 3
 

@@ -1,17 +1,15 @@
-"""Persevere: work that needs Kafka and Postgres goes on by itself when one of them was away."""
+"""Retry: work that needs Kafka and Postgres goes on by itself when one of them was away."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 
-import asyncpg
 import structlog
 
 from shared.broker import KAFKA_TRANSIENT, Backoff
 from shared.consumer_watch import count_replaced
-from shared.postgres import TRANSIENT_ERRORS, end_overdue
+from shared.postgres import TRANSIENT_ERRORS, free_locks
 from shared.telemetry import Readiness
 
 APPLICATION = "tallystick-earning"
@@ -26,16 +24,6 @@ OnProgress = Callable[[], None]
 """Called by an attempt when it has got through: the next wait is short again, and we are ready."""
 
 
-async def free_locks(dsn: str, error: BaseException) -> None:
-    """Where a lock was waited for in vain: end sessions that hold theirs in the middle of a COPY, for no timeout does.
-
-    Their process is paused, or gone without a word.
-    """
-    if isinstance(error, asyncpg.LockNotAvailableError):
-        with suppress(*TRANSIENT_ERRORS):
-            await end_overdue(dsn, APPLICATION)
-
-
 async def retry_until_stopped(
     name: str, attempt: Callable[[OnProgress], Awaitable[None]], dsn: str, readiness: Readiness, stopping: asyncio.Event
 ) -> None:
@@ -45,14 +33,14 @@ async def retry_until_stopped(
     """
     backoff = Backoff(stopping)
 
-    def works() -> None:
+    def on_progress() -> None:
         backoff.reset()
         if readiness.has(name):
             log.info("goes on", what=name)
 
     while not stopping.is_set():
         try:
-            await attempt(works)
+            await attempt(on_progress)
         except PASSING as error:
             if isinstance(error, asyncio.CancelledError) and is_asked_to_stop():
                 raise
@@ -60,7 +48,7 @@ async def retry_until_stopped(
             why = f"{type(error).__name__}: {error}"
             if readiness.waits(name, why):
                 log.warning("waits", what=name, error=why)
-            await free_locks(dsn, error)
+            await free_locks(dsn, APPLICATION, error)
             await backoff.wait()
         else:
             return

@@ -68,14 +68,18 @@ DEFECTS = (
         "head-not-saved",
         "positions go on where the last batch ended (I7)",
         (OF_EARN,),
-        Change(f"{EARN}:_move", "if book.entries: ...", "if not book.entries: ..."),
+        Change(
+            "services.earning.ledger.transaction:OpenLedger.save",
+            "if self.journal.entries: ...",
+            "if not self.journal.entries: ...",
+        ),
     ),
     Defect(
         "hole-in-the-log-passed-over",
         "what a broker has lost is published again, though more was published behind it (I3)",
-        ("tests/unit/earning/relay/test_log_end.py",),
+        ("tests/unit/earning/replay/test_log_end.py",),
         Change(
-            "services.earning.relay.log_end:whole_to",
+            "services.earning.replay.log_end:whole_to",
             """
             if known in positions:
                 return _run(positions, known)
@@ -91,7 +95,7 @@ DEFECTS = (
         "what a broker has lost is published again (I3)",
         ("tests/chaos/test_lost_logs.py",),
         Change(
-            "services.earning.relay.emit:Relay._holes",
+            "services.earning.relay.log_check:LogCheck.check_published",
             "{shard: end.position for shard, end in ends.items() if ...}",
             "{}",
         ),
@@ -118,18 +122,17 @@ DEFECTS = (
         "relay-out-of-order",
         "the log is in the order of positions (I14)",
         (OF_THE_RELAY,),
-        Change("services/earning/sql/emit.sql:to_emit", "ORDER BY journal.position", "ORDER BY journal.position DESC"),
+        Change("services/earning/sql/journal.sql:after", "ORDER BY journal.position", "ORDER BY journal.position DESC"),
     ),
     Defect(
         "relay-trusts-its-own-notes",
         "the relay goes by the log's own end",
         (OF_THE_RELAY,),
         Change(
-            "services.earning.relay.emit:Relay._go_by_the_log",
-            "self._emitted[shard] = ...",
-            "self._emitted[shard] = next(one.emitted for one in noted if one.shard == shard)",
+            "services.earning.relay.log_check:LogCheck._judge",
+            "return Finding(...)",
+            "return Finding({one.shard: one.emitted for one in before}, {})",
         ),
-        Change("services.earning.relay.emit:Relay._go_by_the_log", "lost = ...", "lost: dict[int, int] = {}"),
     ),
     Defect(
         "standings-not-updated",
@@ -147,6 +150,13 @@ DEFECTS = (
         "swept-standings-not-saved",
         "what the sweeper has written is not written again by the next fact",
         (f"{TESTS}/background/test_sweep.py",),
-        Change("services.earning.background.sweep:sweep", "await save(...)", ""),
+        Change(
+            "services.earning.background.sweep:sweep",
+            "await ledger.save()",
+            """
+            ledger.working_set = type(ledger.working_set)(shards)
+            await ledger.save()
+            """,
+        ),
     ),
 )

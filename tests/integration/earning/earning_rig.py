@@ -105,7 +105,7 @@ class Counter:
 
     async def take_messages(self, member: str) -> int:
         """Decide the messages that wait on a member's shard; how many they were."""
-        return (await inbox.take(self.session, self.programs, SHARDS, shard(member))).messages
+        return (await inbox.decide_messages(self.session, self.programs, SHARDS, shard(member))).messages
 
     async def counted(self, *spans: Span) -> Counts:
         """Decide a batch of one partition; what became of its inputs."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.earning.app import Process
+from services.earning.app import App
 from services.verify.checker import verify
 from shared.telemetry import Readiness
 from tests.dying import end_fetching, end_sending, started
@@ -34,12 +34,12 @@ def waited(patch: pytest.MonkeyPatch) -> list[str]:
     return said
 
 
-def replaced(worker: Process, client: str, reason: str) -> float | None:
+def replaced(worker: App, client: str, reason: str) -> float | None:
     labels = {"client": client, "reason": reason}
     return worker.registry.get_sample_value("tallystick_kafka_clients_replaced_total", labels)
 
 
-async def goes_on(town: Town, worker: Process, inputs: int) -> None:
+async def goes_on(town: Town, worker: App, inputs: int) -> None:
     """Whether more is decided and published, and the worker is ready."""
     await town.decided(inputs)
     await town.emitted()

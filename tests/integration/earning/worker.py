@@ -12,7 +12,7 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from deploy import topics as topics_plan
-from services.earning.app import Process
+from services.earning.app import App
 from services.earning.program import registry
 from services.earning.program.authoring.check import check
 from services.earning.settings import EarningSettings
@@ -43,7 +43,7 @@ class Town:
         await session.close()
 
     @asynccontextmanager
-    async def worker(self, **settings: Any) -> AsyncIterator[Process]:
+    async def worker(self, **settings: Any) -> AsyncIterator[App]:
         """A worker that works while the block lasts, and then stops in good order."""
         process = self._process(**settings)
         stopping = asyncio.Event()
@@ -61,10 +61,10 @@ class Town:
         async with asyncio.timeout(PATIENCE_S):
             await process.work(process.broker(), asyncio.Event())
 
-    def _process(self, **settings: Any) -> Process:
+    def _process(self, **settings: Any) -> App:
         connections = Connections(kafka_bootstrap_servers=self.bootstrap_servers, postgres_dsn=self.dsn)
         own = {"group": self.topics.points} | settings
-        return Process(EarningSettings(**own), connections, self.topics, Http())
+        return App(EarningSettings(**own), connections, self.topics, Http())
 
     async def publish(self, records: dict[int, list[Outgoing]], topic: str | None = None) -> int:
         """Publish records by partition, to the orders topic or another; gives their number."""

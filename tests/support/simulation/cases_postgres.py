@@ -16,9 +16,11 @@ import pytest
 
 from services.earning import installation
 from services.earning.ledger import journal
+from services.earning.ledger.fences import QUERIES as FENCES
+from services.earning.ledger.journal import QUERIES as JOURNAL
 from services.earning.ledger.journal import Entry
-from services.earning.ledger.load import QUERIES as EARN
-from services.earning.tasks.leases import QUERIES as EMIT
+from services.earning.ledger.transaction import QUERIES as SHARDS
+from services.earning.tasks.leases import QUERIES as LEASES
 from shared.postgres import SESSIONS, TRANSIENT_ERRORS
 from tests.eventually import let_pass
 from tests.support.simulation.servers import PARTITIONS, Door
@@ -41,7 +43,7 @@ async def opened(door: Door, **settings: str) -> Any:
     """A session of earning in an installation of two shards, with fences for one topic."""
     session = await door.session("earning", **settings)
     await installation.install(session, PARTITIONS)
-    await session.execute(EARN["new_fences"], ["orders", "orders"], [0, 1], [0, 5])
+    await session.execute(FENCES["new_fences"], ["orders", "orders"], [0, 1], [0, 5])
     return session
 
 
@@ -64,22 +66,22 @@ async def waiting(work: Awaitable[Any]) -> asyncio.Future[Any]:
 
 async def heads(session: Any) -> list[tuple[Any, ...]]:
     """Lock both shards."""
-    return [tuple(row)[:3] for row in await session.fetch(EARN["lock_shards"], [1, 0])]
+    return [tuple(row)[:3] for row in await session.fetch(SHARDS["lock_shards"], [1, 0])]
 
 
 async def fences(session: Any) -> list[tuple[Any, ...]]:
     """Lock the fences."""
-    return [tuple(row)[:3] for row in await session.fetch(EARN["lock_fences"], ["orders"] * 2, [1, 0])]
+    return [tuple(row)[:3] for row in await session.fetch(FENCES["lock_fences"], ["orders"] * 2, [1, 0])]
 
 
 async def one_head(session: Any) -> list[tuple[Any, ...]]:
     """Lock the second shard."""
-    return [tuple(row)[:3] for row in await session.fetch(EARN["lock_shards"], [1])]
+    return [tuple(row)[:3] for row in await session.fetch(SHARDS["lock_shards"], [1])]
 
 
 async def move_shard(session: Any) -> None:
     """Move the first shard to position 7."""
-    await session.execute(EARN["update_shards"], [0], [7], ["chain"])
+    await session.execute(SHARDS["update_shards"], [0], [7], ["chain"])
 
 
 async def write_first(session: Any) -> None:
@@ -94,7 +96,7 @@ def entry(position: int) -> Entry:
 
 async def positions(session: Any) -> list[int]:
     """What the journal has."""
-    return [row["position"] for row in await session.fetch(EMIT["to_emit"], [0], [0], 10)]
+    return [row["position"] for row in await session.fetch(JOURNAL["after"], [0], [0], 10)]
 
 
 async def a_shard_locked_after_a_wait_is_as_its_last_owner_left_it(door: Door) -> None:
@@ -237,14 +239,14 @@ async def a_lease_is_kept_by_who_has_it_until_it_is_over_or_given_back(door: Doo
     session = await opened(door)
 
     async def lease(owner: str) -> list[int]:
-        return [row["shard"] for row in await session.fetch(EMIT["lease"], "emit", owner, [0, 1], TERM)]
+        return [row["shard"] for row in await session.fetch(LEASES["lease"], "emit", owner, [0, 1], TERM)]
 
     assert await lease("ann") == [0, 1]
     assert await lease("bob") == []
     assert await lease("ann") == [0, 1]
     await let_pass(LONG_S)
     assert await lease("bob") == [0, 1]
-    await session.execute(EMIT["release"], "bob")
+    await session.execute(LEASES["release"], "bob")
     assert await lease("ann") == [0, 1]
 
 

@@ -15,16 +15,18 @@ import pytest
 
 from services.earning.background.backlog import CHANGED_LATELY
 from services.earning.background.backlog import QUERIES as BACKLOG
-from services.earning.background.watermark import QUERIES as SWEEP
+from services.earning.background.holds import QUERIES as HOLDS
+from services.earning.background.sweep import QUERIES as SWEEP
 from services.earning.installation import check_state_format, install, state_format
 from services.earning.ledger import journal
-from services.earning.ledger.load import QUERIES as EARN
+from services.earning.ledger.dead_letters import QUERIES as LETTERS
+from services.earning.ledger.emissions import QUERIES as EMISSIONS
+from services.earning.ledger.fences import QUERIES as FENCES
+from services.earning.ledger.journal import QUERIES as JOURNAL
+from services.earning.ledger.load import QUERIES as ROWS
 from services.earning.ledger.save import KEY_COLUMNS, LOT_COLUMNS, STANDING_COLUMNS, insert
 from services.earning.program.registry import QUERIES as PROGRAMS
-from services.earning.replay.recover import QUERIES as RECOVER
-from services.earning.replay.rederive import QUERIES as REDERIVE
 from services.earning.state.standing import FORMAT
-from services.earning.tasks.leases import QUERIES as EMIT
 from services.projections import store
 from services.projections.models import members
 from services.projections.positions import Fence
@@ -44,15 +46,15 @@ def tuples(rows: Sequence[Any]) -> list[tuple[Any, ...]]:
 
 async def fences_count_up_and_keep_the_latest_of_what_they_are_told(door: Door) -> None:
     session = await opened(door)
-    await session.execute(EARN["new_fences"], ["orders"], [0], [99])  # it is there: nothing happens
+    await session.execute(FENCES["new_fences"], ["orders"], [0], [99])  # it is there: nothing happens
     later, mark = AT + DAY, (3, AT, 77)
     for row in (("orders", 0, 4, 1, 2, 3, 4, later, *mark), ("orders", 0, 9, 10, 0, 0, 0, AT, *NONE)):
-        await session.execute(EARN["update_fences"], *([value] for value in row))
-    rows = await session.fetch(EARN["fences"], ["orders", "orders", "reviews"], [1, 0, 0])
+        await session.execute(FENCES["update_fences"], *([value] for value in row))
+    rows = await session.fetch(FENCES["fences"], ["orders", "orders", "reviews"], [1, 0, 0])
     assert sorted(tuples(rows)) == [("orders", 0, 9, 0, *mark), ("orders", 1, 5, 0, *NONE)]
-    begun = [await session.fetchval(EARN["begin_again"], "orders", 0, 0, 2, "cut", DAY) for _ in range(2)]
+    begun = [await session.fetchval(FENCES["begin_again"], "orders", 0, 0, 2, "cut", DAY) for _ in range(2)]
     assert begun == [1, None]
-    assert tuples(await session.fetch(EARN["lock_fences"], ["orders"], [0])) == [("orders", 0, 2, 1)]
+    assert tuples(await session.fetch(FENCES["lock_fences"], ["orders"], [0])) == [("orders", 0, 2, 1)]
 
 
 async def an_installation_knows_the_format_of_its_state(door: Door) -> None:
@@ -66,10 +68,10 @@ async def standings_are_found_and_changed_by_member(door: Door) -> None:
     session = await opened(door)
     await insert(session, "standings", STANDING_COLUMNS, [(0, "shop", name, None, b"old") for name in ("ann", "bob")])
     columns = ["shop", "shop"], ["bob", "cat"], [AT, None], [b"new", b"new"]
-    await session.execute(EARN["update_standings"], *columns)
-    rows = tuples(await session.fetch(EARN["standings"], "shop", ["cat", "bob", "ann"]))
+    await session.execute(ROWS["update_standings"], *columns)
+    rows = tuples(await session.fetch(ROWS["standings"], "shop", ["cat", "bob", "ann"]))
     assert sorted(rows) == [("shop", "ann", b"old"), ("shop", "bob", b"new")]
-    assert sorted(tuples(await session.fetch(REDERIVE["standings"], 0))) == sorted(rows)
+    assert sorted(tuples(await session.fetch(ROWS["standings_of_shard"], 0))) == sorted(rows)
     with pytest.raises(asyncpg.UniqueViolationError):
         await insert(session, "standings", STANDING_COLUMNS, [(0, "shop", "ann", None, b"again")])
 
@@ -79,11 +81,11 @@ async def keys_are_found_by_id_and_carry_their_lots(door: Door) -> None:
     of = ("shop", "eu", "order")
     rows = [(0, *of, "1", "ann", [], b"old"), (0, *of, "2", "ann", [3], b"old")]
     await insert(session, "keys", KEY_COLUMNS, rows)
-    await session.execute(EARN["update_keys"], *([value] for value in (*of, "1", 1, "bob", "{1,2}", b"new")))
-    found = tuples(await session.fetch(EARN["keys"], *of, ["2", "1", "3"]))
+    await session.execute(ROWS["update_keys"], *([value] for value in (*of, "1", 1, "bob", "{1,2}", b"new")))
+    found = tuples(await session.fetch(ROWS["keys"], *of, ["2", "1", "3"]))
     assert sorted(found) == [(*of, "1", "bob", [1, 2], b"new"), (*of, "2", "ann", [3], b"old")]
-    assert tuples(await session.fetch(EARN["keys_of_member"], "shop", "bob")) == [(*of, "1", "bob", [1, 2], b"new")]
-    assert tuples(await session.fetch(REDERIVE["keys"], 0)) == [(*of, "2", "ann", [3], b"old")]
+    assert tuples(await session.fetch(ROWS["keys_of_member"], "shop", "bob")) == [(*of, "1", "bob", [1, 2], b"new")]
+    assert tuples(await session.fetch(ROWS["keys_of_shard"], 0)) == [(*of, "2", "ann", [3], b"old")]
 
 
 async def members_who_are_due_are_found_and_looked_at_again_later(door: Door) -> None:
@@ -121,11 +123,11 @@ async def a_fence_that_moved_just_now_is_not_idle(door: Door) -> None:
     session = await opened(door)
 
     async def idle(after: timedelta) -> list[bool]:
-        return [row["idle"] for row in await session.fetch(SWEEP["fences"], ["orders"], after)]
+        return [row["idle"] for row in await session.fetch(FENCES["received_at_last"], ["orders"], after)]
 
     assert (await idle(DAY), await idle(-DAY)) == ([False, False], [True, True])
-    await session.execute(SWEEP["clear_holds"])
-    assert await session.fetch(SWEEP["held"]) == []
+    await session.execute(HOLDS["clear_holds"])
+    assert await session.fetch(HOLDS["held"]) == []
 
 
 def lot(number: int, remaining: int, expires: int | None, *, pending: bool = False, due: int | None = None) -> Any:
@@ -147,17 +149,17 @@ async def lots_come_in_spending_order_and_by_what_is_due(door: Door) -> None:
     await insert(session, "lots", LOT_COLUMNS, lots)
 
     async def bodies(name: str, *arguments: Any) -> list[bytes]:
-        return [bytes(row["body"]) for row in await session.fetch(EARN[name], *arguments)]
+        return [bytes(row["body"]) for row in await session.fetch(ROWS[name], *arguments)]
 
     assert await bodies("lots_left", "shop", "ann", None) == [b"lot 2", b"lot 5", b"lot 1", b"lot 4"]
     assert await bodies("lots_left", "shop", "ann", 2) == [b"lot 2", b"lot 5"]
     assert sorted(await bodies("lots", ["shop"] * 2, ["ann"] * 2, [4, 9])) == [b"lot 4"]
     assert len(await bodies("lots_of_member", "shop", "ann")) == len(lots)
     assert sorted(await bodies("due_lots", ["shop"], ["ann"], [AT + 4 * DAY])) == [b"lot 3", b"lot 5"]
-    dues = await session.fetch(EARN["next_dues"], ["shop"], ["ann"], [AT], [1])
+    dues = await session.fetch(ROWS["next_dues"], ["shop"], ["ann"], [AT], [1])
     assert tuples(dues) == [("shop", "ann", 3, AT + DAY), ("shop", "ann", 5, AT + 4 * DAY)]
     changed = ("shop", "ann", 5, 10, 1, AT, None, None, b"spent")
-    await session.execute(EARN["update_lots"], *([value] for value in changed))
+    await session.execute(ROWS["update_lots"], *([value] for value in changed))
     assert await bodies("lots_left", "shop", "ann", None) == [b"lot 2", b"lot 1", b"lot 4", b"spent"]
     with pytest.raises(asyncpg.CheckViolationError):
         await insert(session, "lots", LOT_COLUMNS, [lot(6, -1, None)])
@@ -166,25 +168,25 @@ async def lots_come_in_spending_order_and_by_what_is_due(door: Door) -> None:
 async def the_journal_is_read_in_order_of_position_from_any_position_on(door: Door) -> None:
     session = await opened(door)
     await journal.write(session, [entry(position) for position in (2, 1, 3)])
-    rows = await session.fetch(EMIT["to_emit"], [0, 1], [1, 0], 10)
+    rows = await session.fetch(JOURNAL["after"], [0, 1], [1, 0], 10)
     assert [tuple(row) for row in rows] == [tuple(entry(2)), tuple(entry(3))]
-    assert [row["position"] for row in await session.fetch(EMIT["to_emit"], [0], [0], 2)] == [1, 2]
-    assert tuples(await session.fetch(RECOVER["bytes_at"], [0, 0], [3, 4])) == [(0, b"{}")]
-    assert [row["position"] for row in await session.fetch(REDERIVE["journal"], 0, 1, 10)] == [2, 3]
+    assert [row["position"] for row in await session.fetch(JOURNAL["after"], [0], [0], 2)] == [1, 2]
+    assert tuples(await session.fetch(JOURNAL["bytes_at"], [0, 0], [3, 4])) == [(0, b"{}")]
+    assert [row["position"] for row in await session.fetch(JOURNAL["after_in_shard"], 0, 1, 10)] == [2, 3]
 
 
 async def what_is_emitted_goes_forward_and_back_only_where_it_is_lost(door: Door) -> None:
     session = await opened(door)
     for name, position in (("record_emitted", 5), ("record_emitted", 3), ("record_lost", 4), ("record_lost", 9)):
-        await session.execute(EMIT[name], [1], [position])
-    assert sorted(tuples(await session.fetch(EMIT["emitted"], [0, 1]))) == [(0, 0, 0, 0), (1, 4, 0, 0)]
+        await session.execute(EMISSIONS[name], [1], [position])
+    assert sorted(tuples(await session.fetch(EMISSIONS["emitted"], [0, 1]))) == [(0, 0, 0, 0), (1, 4, 0, 0)]
 
 
 async def a_look_at_the_log_is_noted_unless_another_relay_has_looked_since(door: Door) -> None:
     session = await opened(door)
     for before, now in (((0, 0), (5, 7)), ((0, 0), (3, 3)), ((5, 7), (4, 9))):
-        await session.execute(EMIT["record_look"], [1], *([value] for value in (*before, *now)))
-    assert sorted(tuples(await session.fetch(EMIT["emitted"], [0, 1]))) == [(0, 0, 0, 0), (1, 0, 4, 9)]
+        await session.execute(EMISSIONS["record_look"], [1], *([value] for value in (*before, *now)))
+    assert sorted(tuples(await session.fetch(EMISSIONS["emitted"], [0, 1]))) == [(0, 0, 0, 0), (1, 0, 4, 9)]
 
 
 async def dead_letters_wait_until_they_are_relayed(door: Door) -> None:
@@ -192,8 +194,8 @@ async def dead_letters_wait_until_they_are_relayed(door: Door) -> None:
     values = [("orders", 0, offset, "why", "text", "", None, b"v", b"\x90", AT, 0) for offset in (1, 2)]
     columns = (*LETTER_COLUMNS, "log")
     await session.copy_records_to_table("dead_letters", schema_name="earning", columns=columns, records=values)
-    await session.execute(EMIT["record_relayed"], ["orders"], [0], [1], [0])
-    assert tuples(await session.fetch(EMIT["dead_letters_to_relay"], 10)) == [values[1]]
+    await session.execute(LETTERS["record_relayed"], ["orders"], [0], [1], [0])
+    assert tuples(await session.fetch(LETTERS["to_relay"], 10)) == [values[1]]
     assert tuples(await session.fetch(BACKLOG["open_dead_letters"])) == [("why", 2)]
     assert tuples(await session.fetch(BACKLOG["waiting"], CHANGED_LATELY)) == [(0, 1, 0, 0, 0, 0, 0)]
 

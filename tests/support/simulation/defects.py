@@ -13,10 +13,13 @@ from services.earning.background import holds, sweep
 from services.earning.intake import earn, lane
 from services.earning.intake.lane import Lane
 from services.earning.ledger import dead_letters as earning_dead_letters
-from services.earning.ledger import journal, load, save
+from services.earning.ledger import journal, save, transaction
 from services.earning.ledger.batch import Span
-from services.earning.relay import emit
+from services.earning.ledger.load import PostgresRows
+from services.earning.ledger.working_set import WorkingSet
+from services.earning.relay import emit, log_check
 from services.earning.relay.emit import Relay
+from services.earning.relay.log_check import LogCheck
 from services.projections import positions, project
 from services.projections.positions import Fence, Followed, Received
 from shared.broker import NOWHERE, Written, publish
@@ -35,7 +38,7 @@ Plant = Callable[[Patch], None]
 
 def _lock_shards(patch: Patch, work: Callable[..., Any]) -> None:
     text = work.__name__
-    patch.setitem(load.QUERIES._statements, "lock_shards", text)
+    patch.setitem(transaction.QUERIES._statements, "lock_shards", text)
     double = statement(text, "shard position chain month", work)
     patch.setitem(statements(), text, double)
 
@@ -75,8 +78,8 @@ def fences_stay(patch: Patch) -> None:
     """What is decided is not recorded as decided."""
     move = earn._move
 
-    async def moved(session: Any, book: Any, spans: Sequence[Span], counts: Any) -> None:
-        await move(session, book, [span._replace(end=span.start) for span in spans], counts)
+    async def moved(session: Any, spans: Sequence[Span], counts: Any) -> None:
+        await move(session, [span._replace(end=span.start) for span in spans], counts)
 
     patch.setattr(earn, "_move", moved)
 
@@ -98,14 +101,14 @@ def a_failed_batch_is_taken_for_decided(patch: Patch) -> None:
 def standings_are_remembered(patch: Patch) -> None:
     """A standing read once is not read again, though another worker may have written it."""
     remembered: dict[tuple[Host, str, str], Any] = {}
-    read = load._load_standings
+    read = PostgresRows._load_standings
 
-    async def loaded(session: Any, holdings: Any) -> None:
-        await read(session, holdings)
-        for (program, member), wallet in holdings.wallets.items():
-            wallet.standing = remembered.setdefault((here(), program, member), wallet.standing)
+    async def loaded(self: PostgresRows) -> None:
+        await read(self)
+        for (program, name), member in self._set.members.items():
+            member.standing = remembered.setdefault((here(), program, name), member.standing)
 
-    patch.setattr(load, "_load_standings", loaded)
+    patch.setattr(PostgresRows, "_load_standings", loaded)
 
 
 def _without_transactions(patch: Patch, role: str) -> None:
@@ -143,7 +146,7 @@ def published_before_commit(patch: Patch) -> None:
     async def written(session: Any, entries: Sequence[Any]) -> None:
         await write(session, entries)
         if entries and here() in relays:
-            relays[here()].take(entries)
+            relays[here()].offer(entries)
 
     patch.setattr(Relay, "attempt", attempted)
     patch.setattr(journal, "write", written)
@@ -173,8 +176,8 @@ def holes_are_not_looked_for(patch: Patch) -> None:
     async def holes(*_: Any) -> dict[int, int]:
         return {}
 
-    patch.setattr(Relay, "_holes", holes)
-    patch.setattr(emit, "LOOK_AT_LOG_S", 3600.0)
+    patch.setattr(LogCheck, "check_published", holes)
+    patch.setattr(log_check, "CHECK_LOG_EVERY_S", 3600.0)
 
 
 def dead_letters_are_dropped(patch: Patch) -> None:
@@ -200,10 +203,19 @@ def messages_are_lost(patch: Patch) -> None:
 def what_is_swept_is_not_saved(patch: Patch) -> None:
     """The sweeper writes events and leaves the standings as they were."""
 
-    async def saved(*_: Any) -> None:
-        return
+    @asynccontextmanager
+    async def begun(*arguments: Any) -> Any:
+        async with transaction.transaction(*arguments) as ledger:
+            save_all = ledger.save
 
-    patch.setattr(sweep, "save", saved)
+            async def save_events() -> None:
+                ledger.working_set = WorkingSet(1)
+                await save_all()
+
+            ledger.save = save_events  # type: ignore[method-assign]
+            yield ledger
+
+    patch.setattr(sweep, "transaction", begun)
 
 
 def the_sweeper_sleeps(patch: Patch) -> None:

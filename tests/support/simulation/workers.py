@@ -8,7 +8,7 @@ from typing import Protocol
 
 from pydantic import PrivateAttr
 
-from services.earning.app import Process
+from services.earning.app import App as EarningApp
 from services.earning.settings import EarningSettings
 from services.projections.app import App
 from services.projections.settings import ProjectionsSettings
@@ -77,7 +77,7 @@ class Earning:
         }
         settings = EARNING.model_copy(update=own)
         settings._named = owner
-        self._process = Process(settings, CONNECTIONS, TOPICS, HTTP)
+        self._process = EarningApp(settings, CONNECTIONS, TOPICS, HTTP)
 
     def waiting(self) -> dict[str, str]:
         """What it waits for, and why."""

@@ -42,6 +42,10 @@ def _prepare_journal(_: Backend) -> Rows:
     return [(0,)]
 
 
+def _database(backend: Backend) -> Rows:
+    return [(1, backend.server.running_since)]
+
+
 STATEMENTS = [
     statement("shards", "shards", _shards),
     statement("install", "", _install),
@@ -49,4 +53,5 @@ STATEMENTS = [
     statement("make_shards", "", _make_shards),
     statement("make_emissions", "", _make_emissions),
     statement("prepare_journal", "prepare_journal", _prepare_journal),
+    statement("database", "oid running_since", _database),
 ]

@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from tests.support.simulation.postgres import Backend, Waits, statement
-from tests.support.simulation.tables import FenceRow, ProgramRow, StandingRow, VersionSweep
+from tests.support.simulation.tables import (
+    ProgramRow,
+    StandingRow,
+    VersionSweep,
+)
 
 Rows = list[tuple[Any, ...]]
-
-
-def _fences(backend: Backend, topics: Sequence[str], idle: timedelta) -> Rows:
-    now = backend.now()
-    return [
-        (row.topic, row.partition, row.stored, row.received_at_last, row.moved_at < now - idle, now)
-        for row in backend.rows(FenceRow)
-        if row.topic in topics
-    ]
-
-
-def _held(_: Backend) -> Rows:
-    # Nobody publishes history by the command here, so nobody holds a program.
-    return []
-
-
-def _clear_holds(_: Backend) -> None:
-    return
 
 
 def _new_versions(backend: Backend, shards: Sequence[int], until: datetime, held: Sequence[str]) -> Rows:
@@ -81,9 +67,6 @@ def _look_again(backend: Backend, programs: Sequence[str], members: Sequence[str
 
 
 STATEMENTS = [
-    statement("fences", "topic partition stored received_at_last idle present", _fences),
-    statement("held", "program", _held),
-    statement("clear_holds", "", _clear_holds),
     statement("new_versions", "shard program version from", _new_versions),
     statement("mark_due", "", _mark_due),
     statement("marked", "", _marked),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -10,9 +9,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.earning.decide import Decision, advance, decide, decide_message, needs
+from services.earning.ledger.ledger import DecideFact, deciding
 from services.earning.program.terms import Program, Rule, TierLevel, Tiers, Versions
 from services.earning.source_events.facts import Fact
-from services.earning.state.standing import BusinessKey, KeyRow, Lot, Rows, RowsMissingError, Standing
+from services.earning.state.standing import Standing
 from shared.errors import PermanentError
 from shared.facts.fact import FactData
 from shared.facts.orders import (
@@ -26,6 +26,7 @@ from shared.facts.orders import (
 )
 from shared.point_events import EventData
 from tests.support.model.event_checks import refused_badly, told_badly
+from tests.support.stored_rows import StoredRows
 
 ZONE = ZoneInfo("Europe/Berlin")
 
@@ -117,16 +118,19 @@ class Told:
 
 @dataclass
 class Story:
-    """Members of one program, fact by fact. Every lot is given only when it is asked for, as the shell does."""
+    """Members of one program, fact by fact. Every lot is given only when it is asked for, as the service does."""
 
     versions: Versions
-    standings: dict[str, Standing] = field(default_factory=dict)
-    keys: dict[BusinessKey, KeyRow] = field(default_factory=dict)
-    lots: dict[str, dict[int, Lot]] = field(default_factory=dict)
     events: list[EventData] = field(default_factory=list)
     told: int = 0
     inbox: list[Fact] = field(default_factory=list)
     holding: bool = False
+
+    def __post_init__(self) -> None:
+        self._stored = StoredRows("club")
+        self.standings = self._stored.standings
+        self.keys = self._stored.keys
+        self.lots = self._stored.lots
 
     def tell(self, *all_told: Told) -> Story:
         """Decide facts one after the other."""
@@ -149,66 +153,25 @@ class Story:
         self.inbox += decision.messages
         return decision
 
-    def _decide(self, fact: Fact, work: Callable[..., Decision]) -> Decision:
+    def _decide(self, fact: Fact, work: DecideFact) -> Decision:
         standing = self.standings.get(fact.member)
-        decided_at = fact.received_at if standing is None else max(standing.decided_at, fact.received_at)
-        rows = self._rows(fact)
-        while True:
-            try:
-                decision = work(self.versions, standing, rows, fact, decided_at)
-            except PermanentError as error:
-                raised(error, fact)
-                raise
-            except RowsMissingError as missing:
-                self._load(rows, missing, fact.member)
-            else:
-                # Saving tells new rows from changed ones by what was read.
-                assert decision.keys.keys() & self.keys.keys() <= rows.keys.keys(), "a row is changed that was not read"
-                return self._keep(decision, fact)
-
-    def _load(self, rows: Rows, missing: RowsMissingError, member: str) -> None:
-        """Give what a decision asked for, and no more; the same question twice is a fault."""
-        own = self.lots.get(member, {})
-        assert not rows.all_lots or missing.keys or (missing.every_row and not rows.all_keys)
-        assert not rows.asked.intersection(missing.keys)
-        rows.asked = rows.asked.union(missing.keys)
-        rows.keys = rows.keys | {key: self.keys[key] for key in missing.keys if key in self.keys}
-        found = [row for key in missing.keys if (row := self.keys.get(key)) is not None and row.member == member]
-        rows.lots = rows.lots | {n: own[n] for row in found for n in row.lots}
-        if missing.everything or missing.points:
-            rows.lots, rows.all_lots = {**own}, True
-        if missing.every_row:
-            rows.keys = {key: row for key, row in self.keys.items() if row.member == member}
-            rows.lots, rows.all_lots, rows.all_keys = {**own}, True, True
-        if missing.due_until is not None:
-            dues = {n: lot.due for n, lot in own.items() if lot.due is not None}
-            rows.lots = rows.lots | {n: own[n] for n, due in dues.items() if due <= missing.due_until}
-            rows.next_due = min((due for due in dues.values() if due > missing.due_until), default=None)
-            rows.due_until = missing.due_until
+        try:
+            decision = self._stored.decide(fact.member, needs(fact).keys, deciding(work, self.versions, standing, fact))
+        except PermanentError as error:
+            raised(error, fact)
+            raise
+        return self._keep(decision, fact)
 
     def until(self, text: str, member: str = "ann") -> Story:
         """Bring a member to an instant."""
-        rows = Rows(keys={}, lots={})
-        while True:
-            try:
-                self._keep(advance(self.versions, self.standings[member], rows, instant(text)), None)
-            except RowsMissingError as missing:
-                self._load(rows, missing, member)
-            else:
-                return self
-
-    def _rows(self, fact: Fact) -> Rows:
-        named = {key: self.keys[key] for key in needs(fact).keys if key in self.keys}
-        own = self.lots.get(fact.member, {})
-        return Rows(keys=named, lots={n: own[n] for row in named.values() for n in row.lots if n in own})
+        standing, at = self.standings[member], instant(text)
+        self._keep(self._stored.decide(member, (), lambda rows: advance(self.versions, standing, rows, at)), None)
+        return self
 
     def _keep(self, decision: Decision, fact: Fact | None) -> Decision:
         member = decision.standing.member
         before = self.standings.get(member)
-        self.standings[member] = decision.standing
-        self.keys |= decision.keys
-        assert all(self.keys[key].member == member for key in decision.gone)
-        self.lots.setdefault(member, {}).update(decision.lots)
+        self._stored.save(decision)
         self.events += decision.events
         for event in decision.events:
             check(event)

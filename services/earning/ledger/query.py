@@ -15,7 +15,7 @@ from shared.codec import decoder_of
 from shared.point_events import EventData
 from shared.postgres import Queries
 
-_QUERIES = Queries(Path(__file__).parent / "sql" / "query.sql")
+_QUERIES = Queries(Path(__file__).parents[1] / "sql" / "query.sql")
 
 
 class Progress(NamedTuple):

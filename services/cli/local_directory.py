@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from deploy.topics import SHARDS
-from services.cli.servers import DIRECTORY_VARIABLE
+from services.cli.connections import DIRECTORY_VARIABLE
 from shared.errors import ConfigurationError
 
 LOCAL_SHARDS = 8

@@ -1,29 +1,4 @@
--- name: lock_shards
--- A statement of its own: what is read after it, in further statements, is what the previous owner has left.
-SELECT shard, position, chain, date_trunc('month', now() AT TIME ZONE 'UTC')::date AS month
-FROM earning.shards
-WHERE shard = ANY ($1::integer[])
-ORDER BY shard
-FOR UPDATE;
-
--- name: lock_fences
-SELECT f.topic, f.partition, f.stored, f.log
-FROM unnest($1::text[], $2::integer[]) AS batch (topic, partition)
-JOIN earning.fences f USING (topic, partition)
-ORDER BY f.topic, f.partition
-FOR UPDATE OF f;
-
--- name: fences
-SELECT f.topic, f.partition, f.stored, f.log, f.bookmark_offset, f.bookmark_timestamp, f.bookmark_crc
-FROM unnest($1::text[], $2::integer[]) AS mine (topic, partition)
-JOIN earning.fences f USING (topic, partition);
-
--- name: new_fences
-INSERT INTO earning.fences (topic, partition, stored, begun)
-SELECT topic, partition, stored, stored
-FROM unnest($1::text[], $2::integer[], $3::bigint[]) AS beginnings (topic, partition, stored)
-ORDER BY topic, partition
-ON CONFLICT (topic, partition) DO NOTHING;
+-- Standings, rows of business keys, and lots: those of members for a decision, and those of a whole shard.
 
 -- name: standings
 -- One program a statement: an array more would cost more than the statement, and a batch has few programs.
@@ -102,41 +77,22 @@ FROM unnest(
 ) AS changed (program, member, lot, points, remaining, available_at, expires_at, due, body)
 WHERE l.program = changed.program AND l.member = changed.member AND l.lot = changed.lot;
 
--- name: update_shards
-UPDATE earning.shards s
-SET position = moved.position, chain = moved.chain
-FROM unnest($1::integer[], $2::bigint[], $3::text[]) AS moved (shard, position, chain)
-WHERE s.shard = moved.shard;
+-- name: standings_of_shard
+SELECT program, member, body FROM earning.standings WHERE shard = $1;
 
--- name: update_fences
-UPDATE earning.fences f
-SET stored = moved.stored,
-    moved_at = now(),
-    applied = f.applied + moved.applied,
-    duplicate = f.duplicate + moved.duplicate,
-    rejected = f.rejected + moved.rejected,
-    dead_letter = f.dead_letter + moved.dead_letter,
-    received_at_last = greatest(f.received_at_last, moved.received_at_last),
-    -- A span may end in a gap: then the record before it stays the last one covered.
-    bookmark_offset = coalesce(moved.bookmark_offset, f.bookmark_offset),
-    bookmark_timestamp = coalesce(moved.bookmark_timestamp, f.bookmark_timestamp),
-    bookmark_crc = coalesce(moved.bookmark_crc, f.bookmark_crc)
-FROM unnest(
-    $1::text[], $2::integer[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::timestamptz[],
-    $9::bigint[], $10::timestamptz[], $11::bigint[]
-) AS moved (
-    topic, partition, stored, applied, duplicate, rejected, dead_letter, received_at_last,
-    bookmark_offset, bookmark_timestamp, bookmark_crc
-)
-WHERE f.topic = moved.topic AND f.partition = moved.partition;
+-- name: keys_of_shard
+SELECT program, source, kind, id, member, lots, body FROM earning.keys WHERE shard = $1;
 
--- name: begin_again
--- A log that changed: its fence goes to where it is to be read from, and the counts begin there anew.
-UPDATE earning.fences
-SET log = log + 1, stored = $4, begun = $4, moved_at = now(),
-    counted_before = applied + duplicate + rejected + dead_letter,
-    received_at_last = bookmark_timestamp - $6::interval,
-    bookmark_offset = NULL, bookmark_timestamp = NULL, bookmark_crc = NULL,
-    changed_at = now(), change = $5
-WHERE topic = $1 AND partition = $2 AND log = $3
-RETURNING log;
+-- name: lots_of_shard
+SELECT shard, program, member, lot, source, kind, id, points, remaining, earned_at, available_at, expires_at, due, body
+FROM earning.lots
+WHERE shard = $1;
+
+-- name: delete_standings
+DELETE FROM earning.standings WHERE shard = $1;
+
+-- name: delete_keys
+DELETE FROM earning.keys WHERE shard = $1;
+
+-- name: delete_lots
+DELETE FROM earning.lots WHERE shard = $1;

@@ -1,9 +1,9 @@
-"""The double of services/earning/sql/earn.sql: what its statements do to the simulated tables."""
+"""The double of services/earning/sql/rows.sql: what its statements do to the simulated tables."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -11,75 +11,14 @@ import asyncpg
 
 from tests.support.simulation.postgres import Backend, Key, Waits, statement
 from tests.support.simulation.tables import (
-    FenceRow,
     KeyRow,
     LotRow,
-    Shard,
     StandingRow,
 )
 
 Rows = list[tuple[Any, ...]]
-Counts = tuple[int, int, int, int]
-Bookmark = tuple[int | None, datetime | None, int | None]
 
 FAR = datetime.max.replace(tzinfo=UTC)
-
-
-def _month(backend: Backend) -> date:
-    return backend.now().astimezone(UTC).date().replace(day=1)
-
-
-def _lock_shards(backend: Backend, shards: Sequence[int]) -> Waits:
-    found: Rows = []
-    for shard in sorted(set(shards)):
-        row = yield from backend.lock(Shard, (shard,))
-        if row is not None:
-            found.append((row.shard, row.position, row.chain, _month(backend)))
-    return found
-
-
-def _lock_fences(backend: Backend, topics: Sequence[str], partitions: Sequence[int]) -> Waits:
-    found: Rows = []
-    for key in sorted(zip(topics, partitions, strict=True)):
-        if backend.get(FenceRow, key) is None:
-            continue
-        row = yield from backend.lock(FenceRow, key)
-        if row is not None:
-            found.append(row)
-    return found
-
-
-def _fences(backend: Backend, topics: Sequence[str], partitions: Sequence[int]) -> Rows:
-    rows = (backend.get(FenceRow, key) for key in zip(topics, partitions, strict=True))
-    return [row for row in rows if row is not None]
-
-
-def _new_fences(backend: Backend, topics: Sequence[str], partitions: Sequence[int], stored: Sequence[int]) -> Waits:
-    for topic, partition, offset in sorted(zip(topics, partitions, stored, strict=True)):
-        row = FenceRow(topic, partition, offset, moved_at=backend.now(), begun=offset)
-        yield from backend.insert(row, unless_there=True)
-
-
-def _begin_again(
-    backend: Backend, topic: str, partition: int, log: int, read_from: int, _: str, back: timedelta
-) -> Waits:
-    row = yield from backend.lock(FenceRow, (topic, partition))
-    if row is None or row.log != log:
-        return []
-    at = row.bookmark_timestamp
-    again = row._replace(
-        log=log + 1,
-        stored=read_from,
-        begun=read_from,
-        moved_at=backend.now(),
-        counted_before=row.applied + row.duplicate + row.rejected + row.dead_letter,
-        received_at_last=None if at is None else at - back,
-        bookmark_offset=None,
-        bookmark_timestamp=None,
-        bookmark_crc=None,
-    )
-    backend.put(again)
-    return [(again.log,)]
 
 
 def _standings(backend: Backend, program: str, members: Sequence[str]) -> Rows:
@@ -176,48 +115,19 @@ def _update_lots(backend: Backend, *columns: Sequence[Any]) -> Waits:
     return backend.update(LotRow, changed())
 
 
-def _update_shards(backend: Backend, shards: Sequence[int], positions: Sequence[int], chains: Sequence[str]) -> Waits:
-    return backend.update(
-        Shard,
-        (
-            ((shard,), partial(Shard._replace, position=position, chain=chain))
-            for shard, position, chain in zip(shards, positions, chains, strict=True)
-        ),
-    )
+def _all_standings(backend: Backend, shard: int) -> Rows:
+    return [row for row in backend.rows(StandingRow) if row.shard == shard]
 
 
-def _update_fences(backend: Backend, *columns: Sequence[Any]) -> Waits:
-    def moved(row: FenceRow, stored: int, counts: Counts, received_at: datetime | None, bookmark: Bookmark) -> FenceRow:
-        applied, duplicate, rejected, dead_letter = counts
-        known = [instant for instant in (row.received_at_last, received_at) if instant is not None]
-        offset, timestamp, crc = bookmark
-        return row._replace(
-            stored=stored,
-            moved_at=backend.now(),
-            applied=row.applied + applied,
-            duplicate=row.duplicate + duplicate,
-            rejected=row.rejected + rejected,
-            dead_letter=row.dead_letter + dead_letter,
-            received_at_last=max(known, default=None),
-            bookmark_offset=row.bookmark_offset if offset is None else offset,
-            bookmark_timestamp=row.bookmark_timestamp if timestamp is None else timestamp,
-            bookmark_crc=row.bookmark_crc if crc is None else crc,
-        )
+def _all_keys(backend: Backend, shard: int) -> Rows:
+    return [row for row in backend.rows(KeyRow) if row.shard == shard]
 
-    def changed() -> Iterable[tuple[Key, Callable[[FenceRow], FenceRow]]]:
-        for topic, partition, stored, a, d, r, x, received_at, *mark in zip(*columns, strict=True):
-            new = {"counts": (a, d, r, x), "received_at": received_at, "bookmark": tuple(mark)}
-            yield (topic, partition), partial(moved, stored=stored, **new)
 
-    return backend.update(FenceRow, changed())
+def _all_lots(backend: Backend, shard: int) -> Rows:
+    return [row for row in backend.rows(LotRow) if row.shard == shard]
 
 
 STATEMENTS = [
-    statement("lock_shards", "shard position chain month", _lock_shards),
-    statement("lock_fences", "topic partition stored log", _lock_fences),
-    statement("fences", "topic partition stored log bookmark_offset bookmark_timestamp bookmark_crc", _fences),
-    statement("new_fences", "", _new_fences),
-    statement("begin_again", "log", _begin_again),
     statement("standings", "program member body", _standings),
     statement("keys", "program source kind id member lots body", _keys),
     statement("lots", "program member body", _lots),
@@ -229,6 +139,7 @@ STATEMENTS = [
     statement("update_standings", "", _update_standings),
     statement("update_keys", "", _update_keys),
     statement("update_lots", "", _update_lots),
-    statement("update_shards", "", _update_shards),
-    statement("update_fences", "", _update_fences),
+    statement("standings_of_shard", "program member body", _all_standings),
+    statement("keys_of_shard", "program source kind id member lots body", _all_keys),
+    statement("lots_of_shard", " ".join(LotRow._fields), _all_lots),
 ]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from services.earning.relay.log_end import Tail, whole_to
+from services.earning.replay.log_end import Tail, whole_to
 
 
 def tail(positions: Iterable[int], *, start: int) -> Tail:

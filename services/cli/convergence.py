@@ -47,7 +47,7 @@ def _key(arrival: Arrival) -> Hashable:
 def worth(run: Run) -> EndState:
     """What must not depend on order or repetition: balances, tier, tier sums, and what each business key is worth."""
     end: EndState = {}
-    for member, standing in run.ledger.standings.items():
+    for member, standing in run.rows.standings.items():
         balances = standing.balances
         end[member] = {
             "available": balances.available,
@@ -56,7 +56,7 @@ def worth(run: Run) -> EndState:
             "tier": standing.tier,
             "qualifying": {window: total for window, total in standing.qualifying.items() if total},
         }
-    for key, row in run.ledger.keys.items():
+    for key, row in run.rows.keys.items():
         points = getattr(row.book, "points", None)
         if points is not None:
             end[(key.program, row.member)][_figure(key)] = points
@@ -66,9 +66,9 @@ def worth(run: Run) -> EndState:
 def everything(run: Run) -> EndState:
     """What must not depend on repetition: the worth, the lifetime figures, and every lot."""
     end = worth(run)
-    for member, standing in run.ledger.standings.items():
+    for member, standing in run.rows.standings.items():
         end[member]["lifetime"] = standing.balances
-        for number, lot in run.ledger.lots.get(member, {}).items():
+        for number, lot in run.rows.members[member].lots.items():
             end[member][f"lot {number}"] = lot
     return end
 
@@ -118,7 +118,7 @@ def pins(run: Run) -> dict[tuple[MemberKey, str], object]:
     """What each business key met when it was first decided, by member and the key's figure."""
     return {
         ((key.program, row.member), _figure(key)): pin
-        for key, row in run.ledger.keys.items()
+        for key, row in run.rows.keys.items()
         if (pin := getattr(row.book, "pin", None)) is not None
     }
 

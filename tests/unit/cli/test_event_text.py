@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.cli.words import sentence
+from services.cli.event_text import sentence
 from shared import point_events
 from shared.point_events import EVENT_CLASSES, Balances, Cause, EventData, Key, LotChange, RuleShare
 
