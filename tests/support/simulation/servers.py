@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import pytest
 
@@ -21,7 +21,7 @@ from tests.support.simulation.postgres import Server
 from tests.support.simulation.producer import Producer
 from tests.support.simulation.session import Session
 from tests.support.simulation.statements import statements
-from tests.support.simulation.tables import MemberRow
+from tests.support.simulation.tables import EARNING, MemberRow
 
 BEGAN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PARTITIONS = 2
@@ -35,6 +35,9 @@ class Door(Protocol):
 
     async def member(self, session: Any, columns: Sequence[str]) -> tuple[Any, ...]:
         """Columns of the one row of projections' members."""
+
+    async def rows(self, session: Any, table: str) -> Sequence[Mapping[str, Any]]:
+        """All rows of a table of earning, every column by its name."""
 
     async def topic(self) -> str:
         """A new topic with two partitions."""
@@ -78,6 +81,10 @@ class Doubles:
         """Columns of the one row of projections' members."""
         (row,) = self._server.tables[MemberRow].values()
         return tuple(getattr(row, column) for column in columns)
+
+    async def rows(self, _: Any, table: str) -> Sequence[Mapping[str, Any]]:
+        """All rows of a table of earning."""
+        return [row._asdict() for row in cast("Any", self._server.tables[EARNING[table][0]].values())]
 
     async def topic(self) -> str:
         """A new topic with two partitions."""
