@@ -145,7 +145,8 @@ def _standings(dsn: str, *, check: bool, as_json: bool) -> None:
             shown_rows = [(f"{program}/{member}", what) for program, member, what in report.differences]
             print_table("Not as the log says", ("member", "what"), shown_rows[:DIFFERENCES_SHOWN])
         outcome = "the tables are as the log says now" if report.swapped else "nothing was changed"
-        out().print(("DIFFERENT" if report.different else "identical") + f"; {outcome}")
+        found = "of an older format, not compared" if report.reformatted else "identical"
+        out().print(("DIFFERENT" if report.different else found) + f"; {outcome}")
     if report.different:
         raise typer.Exit(Exit.FINDING)
 

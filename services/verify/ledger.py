@@ -29,8 +29,8 @@ SIGNS = {
 }
 """What each gross counter means for available + pending - deficit."""
 
-CLAIM_GIVEN = "tallystick.claim.given.v1"
-"""The cause of what comes with a member whose id was claimed."""
+CLAIM_GIVEN = frozenset({"tallystick.claim.given.v1", "tallystick.claim.given.v2"})
+"""The causes of what comes with a member whose id was claimed."""
 
 HELD = ("available", "pending", "deficit")
 MAY_FALL = frozenset({"adjusted", "transferred_in", "transferred_out"})
@@ -122,7 +122,7 @@ def _fold(account: Account, data: Event, where: str, report: Report) -> None:
     account.decision = data["decision"]
     _move(account.sums, postings, where, report)
     _compare(account.sums, data["balances"], where, report)
-    account.merged = account.merged or data["cause"]["type"] == CLAIM_GIVEN
+    account.merged = account.merged or data["cause"]["type"] in CLAIM_GIVEN
     _take_worth(account, data, where, report)
     _take_lots(account, data, where, report)
     _take_redemption(account, data, where, report)

@@ -1,4 +1,4 @@
-"""Deciding: the two ways a standing moves on, by a fact or by time alone."""
+"""Deciding: the two ways a standing moves on, by a fact or by time alone. Rules 17, 37, 51 and 72."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.earning.decide.facts.adjustments import prepare_adjustment, prepar
 from services.earning.decide.facts.claims import forward, prepare_claim, prepare_handing, prepare_refusal
 from services.earning.decide.facts.imports import batch_id, batch_key, prepare_import, prepare_revert, row_id
 from services.earning.decide.facts.members import new_standing, prepare_close, prepare_member, prepare_tier
-from services.earning.decide.facts.merges import prepare_taking
+from services.earning.decide.facts.merges import prepare_taking, prepare_taking_v1
 from services.earning.decide.facts.orders import prepare_order
 from services.earning.decide.facts.redemptions import prepare_redemption, prepare_return
 from services.earning.decide.facts.referrals import prepare_answer, prepare_click, prepare_referral
@@ -24,9 +24,10 @@ from services.earning.decide.facts.reviews import prepare_review
 from services.earning.decide.points.timers import run_due, schedule_next
 from services.earning.program.terms import Versions
 from services.earning.source_events.facts import Fact, LoggedFact
+from services.earning.source_events.handover import ClaimGiven
+from services.earning.source_events.handover_v1 import ClaimGivenV1
 from services.earning.source_events.messages import (
     ClaimAsked,
-    ClaimGiven,
     ClaimRefused,
     MessageData,
     ReferralAnswered,
@@ -88,6 +89,7 @@ _KINDS: dict[type, _Kind] = {
     ClaimAsked: _Kind("claimed_by", attrgetter("data.by"), prepare_handing),
     ClaimRefused: _Kind("claim_refused", attrgetter("data.guest"), prepare_refusal),
     ClaimGiven: _Kind("alias", attrgetter("data.guest"), prepare_taking),
+    ClaimGivenV1: _Kind("alias", attrgetter("data.guest"), prepare_taking_v1),
     MemberClosed: _MEMBER._replace(prepare=prepare_close),
     TierAssigned: _Kind("tier_assignment", attrgetter("member"), prepare_tier),
     RedemptionRequested: _Kind("redemption", _REDEMPTION_ID, prepare_redemption),

@@ -15,6 +15,7 @@ import asyncpg
 import msgspec
 
 from services.earning.decide import Decision
+from services.earning.installation import check_state_format, exchanging_state
 from services.earning.ledger.journal import Head, Journal
 from services.earning.ledger.load import LoadedMember, WorkingSet, read_key, read_standing
 from services.earning.ledger.save import (
@@ -54,7 +55,10 @@ class Difference(NamedTuple):
 
 
 class Report(msgspec.Struct):
-    """What was decided again, and how the tables compare with it. `swapped`: they are now as the log says."""
+    """What was decided again, and how the tables compare with it.
+
+    `swapped`: they are now as the log says. `reformatted`: they were of an older format, and could not be compared.
+    """
 
     shards: int = 0
     events: int = 0
@@ -64,6 +68,7 @@ class Report(msgspec.Struct):
     different: int = 0
     differences: list[Difference] = []
     swapped: bool = False
+    reformatted: bool = False
 
     def add(self, found: Iterable[Difference]) -> None:
         """Count differences, and name those there is room for."""
@@ -77,35 +82,44 @@ async def rederive(dsn: str, *, check: bool, progress: Progress | None = None) -
     """Derive all state from the journal again, shard by shard; compare, and unless `check` put it into the tables.
 
     Services may go on working: each shard is locked while its last rows are decided, and what its tables hold is read
-    and exchanged. They are compared afterwards.
+    and exchanged. They are compared afterwards. Tables of an older format are exchanged without being read; then no
+    process of earning may be at work.
 
     Raises:
+        ConfigurationError: the tables are of a format that this code can't work with now.
         UnreadableEventError: the journal has a gap, or a row that can't be read.
         OSError, asyncpg.PostgresError: Postgres is away; shards done so far stay done.
     """
     session = await connect(dsn, role="earning", application="tallystick-rederive", settings=LONG_WORK_SETTINGS)
     try:
-        heads = {row["shard"]: row["position"] for row in await session.fetch(QUERIES["heads"])}
-        report = Report(shards=len(heads), swapped=not check)
-        total = sum(heads.values())
-
-        def told() -> None:
-            if progress is not None:
-                progress(report.events, max(total, report.events))
-
-        for shard in heads:
-            derived = _Derived(session, shard, len(heads), report, told)
-            await derived.read_on()
-            async with session.transaction():
-                await session.fetchval(QUERIES["lock_shard"], shard)
-                await derived.read_on()
-                stored = await derived.stored()
-                if not check:
-                    await derived.put(stored)
-            derived.compare(stored)
-        return report
+        if check:
+            await check_state_format(session)
+            return await _rederive(session, Report(), progress)
+        async with exchanging_state(session) as readable:
+            return await _rederive(session, Report(swapped=True, reformatted=not readable), progress)
     finally:
         await session.close()
+
+
+async def _rederive(session: asyncpg.Connection, report: Report, progress: Progress | None) -> Report:
+    heads = {row["shard"]: row["position"] for row in await session.fetch(QUERIES["heads"])}
+    report.shards, total = len(heads), sum(heads.values())
+
+    def told() -> None:
+        if progress is not None:
+            progress(report.events, max(total, report.events))
+
+    for shard in heads:
+        derived = _Derived(session, shard, len(heads), report, told)
+        await derived.read_on()
+        async with session.transaction():
+            await session.fetchval(QUERIES["lock_shard"], shard)
+            await derived.read_on()
+            stored = await derived.stored()
+            if report.swapped:
+                await derived.put(stored)
+        derived.compare(stored)
+    return report
 
 
 class _Stored(NamedTuple):
@@ -214,7 +228,10 @@ class _Derived:
         )
 
     def compare(self, stored: _Stored) -> None:
-        """Compare with the tables: each standing, key and lot that is not as derived, and which of them are missing."""
+        """Compare with the tables: each standing, key and lot that is not as derived, and which of them are missing.
+
+        Tables of another format are not compared.
+        """
         report, wallets = self._report, self._holdings.wallets
         standings = {member: wallet.standing for member, wallet in wallets.items() if wallet.standing}
         lots = {
@@ -225,6 +242,8 @@ class _Derived:
         report.standings += len(standings)
         report.keys += len(self._holdings.keys)
         report.lots += len(lots)
+        if report.reformatted:
+            return
         stored_standings = {(program, member): read_standing(body) for program, member, body in stored.standings}
         report.add(_differences(standings, stored_standings, lambda key, _: Difference(key[0], key[1], "standing")))
         stored_keys = {row.key: row for row in map(read_key, stored.keys) if not self._is_leaving(row)}
@@ -236,10 +255,18 @@ class _Derived:
         """Whether a member was claimed who owned this row: it stays until the claimer takes it over."""
         return row.key not in self._holdings.keys and self._leaving.get(row.key) == row
 
+    def _stored_leaving(self, stored: _Stored) -> list[KeyRow]:
+        """The rows of claimed members that their claimers have not taken over yet."""
+        if not self._report.reformatted:
+            return [row for row in map(read_key, stored.keys) if self._is_leaving(row)]
+        there = {(BusinessKey(*row[:4]), row["member"]) for row in stored.keys}
+        left = (row for key, row in self._leaving.items() if key not in self._holdings.keys)
+        return [row for row in left if (row.key, row.member) in there]
+
     async def put(self, stored: _Stored) -> None:
         """Put what was derived in the place of what the tables hold of this shard."""
         session, holdings = self._session, self._holdings
-        leaving = [row for row in map(read_key, stored.keys) if self._is_leaving(row)]
+        leaving = self._stored_leaving(stored)
         for table in ("standings", "keys", "lots"):
             await session.execute(QUERIES[f"delete_{table}"], self._shard)
         wallets = holdings.wallets.values()

@@ -9,7 +9,8 @@ from datetime import datetime
 
 import msgspec
 
-from services.earning.state.standing import KeyRow, Lot, Standing
+from services.earning.source_events.handover import ClaimGiven
+from services.earning.source_events.handover_v1 import ClaimGivenV1
 
 
 class ReferralAsked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -50,28 +51,14 @@ class ClaimRefused(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     guest: str
 
 
-class ClaimGiven(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """To the one who claims: a part of what the other had. Lots have the other's numbers, 1 to `lots_made`.
-
-    The first part has the other's standing as it was.
-    """
-
-    guest: str
-    part: int
-    parts: int
-    lots_made: int
-    lots: tuple[Lot, ...] = ()
-    rows: tuple[KeyRow, ...] = ()
-    standing: Standing | None = None
-
-
-MessageData = ReferralAsked | ReferralAnswered | ClaimAsked | ClaimRefused | ClaimGiven
+MessageData = ReferralAsked | ReferralAnswered | ClaimAsked | ClaimRefused | ClaimGiven | ClaimGivenV1
 
 MESSAGE_TYPES: dict[str, type[MessageData]] = {
     "tallystick.referral.asked.v1": ReferralAsked,
     "tallystick.referral.answered.v1": ReferralAnswered,
     "tallystick.claim.asked.v1": ClaimAsked,
     "tallystick.claim.refused.v1": ClaimRefused,
-    "tallystick.claim.given.v1": ClaimGiven,
+    "tallystick.claim.given.v1": ClaimGivenV1,
+    "tallystick.claim.given.v2": ClaimGiven,
 }
-"""Type → the class of its data."""
+"""Type → the class of its data. They are told in the log, so one that was ever written is read for ever."""

@@ -10,6 +10,13 @@ import msgspec
 from services.earning.state.keys import KeyState
 from shared.point_events import Balances
 
+FORMAT = 1
+"""The number of the format of stored state: standings, lots and key states, as their tables have them.
+
+Any change of what is stored there (a field's name, place, type or default; a tag) takes the next number: what has
+another one is not read, for a field under another name would read as if it had never been set.
+"""
+
 
 class BusinessKey(NamedTuple):
     """What has one effect: an order, a member's enrolment, … of one source (shop) in one program."""

@@ -68,7 +68,7 @@ class Told:
 
 
 def together(facts: Sequence[Fact]) -> Told:
-    """Removed or withdrawn is what is told last; an edit alone doesn't bring it back (0011)."""
+    """Removed or withdrawn is what is told last; an edit alone doesn't bring it back (rules 25, 68)."""
     stands: bool | None = None
     ordered = sorted(facts, key=lambda fact: (fact.occurred_at, RANKS[type(fact.data)], msgspec.json.encode(fact.data)))
     for fact in ordered:
@@ -212,7 +212,7 @@ def take_place(member: NaiveMember, key: KeyId, grant: NaiveGrant, worth: Worth,
 
 
 def welcome(member: NaiveMember, versions: Versions, fact: Fact) -> None:
-    """Points for enrolling, once for an id (rule 30, 0011)."""
+    """Points for enrolling, once for an id (rule 30)."""
     key: KeyId = (SOURCE, "enrolment", member.name)
     program = versions.at(fact.occurred_at)
     if program is None or not program.enrolment_bonus or member.closed or key in member.grants:

@@ -16,6 +16,7 @@ import pytest
 from services.earning.background.backlog import CHANGED_LATELY
 from services.earning.background.backlog import QUERIES as BACKLOG
 from services.earning.background.watermark import QUERIES as SWEEP
+from services.earning.installation import check_state_format, install, state_format
 from services.earning.ledger import journal
 from services.earning.ledger.dead_letters import COLUMNS as LETTER_COLUMNS
 from services.earning.ledger.load import QUERIES as EARN
@@ -23,6 +24,7 @@ from services.earning.ledger.save import KEY_COLUMNS, LOT_COLUMNS, STANDING_COLU
 from services.earning.program.registry import QUERIES as PROGRAMS
 from services.earning.replay.recover import QUERIES as RECOVER
 from services.earning.replay.rederive import QUERIES as REDERIVE
+from services.earning.state.standing import FORMAT
 from services.earning.tasks.leases import QUERIES as EMIT
 from services.projections import store
 from services.projections.fold import MEMBER_COLUMNS
@@ -52,6 +54,13 @@ async def fences_count_up_and_keep_the_latest_of_what_they_are_told(door: Door) 
     begun = [await session.fetchval(EARN["begin_again"], "orders", 0, 0, 2, "cut", DAY) for _ in range(2)]
     assert begun == [1, None]
     assert tuples(await session.fetch(EARN["lock_fences"], ["orders"], [0])) == [("orders", 0, 2, 1)]
+
+
+async def an_installation_knows_the_format_of_its_state(door: Door) -> None:
+    session = await opened(door)
+    assert await state_format(session) == FORMAT
+    await install(session, PARTITIONS)
+    await check_state_format(session)
 
 
 async def standings_are_found_and_changed_by_member(door: Door) -> None:
@@ -231,6 +240,7 @@ async def fences_of_projections_move_with_their_hashes(door: Door) -> None:
 
 STATEMENTS: tuple[Case, ...] = (
     fences_count_up_and_keep_the_latest_of_what_they_are_told,
+    an_installation_knows_the_format_of_its_state,
     standings_are_found_and_changed_by_member,
     keys_are_found_by_id_and_carry_their_lots,
     members_who_are_due_are_found_and_looked_at_again_later,

@@ -20,6 +20,7 @@ PART = re.compile(r",\s*\n|,\s*(?=ADD )")
 COMMENT = re.compile(r"--.*")
 KEY = re.compile(r"(?:ADD )?PRIMARY KEY \((.*)\)")
 COLUMN = re.compile(r'(?:ADD COLUMN )?"?([a-z_]+)"? [a-z]+')
+NO_DEFAULT = re.compile(r"ALTER COLUMN (\w+) DROP DEFAULT")
 OF_NO_COLUMN = re.compile(r"(?:ADD |DROP )?CONSTRAINT |ALTER COLUMN \w+ SET STORAGE ")
 DEFAULT = re.compile(r"DEFAULT (?:'([^']*)'|(\d+)|(true))")
 
@@ -62,7 +63,10 @@ def _parts(text: str) -> Iterator[str]:
 def _change(table: _Table, part: str, where: str) -> None:
     if OF_NO_COLUMN.match(part):
         return
-    if key := KEY.match(part):
+    if bare := NO_DEFAULT.match(part):
+        table.columns[bare[1]] = None
+        table.required.add(bare[1])
+    elif key := KEY.match(part):
         table.key = tuple(name.strip(' "') for name in key[1].split(","))
     elif column := COLUMN.match(part):
         name = column[1]

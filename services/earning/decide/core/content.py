@@ -1,4 +1,7 @@
-"""Content: facts as books keep them. Money becomes whole micros; content becomes a hash, the same on every machine."""
+"""Content: facts as books keep them. Money becomes whole micros; content becomes a hash, the same on every machine.
+
+Rules 11 and 51.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Drafts: a decision in the making. It copies what it changes, counts events, and keeps the books balanced."""
+"""Drafts: a decision in the making. It copies what it changes, counts events, and keeps the books balanced.
+
+Rules 31 and 72.
+"""
 
 from __future__ import annotations
 

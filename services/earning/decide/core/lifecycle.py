@@ -1,4 +1,7 @@
-"""Lifecycles: whether something that is told to begin and to end stands now, in whatever order that was told."""
+"""Lifecycles: whether something that is told to begin and to end stands now, in whatever order that was told.
+
+Rules 25 and 27.
+"""
 
 from __future__ import annotations
 

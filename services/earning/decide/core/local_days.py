@@ -1,4 +1,7 @@
-"""Local days: where days begin and months end in a program's time zone. All instants are aware and in UTC."""
+"""Local days: where days begin and months end in a program's time zone. All instants are aware and in UTC.
+
+Rules 16 and 17.
+"""
 
 from __future__ import annotations
 

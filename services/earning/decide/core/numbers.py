@@ -1,4 +1,4 @@
-"""Numbers: exact text, rounding and sharing out, in whole numbers wherever they can be."""
+"""Numbers: exact text, rounding and sharing out, in whole numbers wherever they can be. Rules 2 and 4."""
 
 from __future__ import annotations
 

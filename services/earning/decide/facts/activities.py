@@ -1,4 +1,7 @@
-"""Activities: points for what members do, as often as the program's limit lets them; withdrawn they are worth 0."""
+"""Activities: points for what members do, as often as the program's limit lets them; withdrawn they are worth 0.
+
+Rules 27 and 68.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adjustments and reinstatements: points that people give or take, once for an id."""
+"""Adjustments and reinstatements: points that people give or take, once for an id. Rules 21, 54, 59 and 71."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Claims: a member hands over all they have to another who is the same person, and is their alias for ever.
+"""Claims: a member hands over all they have to another who is the same person, and is their alias for ever. Rule 30.
 
 A claim asks, the other hands over in parts small enough for one event each, and the claimer takes them in. Who is just
 claiming others hands nothing over, so that no ring can close; of two who claim each other the one first by name stays.
@@ -6,7 +6,8 @@ claiming others hands nothing over, so that no ring can close; of two who claim 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import msgspec
 from msgspec.structs import replace
@@ -15,17 +16,19 @@ from services.earning.decide.core.case import Case, Prepared
 from services.earning.decide.core.content import command_hash
 from services.earning.decide.core.decision import Outcome
 from services.earning.decide.core.draft import Draft, event_key, in_parts
+from services.earning.decide.facts.handover import given_account, given_lot, given_row
 from services.earning.decide.points.ladder import ladder_of
 from services.earning.decide.points.tiers import move_to
 from services.earning.source_events.facts import Fact
-from services.earning.source_events.messages import ClaimAsked, ClaimGiven, ClaimRefused
+from services.earning.source_events.handover import ClaimGiven, LotGiven, RowGiven
+from services.earning.source_events.messages import ClaimAsked, ClaimRefused
 from services.earning.state.keys import CommandState
 from services.earning.state.standing import KeyRow, Lot, RowsMissingError
 from shared.facts.members import MemberClaimed, MemberClosed, MemberEnrolled, MemberUpdated
 from shared.point_events import FactRecorded, Key, PointsTransferred
 from shared.reasons import Reason
 
-ASKED, REFUSED, GIVEN = "tallystick.claim.asked.v1", "tallystick.claim.refused.v1", "tallystick.claim.given.v1"
+ASKED, REFUSED, GIVEN = "tallystick.claim.asked.v1", "tallystick.claim.refused.v1", "tallystick.claim.given.v2"
 
 PART_BYTES_MAX = 120 * 1024
 """How much of rows and lots a message may carry: an event holds at most twice that, and the standing."""
@@ -34,6 +37,8 @@ _REFUSED = CommandState()
 """What is left of a claim that was refused: it may be made again."""
 
 _encode = msgspec.json.encode
+
+_Part = tuple[tuple[LotGiven, ...], tuple[RowGiven, ...]]
 
 
 def prepare_claim(case: Case, data: MemberClaimed) -> Prepared | None:
@@ -98,21 +103,21 @@ def _hand_over(draft: Draft, case: Case, by: str) -> None:
     """
     if not draft.rows.all_keys:
         raise RowsMissingError(every_row=True)
-    was = replace(draft.standing)
+    account, lots_made = given_account(draft.standing), draft.standing.lots
     rows = sorted(draft.rows.keys.values(), key=lambda row: row.key)
     lots = sorted((replace(lot) for lot in draft.visible_lots()), key=lambda lot: lot.lot)
     _say_out(draft, case, by, lots)
     draft.gone = frozenset(row.key for row in rows)
-    parts = [*_parts(lots, rows)] or [((), ())]
+    parts = [*_parts(map(given_lot, lots), map(given_row, rows))] or [((), ())]
     for number, (some_lots, some_rows) in enumerate(parts, 1):
         given = ClaimGiven(
-            guest=was.member,
+            guest=account.member,
             part=number,
             parts=len(parts),
-            lots_made=was.lots,
+            lots_made=lots_made,
             lots=some_lots,
             rows=some_rows,
-            standing=was if number == 1 else None,
+            account=account if number == 1 else None,
         )
         draft.send(by, case.key, GIVEN, number, given)
     _leave(draft, case, by)
@@ -154,12 +159,11 @@ def _leave(draft: Draft, case: Case, by: str) -> None:
     standing.lots_due = standing.inactive_at = standing.tier_check = None
 
 
-def _parts(lots: list[Lot], rows: list[KeyRow]) -> Iterator[tuple[tuple[Lot, ...], tuple[KeyRow, ...]]]:
+def _parts(lots: Iterable[LotGiven], rows: Iterable[RowGiven]) -> Iterator[_Part]:
     """Lots, then rows, in portions of a limited size: mostly one, so that the claimer has it all at once."""
-    some: list[Lot | KeyRow] = []
+    some: list[LotGiven | RowGiven] = []
     size = 0
-    things: list[Lot | KeyRow] = [*lots, *rows]
-    for thing in things:
+    for thing in chain[LotGiven | RowGiven](lots, rows):
         weight = len(_encode(thing))
         if some and size + weight > PART_BYTES_MAX:
             yield _sorted_out(some)
@@ -170,9 +174,9 @@ def _parts(lots: list[Lot], rows: list[KeyRow]) -> Iterator[tuple[tuple[Lot, ...
         yield _sorted_out(some)
 
 
-def _sorted_out(some: list[Lot | KeyRow]) -> tuple[tuple[Lot, ...], tuple[KeyRow, ...]]:
-    lots = tuple(one for one in some if isinstance(one, Lot))
-    return lots, tuple(one for one in some if isinstance(one, KeyRow))
+def _sorted_out(some: list[LotGiven | RowGiven]) -> _Part:
+    lots = tuple(one for one in some if isinstance(one, LotGiven))
+    return lots, tuple(one for one in some if isinstance(one, RowGiven))
 
 
 def forward(draft: Draft, fact: Fact, key: Key) -> None:

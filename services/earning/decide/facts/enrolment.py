@@ -1,4 +1,7 @@
-"""Enrolment: points for joining, once for each member; and what a guest earned before, which waited for it."""
+"""Enrolment: points for joining, once for each member; and what a guest earned before, which waited for it.
+
+Rules 30 and 71.
+"""
 
 from __future__ import annotations
 

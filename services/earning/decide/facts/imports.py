@@ -1,4 +1,4 @@
-"""Imports: balances from other systems, row by row, and their reversal batch by batch."""
+"""Imports: balances from other systems, row by row, and their reversal batch by batch. Rules 32, 54, 59 and 64."""
 
 from __future__ import annotations
 

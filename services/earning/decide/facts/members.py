@@ -1,4 +1,7 @@
-"""Members: standings begin; enrolment says who they are; a membership ends; a person gives a tier."""
+"""Members: standings begin; enrolment says who they are; a membership ends; a person gives a tier.
+
+Rules 30, 36, 64 and 71.
+"""
 
 from __future__ import annotations
 

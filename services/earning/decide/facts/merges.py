@@ -1,6 +1,8 @@
-"""Merges: what an id had that was claimed becomes the claimer's, part by part, in any order of arrival."""
+"""Merges: what an id had that was claimed becomes the claimer's, part by part, in any order of arrival. Rule 30."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from msgspec.structs import replace
 
@@ -8,6 +10,7 @@ from services.earning.decide.core.case import Case, Prepared
 from services.earning.decide.core.decision import Outcome
 from services.earning.decide.core.draft import Draft, event_key, in_parts, lot_change
 from services.earning.decide.facts.enrolment import release_waiting
+from services.earning.decide.facts.handover import taken_lots, taken_rows
 from services.earning.decide.facts.imports import batch_of, both
 from services.earning.decide.facts.stamps import collect
 from services.earning.decide.points.ladder import Ladder, ladder_of, qualifies_by_points
@@ -17,7 +20,8 @@ from services.earning.decide.points.settlement import Settlement
 from services.earning.decide.points.tiers import Qualified, TierGiven, give_tier, move_tier, qualify, together
 from services.earning.decide.points.timers import expire, expire_lot, release_lot, say_expired
 from services.earning.decide.value.caps import use
-from services.earning.source_events.messages import ClaimGiven
+from services.earning.source_events.handover import AccountGiven, ClaimGiven
+from services.earning.source_events.handover_v1 import ClaimGivenV1, upgraded
 from services.earning.state.keys import (
     AliasState,
     BatchState,
@@ -29,12 +33,17 @@ from services.earning.state.keys import (
     LimitState,
     RedemptionState,
 )
-from services.earning.state.standing import BusinessKey, CardHeld, KeyRow, Lot, RowsMissingError, Standing
+from services.earning.state.standing import BusinessKey, CardHeld, KeyRow, Lot, Referral, RowsMissingError, Standing
 from shared.point_events import FactRecorded, LotChange, PointsTransferred
 from shared.reasons import Reason
 
 _OF_MEMBERS = frozenset({"limit", "reviewed_product", "entry_bonus"})
 """Kinds of rows of which each member has one of their own for the same thing, named by their id: two become one."""
+
+
+def prepare_taking_v1(case: Case, data: ClaimGivenV1) -> Prepared | None:
+    """Take in a part that an older version handed over. None: it was taken before."""
+    return prepare_taking(case, upgraded(data))
 
 
 def prepare_taking(case: Case, data: ClaimGiven) -> Prepared | None:
@@ -48,24 +57,24 @@ def prepare_taking(case: Case, data: ClaimGiven) -> Prepared | None:
         book = known
         if book is None:
             cards = {name: (held.cards, held.last) for name, held in standing.cards.items()}
-            book = AliasState(standing.lots, (), _moved_on(standing, data.standing), cards)
+            book = AliasState(standing.lots, (), _moved_on(standing, data.account), cards)
             standing.lots += data.lots_made
         book = replace(book, parts=(*book.parts, data.part))
         draft.keys[case.key] = KeyRow(case.key, standing.member, book)
         said = len(draft.events)
-        enrolled = data.standing is not None and standing.provisional and not data.standing.provisional
+        enrolled = data.account is not None and standing.provisional and not data.account.provisional
         moved = release_waiting(draft, case) if enrolled else []
         moved += _take_lots(draft, case, data, book)
         _take_rows(draft, data, book)
-        if data.standing is not None:
-            moved += _take_sums(draft, case, data.standing)
+        if data.account is not None:
+            moved += _take_sums(draft, case, data.account)
         _end(draft, case)
         if len(book.parts) == data.parts:
             standing.claiming = tuple(one for one in standing.claiming if one != data.guest)
         if len(draft.events) == said:
             draft.say(FactRecorded, key=event_key(case.key), reason=Reason.MEMBER_CLAIMED)
         present = ladder_of(case.versions.at(standing.clock))
-        if present is not None and not _take_tier(draft, present, case, data.standing):
+        if present is not None and not _take_tier(draft, present, case, data.account):
             move_tier(draft, present, together(moved), event_key(case.key))
         return Outcome.APPLIED
 
@@ -78,7 +87,7 @@ def _take_lots(draft: Draft, case: Case, data: ClaimGiven, alias: AliasState) ->
     changes: list[LotChange] = []
     waiting: list[Lot] = []
     paid = 0
-    for theirs in data.lots:
+    for theirs in taken_lots(standing.program, data.lots):
         number, key = theirs.lot + alias.offset, _renamed(theirs.key, data.guest, standing.member, alias)
         lot = replace(theirs, lot=number, key=key)
         draft.lots[lot.lot] = lot
@@ -128,8 +137,9 @@ def _take_rows(draft: Draft, data: ClaimGiven, alias: AliasState) -> None:
     Raises:
         RowsMissingError: a row was not looked for yet.
     """
-    me = draft.standing.member
-    pairs = [(row, _renamed(row.key, data.guest, me, alias)) for row in data.rows]
+    program, me = draft.standing.program, draft.standing.member
+    rows = taken_rows(program, data.guest, data.rows)
+    pairs = [(row, _renamed(row.key, data.guest, me, alias)) for row in rows]
     keys = {key for row, own in pairs for key in (row.key, own)}
     missing = tuple(sorted(key for key in keys if key not in draft.rows.keys and key not in draft.rows.asked))
     if missing:
@@ -186,12 +196,12 @@ def _mapped(row: KeyRow, guest: str, alias: AliasState) -> KeyState:
     return replace(book, takes=takes, forgiven=book.forgiven + alias.forgiven)
 
 
-def _moved_on(standing: Standing, theirs: Standing | None) -> int:
+def _moved_on(standing: Standing, theirs: AccountGiven | None) -> int:
     """Let what the other was forgiven have places of its own behind the claimer's; how much further they are.
 
     One place in between is nobody's, so that no redemption of the claimer's begins where the other's do.
     """
-    here, length = standing.forgiven_place, theirs.forgiven_place if theirs is not None else 0
+    here, length = standing.forgiven_place, theirs.forgiven if theirs is not None else 0
     if theirs is None or not length:
         return here
     begins = here + 1
@@ -202,14 +212,14 @@ def _moved_on(standing: Standing, theirs: Standing | None) -> int:
     return begins
 
 
-def _further(spans: list[tuple[int, int]], by: int) -> list[tuple[int, int]]:
+def _further(spans: Iterable[tuple[int, int]], by: int) -> list[tuple[int, int]]:
     return [(begins + by, ends + by) for begins, ends in spans]
 
 
-def _take_sums(draft: Draft, case: Case, theirs: Standing) -> list[Qualified]:
+def _take_sums(draft: Draft, case: Case, theirs: AccountGiven) -> list[Qualified]:
     """What was owed is paid or owed from now on; sums, stamps and counts add up; who joined first joined then."""
     standing = draft.standing
-    owed = theirs.balances.deficit
+    owed = theirs.owed
     if owed:
         taken = take_back(draft, None, owed)
         postings = {**taken.postings, "transferred_in": owed}
@@ -228,7 +238,8 @@ def _take_sums(draft: Draft, case: Case, theirs: Standing) -> list[Qualified]:
     standing.orders_open += theirs.orders_open
     standing.lifetime += theirs.lifetime
     standing.bonuses = tuple(dict.fromkeys((*standing.bonuses, *theirs.bonuses)))
-    standing.referred = (*standing.referred, *theirs.referred)
+    referred = (Referral(one.source, one.order_id, one.referral_id) for one in theirs.referred)
+    standing.referred = (*standing.referred, *referred)
     for window, points in theirs.caps.items():
         use(draft, (window,), points)
     standing.inactive_at = max(filter(None, (standing.inactive_at, theirs.inactive_at)), default=None)
@@ -236,7 +247,7 @@ def _take_sums(draft: Draft, case: Case, theirs: Standing) -> list[Qualified]:
     return [qualify(standing, present, theirs.qualifying), *_take_cards(draft, case, theirs)]
 
 
-def _take_cards(draft: Draft, case: Case, theirs: Standing) -> list[Qualified]:
+def _take_cards(draft: Draft, case: Case, theirs: AccountGiven) -> list[Qualified]:
     """Stamps add up: together they may complete a card that neither had."""
     standing = draft.standing
     program = case.versions.at(standing.clock)
@@ -255,7 +266,7 @@ def _take_cards(draft: Draft, case: Case, theirs: Standing) -> list[Qualified]:
     return granting.moved
 
 
-def _take_tier(draft: Draft, ladder: Ladder, case: Case, theirs: Standing | None) -> bool:
+def _take_tier(draft: Draft, ladder: Ladder, case: Case, theirs: AccountGiven | None) -> bool:
     """Hold the other's tier, as long as they would have held it. False: one's own, or that of the sums, is as good."""
     standing = draft.standing
     own = ladder.higher(standing.tier or ladder.tiers.base, ladder.qualified(standing))

@@ -1,4 +1,7 @@
-"""Orders: what an order should be worth now less what it has becomes points earned, points reversed, or a record."""
+"""Orders: what an order should be worth now less what it has becomes points earned, points reversed, or a record.
+
+Rules 6, 7, 9, 13, 34 to 36, 48 and 50.
+"""
 
 from __future__ import annotations
 

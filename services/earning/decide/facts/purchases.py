@@ -1,5 +1,7 @@
 """Purchases: an order's first payment, decided in one go where nothing but prices and the program's rules counts.
 
+Rules 1 to 5.
+
 The commonest fact by far. `orders` would give the same, by way of everything that may happen to an order later; a
 property compares the two.
 """

@@ -1,4 +1,4 @@
-"""Redemptions: points are spent once for an id, and come back when it is cancelled."""
+"""Redemptions: points are spent once for an id, and come back when it is cancelled. Rules 14, 18 to 20 and 55 to 57."""
 
 from __future__ import annotations
 

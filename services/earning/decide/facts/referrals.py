@@ -1,5 +1,7 @@
 """Referrals at their referee: whether one qualifies, by its facts and its order. The referrer is asked, and answers.
 
+Rules 26 and 67.
+
 A referral's rewards follow its order: both sides are given them once the referrer has room, and lose them again when
 the order is cancelled, refunded below the minimum, or the referral is voided.
 """

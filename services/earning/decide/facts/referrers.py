@@ -1,4 +1,7 @@
-"""Referrals at their referrer: the newest question of the referee's side is answered, by the program's limit."""
+"""Referrals at their referrer: the newest question of the referee's side is answered, by the program's limit.
+
+Rules 26 and 67.
+"""
 
 from __future__ import annotations
 

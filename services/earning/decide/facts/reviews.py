@@ -1,4 +1,7 @@
-"""Reviews: points for what a review is now, one for each product where the program says so; removed it is worth 0."""
+"""Reviews: points for what a review is now, one for each product where the program says so; removed it is worth 0.
+
+Rules 25 and 66.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """Stamps: what a fact's key holds of each card, and what a card is worth that is complete so many times.
 
+Rules 28, 68 and 69.
+
 Points for a card follow its stamps up and down. A reward that can't be taken back stays: the next comes once the card
 is complete more often than ever.
 """

@@ -1,4 +1,4 @@
-"""Entry bonuses: points for entering a tier, once; a fall that a refund caused takes them back."""
+"""Entry bonuses: points for entering a tier, once; a fall that a refund caused takes them back. Rules 24 and 63."""
 
 from __future__ import annotations
 

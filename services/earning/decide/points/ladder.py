@@ -1,4 +1,7 @@
-"""Ladders: the tiers of a program version, and the arithmetic of the windows in which members qualify for them."""
+"""Ladders: the tiers of a program version, and the arithmetic of the windows in which members qualify for them.
+
+Rules 22, 23 and 59 to 61.
+"""
 
 from __future__ import annotations
 

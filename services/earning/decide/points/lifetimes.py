@@ -1,4 +1,4 @@
-"""Lifetimes: when points become available, and when they end."""
+"""Lifetimes: when points become available, and when they end. Rules 15 to 17, 37 and 52 to 54."""
 
 from __future__ import annotations
 

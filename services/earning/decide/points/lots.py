@@ -1,4 +1,7 @@
-"""Lots: points that come in, become available and pay what is owed; and those that can be spent, in their order."""
+"""Lots: points that come in, become available and pay what is owed; and those that can be spent, in their order.
+
+Rules 18 and 58.
+"""
 
 from __future__ import annotations
 

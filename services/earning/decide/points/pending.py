@@ -1,4 +1,7 @@
-"""Waiting: lots of points earned, how long they stay pending, and what they hold back from tier windows meanwhile."""
+"""Waiting: lots of points earned, how long they stay pending, and what they hold back from tier windows meanwhile.
+
+Rules 13, 15, 22 and 65.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Reversals: where points that an award no longer deserves are taken from, and what is owed or forgiven then."""
+"""Reversals: where points that an award no longer deserves are taken from, and what is owed or forgiven then.
+
+Rules 12 and 57.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Grants: points of keys other than orders. What a key deserves less what it has becomes points earned or reversed."""
+"""Grants: points of keys other than orders. What a key deserves less what it has becomes points earned or reversed.
+
+Rules 25 to 28, 36 and 65.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tiers: when members rise, stay and fall, and what their events say of it."""
+"""Tiers: when members rise, stay and fall, and what their events say of it. Rules 5, 22 to 24, 37 and 60 to 64."""
 
 from __future__ import annotations
 

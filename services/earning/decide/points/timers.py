@@ -1,4 +1,7 @@
-"""Dues: what happens to a member because its time has come, in the order of instants; then release, expire, tier."""
+"""Dues: what happens to a member because its time has come, in the order of instants; then release, expire, tier.
+
+Rules 15 to 17, 53, 58, 70 and 72.
+"""
 
 from __future__ import annotations
 

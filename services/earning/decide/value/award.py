@@ -1,4 +1,7 @@
-"""The award: what lines are worth under the rules that apply, rounded once a rule, and split back over the lines."""
+"""The award: what lines are worth under the rules that apply, rounded once a rule, and split back over the lines.
+
+Rules 2 to 4 and 44 to 46.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The basis: what of an order's money earns, line by line. Micros of the order's currency; exact, nothing rounded."""
+"""The basis: what of an order's money earns, line by line. Micros of the order's currency; exact, nothing rounded.
+
+Rules 1 and 38 to 41.
+"""
 
 from __future__ import annotations
 

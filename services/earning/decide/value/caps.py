@@ -1,5 +1,7 @@
 """Caps: the most that orders may earn, of one order, and of a member in a day, a week, a month of the program's zone.
 
+Rules 7 and 46.
+
 What a member's orders hold of recent windows is on the standing; of older ones, in a row for each window.
 """
 

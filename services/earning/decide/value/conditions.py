@@ -1,4 +1,4 @@
-"""Conditions: which rules and campaigns apply to an order by who and when, as pinned."""
+"""Conditions: which rules and campaigns apply to an order by who and when, as pinned. Rules 3, 27 and 29."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Limits: so many times a day, week, month, year, or in a lifetime. Places are counted in a row for each window."""
+"""Limits: so many times a day, week, month, year, or in a lifetime. Places are counted in a row for each window.
+
+Rules 27, 67 and 68.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state of an order: its facts, in whatever order they came, become one book."""
+"""The state of an order: its facts, in whatever order they came, become one book. Rules 6, 8, 11, 13, 34 and 51."""
 
 from __future__ import annotations
 

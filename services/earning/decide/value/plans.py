@@ -1,4 +1,7 @@
-"""Plans: a program version made ready for whole-number arithmetic; a plan adds nothing to its program."""
+"""Plans: a program version made ready for whole-number arithmetic; a plan adds nothing to its program.
+
+Rules 3, 41 and 44.
+"""
 
 from __future__ import annotations
 

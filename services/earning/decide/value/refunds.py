@@ -1,4 +1,7 @@
-"""Refunds: what of each line is left. Computed from their set, so that their order of arrival doesn't matter."""
+"""Refunds: what of each line is left. Computed from their set, so that their order of arrival doesn't matter.
+
+Rules 9 to 11, 42 and 43.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Worth: what an order's book says it should be worth now, under what is pinned."""
+"""Worth: what an order's book says it should be worth now, under what is pinned. Rules 6, 8, 9 and 49."""
 
 from __future__ import annotations
 

@@ -18,8 +18,12 @@ def _shards(backend: Backend) -> Rows:
     return [(row.shards,) for row in backend.rows(Installation)]
 
 
-def _install(backend: Backend, shards: int) -> Waits:
-    yield from backend.insert(Installation(single=True, shards=shards), unless_there=True)
+def _install(backend: Backend, shards: int, state_format: int) -> Waits:
+    yield from backend.insert(Installation(single=True, shards=shards, state_format=state_format), unless_there=True)
+
+
+def _state_format(backend: Backend) -> Rows:
+    return [(row.state_format,) for row in backend.rows(Installation)]
 
 
 def _make_shards(backend: Backend) -> Waits:
@@ -41,6 +45,7 @@ def _prepare_journal(_: Backend) -> Rows:
 STATEMENTS = [
     statement("shards", "shards", _shards),
     statement("install", "", _install),
+    statement("state_format", "state_format", _state_format),
     statement("make_shards", "", _make_shards),
     statement("make_emissions", "", _make_emissions),
     statement("prepare_journal", "prepare_journal", _prepare_journal),

@@ -1,7 +1,7 @@
 """The worked numbers of the domain: what each example is about, its numbers, and the test that comes to them.
 
-`python -m tests.unit.earning.decide.worked` (`make rules`) lists rule → tests, and fails where a rule or a number has
-none.
+`python -m tests.unit.earning.decide.worked` (`make rules`) lists the rules of `docs/rules.md` with their tests. It
+fails where a rule or a worked number has no test, and where a number is used that the page lacks.
 """
 
 from __future__ import annotations
@@ -11,10 +11,7 @@ import re
 import sys
 from typing import NamedTuple
 
-from tests.unit.earning.decide.rules import TESTS, rules_shown
-
-RULES = {*range(1, 73)}
-"""All of them."""
+from tests.unit.earning.decide.rules import RULES, TESTS, rules_cited, rules_shown
 
 HERE = "unit/earning/decide"
 
@@ -68,21 +65,30 @@ WORKED = (
 
 
 def missing() -> list[str]:
-    """What can't be shown: rules without a test, and numbers that their test doesn't come to."""
+    """What can't be shown: rules without a test, numbers of none, and worked numbers that page or test don't have."""
     shown = rules_shown()
-    lost = [f"rule {rule} has no test" for rule in sorted(RULES - set(shown))]
+    lost = [f"rule {rule} has no test" for rule in sorted(RULES.keys() - shown.keys())]
     for worked in WORKED:
-        written = _source(worked.test)
-        absent = [number for number in worked.numbers if not _written(number, written)]
-        if absent:
-            lost.append(f"rule {worked.rule}, {worked.about}: {', '.join(absent)} not in {worked.test}")
-    return lost
+        page = RULES[worked.rule].text if worked.rule in RULES else ""
+        for place, text in (("docs/rules.md", page), (worked.test, _source(worked.test))):
+            absent = [number for number in worked.numbers if not _written(number, text)]
+            if absent:
+                lost.append(f"rule {worked.rule}, {worked.about}: {', '.join(absent)} not in {place}")
+    return lost + unknown({**rules_cited(), **shown, **{worked.rule: [worked.test] for worked in WORKED}})
+
+
+def unknown(used: dict[int, list[str]]) -> list[str]:
+    """Numbers of rules that are used (number → where) and that the page lacks."""
+    return [
+        f"rule {rule} is not in docs/rules.md: {', '.join(used[rule])}" for rule in sorted(used.keys() - RULES.keys())
+    ]
 
 
 def _written(number: str, text: str) -> bool:
     """Whether a text has a number as a whole: 49 isn't in 149 or 49.5; a date may stand within a longer one."""
     before = r"(?<![\d.])" if "-" not in number else r"(?<!\d)"
-    return re.search(before + re.escape(number) + r"(?!\d|\.\d)", text.replace("_", "")) is not None
+    plain = re.sub(r"(?<=\d)[_,](?=\d)", "", text)
+    return re.search(before + re.escape(number) + r"(?!\d|\.\d)", plain) is not None
 
 
 def _source(test: str) -> str:
@@ -97,9 +103,9 @@ def _source(test: str) -> str:
 
 def main() -> None:
     """List rule → tests and worked numbers → tests; exit code 1 where something has none."""
-    lines = []
-    for rule, tests in sorted(rules_shown().items()):
-        lines += [f"rule {rule}", *(f"    {test}" for test in tests)]
+    lines, shown = [], rules_shown()
+    for rule, (title, _) in RULES.items():
+        lines += [f"rule {rule}: {title}", *(f"    {test}" for test in shown.get(rule, ()))]
         lines += [f"    = {', '.join(one.numbers)}: {one.about}" for one in WORKED if one.rule == rule]
     lost = missing()
     sys.stdout.write("\n".join([*lines, f"{len(RULES)} rules, {len(WORKED)} worked examples", *lost]) + "\n")
