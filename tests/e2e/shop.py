@@ -14,22 +14,12 @@ import msgspec
 
 from shared.broker import Outgoing
 from shared.shards import member_key, shard_of
+from tests.support.builders.programs import GROCER, document
 
 PROGRAM = "shop"
-DOCUMENT = """
-program: shop
-effective_from: 2025-01-01T00:00:00+01:00
-currency: EUR
-time_zone: Europe/Berlin
-rules:
-  - id: base
-    rate: 1
-  - id: fresh
-    rate: 0.5
-    only: {categories: [FRESH]}
-  - id: big-basket
-    points: 25
-    minimum: 80
+DOCUMENT = document(
+    GROCER,
+    """
 tiers:
   measure: points_earned
   window: calendar_year
@@ -37,7 +27,8 @@ tiers:
     - {id: bronze}
     - {id: silver, threshold: 300, multiplier: 1.25}
     - {id: gold, threshold: 900, multiplier: 1.5}
-"""
+""",
+)
 BEGAN = datetime(2025, 11, 1, tzinfo=UTC)
 STEP = timedelta(minutes=20)
 
