@@ -21,26 +21,25 @@ from services.earning.program.registry import ProgramCache
 from shared.facts.builders import Publisher
 from shared.postgres import connect
 from shared.telemetry import RoomClock
+from tests.support.builders.programs import ONE_A_EURO, document
 
 SHARDS = 8
 PROGRAM, TOPIC, COMMANDS = "cost", "orders", "commands"
 SHOP = Publisher(PROGRAM, "shop")
-DOCUMENT = f"""
-program: {PROGRAM}
-effective_from: 2020-01-01T00:00:00+01:00
-currency: EUR
-time_zone: Europe/Berlin
-expiry: {{mode: after_available, months: 1200}}
-rules:
-  - id: base
-    rate: 1
+DOCUMENT = document(
+    ONE_A_EURO,
+    """
+expiry: {mode: after_available, months: 1200}
 tiers:
   measure: points_earned
   window: calendar_year
   levels:
-    - {{id: bronze}}
-    - {{id: gold, threshold: 2000}}
-"""
+    - {id: bronze}
+    - {id: gold, threshold: 2000}
+""",
+    program=PROGRAM,
+    effective_from="2020-01-01T00:00:00+01:00",
+)
 BEGAN = datetime(2024, 1, 1, tzinfo=UTC)
 BATCH = 500
 OLD = "old"

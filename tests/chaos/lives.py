@@ -15,32 +15,18 @@ import msgspec
 
 from shared.facts.builders import Publisher
 from shared.facts.fact import FACT_TYPES
+from tests.support.builders.programs import GROCER, document
 
 PROGRAM = "shop"
 SHOP = Publisher(PROGRAM, "shop-eu")
-DOCUMENT = """
-program: shop
-effective_from: 2025-01-01T00:00:00+01:00
-currency: EUR
-time_zone: Europe/Berlin
-rules:
-  - id: base
-    rate: 1
-  - id: fresh
-    rate: 0.5
-    only: {categories: [FRESH]}
-  - id: big-basket
-    points: 25
-    minimum: 80
-  - id: regulars
-    rate: 0.1
-    when: {segments: [regular], tiers: [silver, gold]}
+DOCUMENT = document(
+    GROCER,
+    """
+  - {id: regulars, rate: 0.1, when: {segments: [regular], tiers: [silver, gold]}}
 orders:
   pending: {days: 1}
   caps: {day: 2000}
-expiry:
-  mode: after_available
-  months: 1
+expiry: {mode: after_available, months: 1}
 reviews: {points: 10, photo: 15, verified_only: true, minimum_length: 50}
 activities:
   - {id: pot, points: 1, per_unit: true}
@@ -59,7 +45,8 @@ tiers:
     - {id: bronze}
     - {id: silver, threshold: 300, multiplier: 1.25}
     - {id: gold, threshold: 900, multiplier: 1.5, entry_bonus: 50}
-"""
+""",
+)
 BEGAN = datetime(2025, 12, 30, 22, tzinfo=UTC)
 STEP = timedelta(milliseconds=500)
 """Stream time between two happenings."""

@@ -15,23 +15,13 @@ import msgspec
 from shared.broker import Outgoing
 from shared.facts.builders import Publisher, record
 from shared.shards import shard_of
+from tests.support.builders.programs import GROCER, document
 
 PROGRAM = "shop"
 SHOP = Publisher(PROGRAM, "shop-eu")
-DOCUMENT = """
-program: shop
-effective_from: 2025-01-01T00:00:00+01:00
-currency: EUR
-time_zone: Europe/Berlin
-rules:
-  - id: base
-    rate: 1
-  - id: fresh
-    rate: 0.5
-    only: {categories: [FRESH]}
-  - id: big-basket
-    points: 25
-    minimum: 80
+DOCUMENT = document(
+    GROCER,
+    """
 tiers:
   measure: points_earned
   window: calendar_year
@@ -39,7 +29,8 @@ tiers:
     - {id: bronze}
     - {id: silver, threshold: 300, multiplier: 1.25}
     - {id: gold, threshold: 900, multiplier: 1.5}
-"""
+""",
+)
 BEGAN = datetime(2025, 11, 1, tzinfo=UTC)
 STEP = timedelta(minutes=20)
 

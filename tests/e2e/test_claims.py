@@ -14,17 +14,11 @@ from shared.broker import Outgoing
 from shared.facts.builders import Publisher, record
 from shared.shards import shard_of
 from tests.e2e.pipeline import Pipeline
+from tests.support.builders.programs import ONE_A_EURO, document
 
 PROGRAM = "guests"
 SHOP = Publisher(PROGRAM, "shop")
-DOCUMENT = """
-program: guests
-effective_from: 2025-01-01T00:00:00Z
-currency: EUR
-time_zone: UTC
-enrolment: {required: true}
-rules: [{id: base, rate: 1}]
-"""
+DOCUMENT = document(ONE_A_EURO, "enrolment: {required: true}", program=PROGRAM)
 BEGAN = datetime(2025, 11, 1, tzinfo=UTC)
 MEMBERS = 12
 ONE_BY_ONE = {"EARNING_BATCH": "5", "EARNING_INBOX_POLL_MS": "5", "PROJECTIONS_BATCH": "50"}

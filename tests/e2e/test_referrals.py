@@ -14,16 +14,11 @@ from shared.broker import Outgoing
 from shared.facts.builders import Publisher, record
 from shared.shards import shard_of
 from tests.e2e.pipeline import Pipeline
+from tests.support.builders.programs import document
 
 PROGRAM = "brought"
 SHOP = Publisher(PROGRAM, "shop")
-DOCUMENT = """
-program: brought
-effective_from: 2025-01-01T00:00:00Z
-currency: EUR
-time_zone: UTC
-referrals: {referrer: 20, referee: 10, minimum: 30, limit: {times: 9}}
-"""
+DOCUMENT = document("referrals: {referrer: 20, referee: 10, minimum: 30, limit: {times: 9}}", program=PROGRAM)
 BEGAN = datetime(2025, 11, 1, tzinfo=UTC)
 REFEREES = 36
 REFERRERS = 3

@@ -12,19 +12,12 @@ from shared.facts import builders
 from shared.shards import shard_of
 from tests.e2e import shop
 from tests.e2e.pipeline import Pipeline
+from tests.support.builders.programs import ONE_A_EURO, document
 
 MEMBER = "m-spends"
 REQUESTS, PRODUCERS, COVERED = 500, 5, 100
 AT = datetime.now(UTC) - timedelta(minutes=10)  # topics keep what is of today
-DOCUMENT = """
-program: shop
-effective_from: 2025-01-01T00:00:00+01:00
-currency: EUR
-time_zone: Europe/Berlin
-rules:
-  - id: base
-    rate: 1
-"""
+DOCUMENT = document(ONE_A_EURO)
 
 
 def fact(kind: str, name: str, data: dict[str, object]) -> bytes:

@@ -13,13 +13,14 @@ from aiokafka import ConsumerRecord
 from typer.testing import Result
 
 from services.cli.supervise import ServiceProcess
-from shared.broker import Outgoing, producer, publish
+from shared.broker import Outgoing
 from shared.facts.builders import Publisher
 from shared.facts.orders import OrderPaid
 from shared.topics import Topics
 from tests.eventually import eventually
 from tests.integration.cli.conftest import Command
 from tests.integration.cli.test_publish import records_of
+from tests.support.builders.sending import send
 
 GROCER = Path(__file__).parents[3] / "deploy" / "programs" / "grocer.yaml"
 WHEN = datetime.fromisoformat("2017-03-04T05:06:07-05:00")
@@ -266,16 +267,6 @@ async def test_all_dead_letters_of_a_reason_are_discarded_once_somebody_says_yes
             await installation("dead-letters", "discard", "--reason", reason, "--why", "a test", "--yes")
         ).exit_code == 0
     assert told(await installation("dead-letters", "list", "--json"))["place"] == mine["place"]
-
-
-async def send(bootstrap_servers: str, topic: str, records: dict[int, list[Outgoing]]) -> None:
-    """Publish what nobody of ours would."""
-    to = producer(bootstrap_servers, "stranger")
-    try:
-        await to.start()
-        await publish(to, topic, records)
-    finally:
-        await to.stop()
 
 
 async def test_places_of_dead_letters_are_checked(command: Command, topics: Topics) -> None:

@@ -25,19 +25,12 @@ from shared.facts.builders import Publisher
 from shared.postgres import connect
 from shared.shards import shard_of
 from shared.telemetry import RoomClock
+from tests.support.builders.programs import ONE_A_EURO, document
 
 SHARDS = 4
 TOPIC = "orders"
 PROGRAM = "shop"
-DOCUMENT = """
-program: shop
-effective_from: 2025-01-01T00:00:00+01:00
-currency: EUR
-time_zone: Europe/Berlin
-rules:
-  - id: base
-    rate: 1
-"""
+DOCUMENT = document(ONE_A_EURO)
 BEGAN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 

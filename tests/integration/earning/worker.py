@@ -16,11 +16,12 @@ from services.earning.app import App
 from services.earning.program import registry
 from services.earning.program.authoring.check import check
 from services.earning.settings import EarningSettings
-from shared.broker import Outgoing, producer, publish
+from shared.broker import Outgoing
 from shared.settings import Connections, Http
 from shared.topics import Topics
 from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.integration.earning.earning_rig import DOCUMENT, SHARDS
+from tests.support.builders.sending import send
 
 PATIENCE_S = PATIENCE_SECONDS
 
@@ -68,13 +69,7 @@ class Town:
 
     async def publish(self, records: dict[int, list[Outgoing]], topic: str | None = None) -> int:
         """Publish records by partition, to the orders topic or another; gives their number."""
-        to = producer(self.bootstrap_servers, "shop")
-        try:
-            await to.start()
-            await publish(to, topic or self.topics.orders, records)
-        finally:
-            await to.stop()
-        return sum(map(len, records.values()))
+        return await send(self.bootstrap_servers, topic or self.topics.orders, records)
 
     async def fetch(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
         """Rows of the database."""

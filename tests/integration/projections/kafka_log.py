@@ -6,7 +6,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.record.util import calc_crc32c
 
-from shared.broker import Outgoing, producer, publish
+from shared.broker import Outgoing
+from tests.support.builders.sending import by_partition, send
 from tests.unit.projections.points_log import Entry
 
 CRC_AT = slice(17, 21)
@@ -32,15 +33,7 @@ async def publish_entries(bootstrap_servers: str, topic: str, entries: Iterable[
 
 async def publish_records(bootstrap_servers: str, topic: str, records: Iterable[tuple[int, Outgoing]]) -> None:
     """Publish records in this order, each to the partition named."""
-    by_partition: dict[int, list[Outgoing]] = {}
-    for partition, record in records:
-        by_partition.setdefault(partition, []).append(record)
-    to = producer(bootstrap_servers, "points-log")
-    try:
-        await to.start()
-        await publish(to, topic, by_partition)
-    finally:
-        await to.stop()
+    await send(bootstrap_servers, topic, by_partition(records))
 
 
 async def publish_a_header_name_that_is_no_text(bootstrap_servers: str, topic: str, partition: int) -> None:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 import asyncpg
 
 from tests.support.simulation.loop import Loop
-from tests.support.simulation.tables import KEYS
+from tests.support.simulation.tables import KEYS, Registry
 
 Key = tuple[Any, ...]
 Table = type[tuple[Any, ...]]
@@ -152,6 +152,7 @@ class Server:
         self._number = 0
         self.up = True
         self.tables: dict[Table, dict[Key, tuple[Any, ...]]] = {table: {} for table in KEYS}
+        self.tables[Registry][True,] = Registry()  # as a migration puts it there
         self.backends: list[Backend] = []
         self._holders: dict[Lockable, Backend] = {}
         self._queues: dict[Lockable, deque[_Waiting]] = {}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import pytest
 
@@ -23,7 +23,7 @@ from tests.support.simulation.postgres import Server
 from tests.support.simulation.producer import Producer
 from tests.support.simulation.session import Session
 from tests.support.simulation.statements import statements
-from tests.support.simulation.tables import ROWS
+from tests.support.simulation.tables import EARNING, ROWS
 
 BEGAN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PARTITIONS = 2
@@ -37,6 +37,9 @@ class Door(Protocol):
 
     async def member(self, session: Any, columns: Sequence[str]) -> tuple[Any, ...]:
         """Columns of the one row of projections' members."""
+
+    async def rows(self, session: Any, table: str) -> Sequence[Mapping[str, Any]]:
+        """All rows of a table of earning, every column by its name."""
 
     async def topic(self) -> str:
         """A new topic with two partitions."""
@@ -84,6 +87,10 @@ class Doubles:
         """Columns of the one row of projections' members."""
         (row,) = self._server.tables[ROWS["members"]].values()
         return tuple(getattr(row, column) for column in columns)
+
+    async def rows(self, _: Any, table: str) -> Sequence[Mapping[str, Any]]:
+        """All rows of a table of earning."""
+        return [row._asdict() for row in cast("Any", self._server.tables[EARNING[table][0]].values())]
 
     async def topic(self) -> str:
         """A new topic with two partitions."""

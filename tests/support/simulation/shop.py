@@ -11,18 +11,14 @@ from typing import Any, NamedTuple
 
 from shared.facts.builders import Publisher
 from shared.shards import member_key, shard_of
+from tests.support.builders.programs import ONE_A_EURO, document
 
 PROGRAM = "shop"
 SHOP = Publisher(PROGRAM, "shop-eu")
 MEMBERS = ("ann", "bob", "cat")
-DOCUMENT = """
-program: shop
-effective_from: 2025-01-01T00:00:00+01:00
-currency: EUR
-time_zone: Europe/Berlin
-rules:
-  - id: base
-    rate: 1
+DOCUMENT = document(
+    ONE_A_EURO,
+    """
 orders: {pending: {days: 1}}
 expiry: {mode: after_available, months: 1}
 tiers:
@@ -30,7 +26,8 @@ tiers:
   months: 1
   levels: [{id: bronze}, {id: silver, threshold: 60}]
 referrals: {referrer: 20, referee: 10, minimum: 30}
-"""
+""",
+)
 REFEREE = "dan"
 REFERRER_POINTS, REFEREE_POINTS, MINIMUM = 20, 10, 30
 

@@ -17,18 +17,13 @@ from services.earning.replay.rederive import rederive
 from shared.facts.builders import Publisher
 from tests.conftest import new_database
 from tests.integration.earning.earning_rig import BEGAN, PROGRAM, SHARDS, TOPIC, Counter, opened, span
+from tests.support.builders.programs import ONE_A_EURO, document
 
-DOCUMENT = """
-program: shop
-effective_from: 2025-01-01T00:00:00+01:00
-currency: EUR
-time_zone: Europe/Berlin
-orders:
-  pending: {after: paid, days: 3}
+DOCUMENT = document(
+    ONE_A_EURO,
+    """
+orders: {pending: {after: paid, days: 3}}
 expiry: {mode: after_available, months: 1}
-rules:
-  - id: base
-    rate: 1
 tiers:
   measure: points_earned
   window: rolling
@@ -36,7 +31,8 @@ tiers:
   levels:
     - {id: bronze}
     - {id: silver, threshold: 30, multiplier: 1.5}
-"""
+""",
+)
 SHOP = Publisher(PROGRAM, "shop-eu")
 MEMBERS = [f"m-{number}" for number in range(12)]
 DAYS = 24 * 3600

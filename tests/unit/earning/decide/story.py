@@ -216,3 +216,13 @@ def check(event: EventData) -> None:
     assert not sum(event.postings.values())
     assert min(b.available, b.pending, b.deficit) >= 0
     assert not (b.deficit and b.available)
+
+
+def story(**settings: Any) -> Story:
+    """The story of one version of a program, with these settings."""
+    return Story(Versions((program(**settings),)))
+
+
+def balances(told: Story) -> tuple[int, int, int]:
+    """What `ann` has available, pending and owed."""
+    return told.ann.balances.available, told.ann.balances.pending, told.ann.balances.deficit

@@ -1,9 +1,8 @@
-"""Reviews, activities, and the multipliers that name them: rules 24, 25, 27, 65, 66 and 68."""
+"""Activities, their limits, and the multipliers that name them: rules 24, 27, 65 and 68."""
 
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import permutations
 from typing import Any
 
 import pytest
@@ -25,28 +24,19 @@ from services.earning.program.terms import (
 from shared.facts.activities import ActivityRecorded, ActivityWithdrawn
 from shared.facts.fact import FactData
 from shared.facts.members import MemberClosed, MemberEnrolled, MemberUpdated
-from shared.facts.reviews import ReviewPublished, ReviewRemoved, ReviewUpdated
-from shared.point_events import PointsEarned
-from tests.unit.earning.decide.story import Story, Told, instant, paid, program
+from shared.facts.redemptions import RedemptionRequested
+from shared.facts.reviews import ReviewPublished
+from shared.point_events import DeficitForgiven, PointsEarned, PointsReversed
+from tests.unit.earning.decide.story import Story, Told, instant, paid, program, story
 
 REVIEWS = Reviews(10, photo=15, video=20)
+
+
 NEWS = Activity("newsletter", 50, limit=Limit(1))
-
-
-def story(**settings: Any) -> Story:
-    return Story(Versions((program(**settings),)))
 
 
 def review(review_id: str = "r", product: str = "tea", **more: Any) -> ReviewPublished:
     return ReviewPublished(review_id=review_id, product_id=product, rating=5, **more)
-
-
-def edited(review_id: str = "r", product: str = "tea", **more: Any) -> ReviewUpdated:
-    return ReviewUpdated(review_id=review_id, product_id=product, rating=5, **more)
-
-
-def removed(review_id: str = "r") -> ReviewRemoved:
-    return ReviewRemoved(review_id=review_id)
 
 
 def did(activity_id: str, kind: str = "newsletter", **more: Any) -> ActivityRecorded:
@@ -62,43 +52,21 @@ def days(*facts: FactData) -> list[Told]:
     return [Told(f"2026-06-{day:02}", data) for day, data in enumerate(facts, 1)]
 
 
-@pytest.mark.rule(25)
-def test_rule_25_a_review_is_worth_what_it_is_now() -> None:
-    told = story(reviews=REVIEWS).tell(*days(review(), edited(photos=1), edited(photos=1), removed()))
-    assert told.said == ["earned 10", "earned 5", "fact.recorded nothing_changed", "reversed 15 removed"]
-    assert told.ann.balances.available == 0
+RUNNERS = TierLevel("gold", 100, Fraction(3), activities=(("run", Fraction(2)),))
 
 
-@pytest.mark.rule(25, 51)
-def test_rule_25_any_order_of_arrival_and_any_repetition_ends_the_same() -> None:
-    facts: list[FactData] = [review(), edited(photos=1), removed(), review(videos=1)]
-    for order in permutations(days(*facts)):
-        arrived = [Told(one.at, one.data, received="2026-06-10") for one in order]
-        told = story(reviews=REVIEWS).tell(*arrived, *arrived)
-        assert told.ann.balances.available == 20
-        assert len(told.events) <= len(facts)
+GOLD = Tiers("bronze", (TierLevel("bronze", 0), RUNNERS))
 
 
-@pytest.mark.rule(25)
-def test_rule_25_a_removal_that_comes_first_counts() -> None:
-    told = story(reviews=REVIEWS)
-    told.tell(Told("2026-06-02", removed()), Told("2026-06-01", review(), received="2026-06-03"))
-    assert told.said == ["fact.recorded nothing_changed"] * 2
-
-
-@pytest.mark.rule(25)
-@pytest.mark.parametrize(
-    ("terms", "fact", "said"),
-    [
-        (Reviews(10, verified_only=True), review(), "fact.recorded not_verified"),
-        (Reviews(10, verified_only=True), review(verified=True), "earned 10"),
-        (Reviews(10, length_min=20), review(length=19), "fact.recorded too_short"),
-        (Reviews(10, length_min=20), review(length=20), "earned 10"),
-        (None, review(), "fact.recorded nothing_eligible"),
-    ],
+WEEKEND = Campaign(
+    "weekend",
+    Fraction(3, 2),
+    activities=frozenset({"run", "review"}),
+    conditions=Conditions(weekdays=frozenset({6, 7})),
 )
-def test_rule_25_what_a_program_asks_of_a_review(terms: Reviews | None, fact: FactData, said: str) -> None:
-    assert story(reviews=terms).tell(*days(fact)).said == [said]
+
+
+QUIZ = Activity("quiz", 7)
 
 
 @pytest.mark.rule(22, 70)
@@ -107,61 +75,6 @@ def test_rule_70_what_turns_out_to_be_before_the_program_counts_for_no_tier() ->
     told.tell(Told("2026-06-02", did("a", "quiz")), Told("2026-05-02", did("a", "quiz"), received="2026-06-03"))
     assert told.said[2:] == ["reversed 100 edited", "tier gold → bronze, reversed"]
     assert not any(told.ann.qualifying.values())
-
-
-@pytest.mark.rule(25)
-def test_rule_25_before_the_program_there_is_nothing() -> None:
-    told = story(reviews=REVIEWS, in_force_from=instant("2026-07-01")).tell(*days(review()))
-    assert told.said == ["fact.recorded not_in_force"]
-
-
-@pytest.mark.rule(66)
-def test_rule_66_of_photo_and_video_the_higher_counts_and_never_less_than_a_plain_review() -> None:
-    assert story(reviews=REVIEWS).tell(*days(review(photos=2, videos=1))).said == ["earned 20"]
-    assert story(reviews=Reviews(10, photo=5)).tell(*days(review(photos=2))).said == ["earned 10"]
-
-
-@pytest.mark.rule(25, 66)
-def test_rule_66_one_review_for_a_product_and_a_removal_frees_it_for_later_ones() -> None:
-    told = story(reviews=REVIEWS)
-    told.tell(*days(review("a"), review("b"), removed("a"), edited("b", photos=1), review("c"), review("d", "coffee")))
-    assert told.said == [
-        "earned 10",
-        "fact.recorded product_reviewed",
-        "reversed 10 removed",
-        "fact.recorded product_reviewed",  # decided already, and not again
-        "earned 10",
-        "earned 10",
-    ]
-
-
-@pytest.mark.rule(66)
-def test_rule_66_a_review_that_moves_to_another_product_leaves_its_own() -> None:
-    told = story(reviews=REVIEWS).tell(*days(review("a"), edited("a", "coffee"), review("b"), review("c", "coffee")))
-    assert told.said == ["earned 10", "fact.recorded nothing_changed", "earned 10", "fact.recorded product_reviewed"]
-
-
-@pytest.mark.rule(6, 25)
-@pytest.mark.parametrize("length", range(6))
-def test_rule_25_of_one_time_an_edit_counts_before_the_publication(length: int) -> None:
-    facts = Told("2026-06-01", review()), Told("2026-06-01", edited(photos=1, length=length), received="2026-06-02")
-    for order in permutations(facts):
-        assert story(reviews=REVIEWS).tell(*order).ann.balances.available == 15
-
-
-@pytest.mark.rule(66)
-def test_rule_66_who_is_refused_stays_so_until_removed_or_of_another_product() -> None:
-    told = story(reviews=Reviews(10, length_min=5))
-    told.tell(*days(review("a", length=9), review("b", length=9), edited("b"), removed("a"), edited("b", length=9)))
-    assert told.said[3:] == ["reversed 10 removed", "fact.recorded product_reviewed"]
-    told.tell(Told("2026-06-10", edited("b", "coffee", length=9)), Told("2026-06-11", edited("b", length=9)))
-    assert told.said[5:] == ["earned 10", "fact.recorded nothing_changed"]
-
-
-@pytest.mark.rule(25)
-def test_rule_25_every_review_counts_where_the_program_says_so() -> None:
-    told = story(reviews=Reviews(10, once_per_product=False)).tell(*days(review("a"), review("b")))
-    assert told.said == ["earned 10"] * 2
 
 
 @pytest.mark.rule(27)
@@ -250,16 +163,6 @@ def test_rule_27_a_kind_that_the_program_does_not_know_and_one_at_another_time()
     told.tell(Told("2026-06-01 18:30", did("a", "workout")), Told("2026-06-01 19:30", did("b", "workout")))
     told.tell(Told("2026-06-01 19:40", did("c", "yoga")))
     assert told.said == ["earned 5", "fact.recorded nothing_eligible", "fact.recorded unknown_activity"]
-
-
-RUNNERS = TierLevel("gold", 100, Fraction(3), activities=(("run", Fraction(2)),))
-GOLD = Tiers("bronze", (TierLevel("bronze", 0), RUNNERS))
-WEEKEND = Campaign(
-    "weekend",
-    Fraction(3, 2),
-    activities=frozenset({"run", "review"}),
-    conditions=Conditions(weekdays=frozenset({6, 7})),
-)
 
 
 @pytest.mark.rule(24, 29, 65)
@@ -362,3 +265,44 @@ def test_a_fact_told_twice_is_a_duplicate() -> None:
     for data in (review(), did("a")):
         first, second = (told.take(Told("2026-06-01", data).fact(number)) for number in (1, 2))
         assert (first.outcome, second.outcome) == (Outcome.APPLIED, Outcome.DUPLICATE)
+
+
+@pytest.mark.rule(13, 27)
+@pytest.mark.parametrize(("deficit", "owed"), [("forgive", 0), ("carry", 7)])
+def test_rule_27_points_of_an_activity_that_were_spent_are_owed_or_forgiven(deficit: str, owed: int) -> None:
+    told = story(deficit=deficit, activities=(QUIZ,))
+    told.tell(Told("2026-01-01", ActivityRecorded(activity_id="q", kind="quiz")))
+    told.tell(Told("2026-01-02", RedemptionRequested(redemption_id="x", points=7)))
+    told.tell(Told("2026-01-03", ActivityWithdrawn(activity_id="q", kind="quiz")))
+    back = next(event for event in told.events if isinstance(event, PointsReversed))
+    assert (back.points, back.reason, back.to_deficit, back.program_version) == (7, "withdrawn", 7, 1)
+    forgiven = [event for event in told.events if isinstance(event, DeficitForgiven)]
+    assert [(one.points, one.reason, one.key, one.program_version) for one in forgiven] == [
+        (7, "withdrawn", back.key, 1)
+    ][: not owed]
+    assert told.ann.balances.deficit == owed
+
+
+@pytest.mark.rule(27, 46)
+def test_rule_27_what_is_taken_back_says_how_it_was_reckoned() -> None:
+    tiers = Tiers("bronze", (TierLevel("bronze", 0, Fraction(3, 2)),))
+    told = story(activities=(QUIZ,), tiers=tiers)
+    told.tell(Told("2026-01-01", ActivityRecorded(activity_id="q", kind="quiz")))
+    told.tell(Told("2026-01-03", ActivityWithdrawn(activity_id="q", kind="quiz")))
+    earned, back = (event.rules for event in told.events if hasattr(event, "rules") and event.rules)
+    assert earned == back
+
+
+@pytest.mark.rule(25, 27, 71)
+@pytest.mark.parametrize(
+    "fact",
+    [
+        ReviewPublished(review_id="r", product_id="tea", rating=5),
+        ActivityRecorded(activity_id="q", kind="once"),
+    ],
+)
+def test_rule_71_who_is_closed_takes_no_place_and_is_told_so(fact: FactData) -> None:
+    once = Activity("once", 7, limit=Limit(1))
+    told = story(reviews=Reviews(10, once_per_product=True), activities=(once,))
+    told.tell(Told("2026-01-01", MemberClosed()), Told("2026-01-02", fact))
+    assert told.said[-1] == "fact.recorded member_closed"

@@ -1,4 +1,4 @@
-"""Guests, whose points wait for their enrolment: rules 30 and 71; and when a version takes force: rule 70."""
+"""Guests, whose points wait for their enrolment: rules 30, 53, 63 and 71."""
 
 from __future__ import annotations
 
@@ -132,11 +132,3 @@ def test_rule_30_points_that_a_person_gives_a_guest_wait_too() -> None:
 def test_rule_30_who_enrols_first_never_waits() -> None:
     told = club().tell(Told("2026-06-01", MemberEnrolled()), Told("2026-06-02", paid("o", "10")))
     assert told.ann.balances.available == 10
-
-
-@pytest.mark.rule(70)
-def test_rule_70_a_version_is_in_force_from_its_instant_on() -> None:
-    later = program(version=2, in_force_from=instant("2026-07-01"), rules=())
-    told = Story(Versions((program(), later)))
-    told.tell(Told("2026-06-30 23:59", paid("a", "10")), Told("2026-07-01", paid("b", "10")))
-    assert told.said == ["earned 10", "fact.recorded nothing_eligible"]

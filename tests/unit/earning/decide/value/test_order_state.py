@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from services.earning.program.terms import Versions
+from tests.unit.earning.decide.facts.test_orders import cases
 from tests.unit.earning.decide.story import Story, Told, cancelled, fulfilled, paid, program, updated
-from tests.unit.earning.decide.test_orders import cases
 
 PAID, CANCELLED, AGAIN = (
     Told("2026-06-01", paid("o", "49")),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.earning.program.test_check import HEAD, problems
+from tests.unit.earning.program.authoring.test_check import HEAD, problems
 
 # What is added to a valid head → line and column, field, a part of the message, a part of the cure.
 WRONG: dict[str, tuple[str, str, str, str, str]] = {

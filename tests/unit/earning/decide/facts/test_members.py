@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from itertools import permutations
-from typing import Any
 
 import pytest
 
-from services.earning.program.terms import Expiry, Pending, Rule, TierLevel, Tiers, Versions
+from services.earning.program.terms import Expiry, Pending, Rule, TierLevel, Tiers
 from shared.facts.adjustments import PointsAdjust, PointsReinstate
 from shared.facts.members import MemberClosed, MemberEnrolled, MemberUpdated, TierAssigned
 from shared.facts.redemptions import RedemptionCancelled, RedemptionRequested
-from tests.unit.earning.decide.story import Story, Told, fulfilled, ladder, paid, program, updated
-
-
-def story(**settings: Any) -> Story:
-    return Story(Versions((program(**settings),)))
-
+from shared.point_events import DeficitForgiven
+from tests.unit.earning.decide.story import Told, cancelled, fulfilled, ladder, paid, story, updated
 
 WORDS = (
     Told("2026-01-01", MemberEnrolled(segments=("staff",), attributes={"city": "Ulm"}), received="2026-02-01"),
@@ -99,3 +94,26 @@ def test_rule_13_the_first_points_of_an_order_that_only_counted_wait_from_its_pa
     told.tell(Told("2026-01-01", paid("o", "20")), Told("2026-02-01", fulfilled("o")))
     told.tell(Told("2026-02-10", updated("o", "60")))
     assert (told.ann.balances.available, told.ann.balances.pending) == (7, 0)
+
+
+@pytest.mark.rule(71)
+def test_rule_71_who_is_closed_already_or_came_back_since_is_not_closed() -> None:
+    told = story().tell(Told("2026-01-01", paid("o", "10")), Told("2026-01-02", MemberClosed()))
+    again = told.tell(Told("2026-01-03", MemberClosed())).events[-1]
+    assert told.said[-1] == "fact.recorded nothing_changed"
+    assert again.key is not None
+    assert (again.key.kind, again.key.id) == ("member", "ann")
+    told.tell(Told("2026-01-05", MemberEnrolled()), Told("2026-01-04", MemberClosed(), received="2026-01-06"))
+    assert told.said[-1] == "fact.recorded nothing_changed"
+    assert not told.ann.closed
+
+
+@pytest.mark.rule(13, 71)
+def test_rule_71_what_is_owed_at_the_end_is_forgiven() -> None:
+    told = story().tell(Told("2026-01-01", paid("o", "10")))
+    told.tell(Told("2026-01-02", RedemptionRequested(redemption_id="x", points=10)), Told("2026-01-03", cancelled("o")))
+    told.tell(Told("2026-01-04", MemberClosed()))
+    forgiven = next(event for event in told.events if isinstance(event, DeficitForgiven))
+    assert (forgiven.points, forgiven.reason, forgiven.program_version) == (10, "closed", 0)
+    assert forgiven.key is not None
+    assert (forgiven.key.kind, forgiven.key.id) == ("member", "ann")

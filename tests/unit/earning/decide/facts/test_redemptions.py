@@ -1,4 +1,4 @@
-"""Spending, commands and memberships: rules 18 to 21, 32, 54 to 58, 71."""
+"""Spending, and what comes back of it; all commands in one table: rules 14, 18 to 21, 32, 54 to 58 and 71."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ from typing import Any
 
 import pytest
 
-from services.earning.program.terms import Expiry, Pending, Reward, TierLevel, Tiers, Versions
+from services.earning.program.terms import Pending, Reward, TierLevel, Tiers
 from shared.errors import PermanentError
 from shared.facts.adjustments import PointsAdjust, PointsReinstate
 from shared.facts.imports import BalanceImport, ImportRevert
 from shared.facts.members import MemberClosed, MemberEnrolled
 from shared.facts.redemptions import RedemptionCancelled, RedemptionRequested
 from shared.point_events import PointsRedeemed, PointsRestored
-from tests.unit.earning.decide.story import Story, Told, cancelled, instant, ladder, paid, program, refunded
-from tests.unit.earning.decide.test_orders import cases
-
-MONTHS_12 = {"expiry": Expiry("after_available", 12)}
-
-
-def story(**settings: Any) -> Story:
-    return Story(Versions((program(**settings),)))
+from tests.unit.earning.decide.facts.test_orders import cases
+from tests.unit.earning.decide.story import (
+    Told,
+    balances,
+    cancelled,
+    instant,
+    ladder,
+    paid,
+    refunded,
+    story,
+)
 
 
 def redeem(name: str, points: int | None = None, **more: Any) -> RedemptionRequested:
@@ -39,11 +42,9 @@ def bring(points: int, row: int = 1, batch: str = "b", **more: Any) -> BalanceIm
     return BalanceImport(batch_id=batch, row=row, points=points, **more)
 
 
-def balances(told: Story) -> tuple[int, int, int]:
-    return told.ann.balances.available, told.ann.balances.pending, told.ann.balances.deficit
-
-
 REWARDS = {"rewards": (Reward("mug", 50), Reward("bag", 50, frozenset({"gold"})))}
+
+
 EARNED = Told("2026-01-01", paid("o", "100"))
 
 
@@ -225,64 +226,6 @@ def test_rule_14_points_spent_on_a_refunded_order_come_back_with_the_redemption(
     told = story().tell(EARNED, Told("2026-01-02", redeem("x", 60, order_id="p")), Told("2026-01-03", paid("p", "40")))
     told.tell(Told("2026-01-04", refunded("p", "r", "40")), Told("2026-01-04", give_back("x")))
     assert balances(told) == (100, 0, 0)
-
-
-@pytest.mark.rule(32)
-def test_rule_32_worked_number() -> None:
-    told = story().tell(Told("2026-01-01", bring(500)), Told("2026-01-02", redeem("x", 200)))
-    told.tell(Told("2026-01-03", ImportRevert(batch_id="b")))
-    assert told.events[-1].postings == {"available": -300, "deficit": -200, "reverted": 500}
-    told.tell(Told("2026-01-04", bring(400, batch="c")))
-    assert balances(told) == (200, 0, 0)
-
-
-@pytest.mark.rule(32)
-def test_rule_32_keep_spent_forgives() -> None:
-    told = story().tell(Told("2026-01-01", bring(500)), Told("2026-01-02", redeem("x", 200)))
-    told.tell(Told("2026-01-03", ImportRevert(batch_id="b", keep_spent=True)))
-    assert told.said[-2:] == ["import.reverted 500", "deficit.forgiven 200 reverted"]
-    assert balances(told) == (0, 0, 0)
-
-
-@pytest.mark.rule(32)
-def test_rule_32_lifetime_points_and_tier_go_with_it() -> None:
-    told = story(tiers=ladder(("gold", 1000, "1"), window="calendar_year"))
-    told.tell(Told("2026-01-01", bring(0, lifetime_points=1000, tier="gold")))
-    assert told.ann.tier == "gold"
-    told.tell(Told("2026-01-03", ImportRevert(batch_id="b")))
-    assert (told.ann.tier, told.ann.qualifying["2026-01-01"]) == ("bronze", 0)
-
-
-@pytest.mark.rule(54)
-def test_rule_54_adjustments_and_imports_follow_the_programs_expiry() -> None:
-    told = story(**MONTHS_12).tell(Told("2026-01-01", adjust("a", 5)), Told("2026-01-02", bring(5)))
-    told.tell(Told("2026-01-03", adjust("b", 5, expires_at=instant("2026-02-01"))))
-    ends = [told.lots["ann"][number].expires_at for number in (1, 2, 3)]
-    assert ends == [instant("2027-01-02"), instant("2027-01-03"), instant("2026-02-01")]
-
-
-@pytest.mark.rule(21)
-def test_rule_21_adjustments_qualify_only_where_they_say_so() -> None:
-    told = story(tiers=ladder(("gold", 100, "1"))).tell(Told("2026-01-01", adjust("a", 100)))
-    assert told.ann.tier == "bronze"
-    told.tell(Told("2026-01-02", adjust("b", 100, qualifying=True)))
-    assert told.said[-1] == "tier bronze → gold, qualified"
-    told.tell(Told("2026-01-03", adjust("c", -1, qualifying=True)))
-    assert told.ann.tier == "bronze"
-
-
-@pytest.mark.rule(71)
-def test_rule_71_expired_points_of_an_award_are_reinstated() -> None:
-    told = story(**MONTHS_12).tell(Told("2025-01-01", paid("o", "100"))).until("2026-01-02")
-    wish = PointsReinstate(reinstate_id="i", award="o", points=60, reason="goodwill")
-    told.tell(Told("2026-01-10", wish), Told("2026-01-10", wish))
-    assert told.said[-1] == "reinstated 60 goodwill"
-    assert told.lots["ann"][2].expires_at == instant("2026-02-10")
-    with pytest.raises(PermanentError) as caught:
-        told.tell(Told("2026-01-11", PointsReinstate(reinstate_id="j", award="o", points=41, reason="goodwill")))
-    assert caught.value.reason == "unknown_award"
-    told.tell(Told("2026-01-12", cancelled("o")))
-    assert told.events[-1].postings == {"available": -60, "expired_reversed": -40, "reversed": 100}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from services.earning.program.authoring.check import check
 from services.earning.program.document import Document
 from services.earning.program.problems import Problem, ProgramInvalidError
 
-PROGRAMS = Path(__file__).parents[4] / "deploy" / "programs"
+PROGRAMS = Path(__file__).parents[5] / "deploy" / "programs"
 HEAD = """\
 program: shop
 effective_from: 2027-01-01T00:00:00+01:00

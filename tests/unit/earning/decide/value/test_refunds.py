@@ -10,8 +10,8 @@ import pytest
 
 from services.earning.program.terms import Basis, Campaign, Rule, Selection, Versions
 from shared.point_events import PointsEarned, PointsReversed
+from tests.unit.earning.decide.facts.test_orders import NOON, cases
 from tests.unit.earning.decide.story import Story, Told, cancelled, ladder, line, paid, program, refunded, updated
-from tests.unit.earning.decide.test_orders import NOON, cases
 
 TEA = Selection(categories=frozenset({"tea"}))
 DOUBLE = (Campaign("double", Fraction(2), minimum_micros=100_000_000),)

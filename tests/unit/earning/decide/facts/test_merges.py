@@ -11,8 +11,8 @@ from shared.facts.imports import BalanceImport
 from shared.facts.members import MemberClosed, TierAssigned
 from shared.facts.redemptions import RedemptionRequested
 from shared.point_events import DeficitForgiven, PointsReversed, TierChanged
+from tests.unit.earning.decide.facts.test_claims import claim, guest, held, story
 from tests.unit.earning.decide.story import Story, Told, cancelled, instant, ladder, paid, program, refunded
-from tests.unit.earning.decide.test_claims import claim, guest, held, story
 
 TIERS = ladder(("silver", 100, "1"), ("gold", 500, "1"))
 MARCH = "2027-03-01"

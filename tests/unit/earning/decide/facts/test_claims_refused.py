@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shared.facts.redemptions import RedemptionRequested
+from tests.unit.earning.decide.facts.test_claims import claim, guest, held, story
 from tests.unit.earning.decide.story import Told, cancelled, paid
-from tests.unit.earning.decide.test_claims import claim, guest, held, story
 
 
 @pytest.mark.rule(30, 58)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 import pytest
 
-from services.earning.program.terms import Caps, Rule, TierLevel, Tiers, Versions
+from services.earning.program.terms import Caps, Rule, TierLevel, Tiers
 from shared.errors import PermanentError
 from shared.facts.imports import BalanceImport
 from shared.facts.members import MemberEnrolled, TierAssigned
 from shared.point_events import PointsEarned
-from tests.unit.earning.decide.story import Story, Told, cancelled, instant, ladder, paid, program, refunded, updated
-
-
-def story(**settings: Any) -> Story:
-    return Story(Versions((program(**settings),)))
+from tests.unit.earning.decide.story import (
+    Told,
+    cancelled,
+    instant,
+    ladder,
+    paid,
+    refunded,
+    story,
+    updated,
+)
 
 
 @pytest.mark.rule(7)
