@@ -4,7 +4,7 @@ PYTHON_IN_VENV := .venv/bin/python
 CODE := services shared deploy tests
 
 .DEFAULT_GOAL := help
-.PHONY: setup check lint types walls gates test up down demo rules properties mutants simulation defects chaos chaos-long bench docs lock clean help
+.PHONY: setup check lint types walls gates test up down demo rules properties mutants simulation defects chaos chaos-long bench docs schema lock clean help
 
 ##@ Everyday
 
@@ -36,7 +36,7 @@ down: setup ## Stop them, keep their data (THROW_AWAY=1: delete it)
 	@.venv/bin/tallystick down $(if $(THROW_AWAY),--throw-away)
 
 demo: setup ## A real year of retail, from Kafka to balances (DEMO=small, KEEP=1: leave it running)
-	$(PYTHON_IN_VENV) -m deploy.demo
+	$(PYTHON_IN_VENV) -m services.cli.demo
 
 ##@ Proof
 
@@ -74,6 +74,9 @@ bench: setup ## Rates and latencies of this machine, beside hand-written minimal
 
 docs: setup ## Write the generated reference again from the code (docs/reference)
 	$(PYTHON_IN_VENV) -m deploy.reference
+
+schema: setup ## Write each service's whole schema again (services/*/sql/schema.sql)
+	$(PYTHON_IN_VENV) -m deploy.schema
 
 COMPILE := .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--python-version 3.11 --custom-compile-command 'make lock' pyproject.toml $(if $(UPGRADE),--upgrade)

@@ -7,20 +7,24 @@ import os
 import sys
 from pathlib import Path
 
+from services.projections.schema import schema
 from shared import migrations
 
 _ROOT = Path(__file__).resolve().parent.parent
-DIRECTORIES = {
-    "deploy": _ROOT / "deploy" / "sql",
-    "earning": _ROOT / "services" / "earning" / "sql" / "migrations",
-    "projections": _ROOT / "services" / "projections" / "sql" / "migrations",
-}
-"""Whose migrations lie where; those of `deploy` (roles and schemas) come first."""
+
+
+def schemas() -> list[migrations.Schema]:
+    """Every owner's part of the database, in the order in which they are made: roles and schemas come first."""
+    return [
+        migrations.Schema("deploy", _ROOT / "deploy" / "sql"),
+        migrations.Schema("earning", _ROOT / "services" / "earning" / "sql" / "migrations"),
+        schema(),
+    ]
 
 
 async def migrate(dsn: str) -> list[migrations.Migration]:
-    """Apply every migration that is missing; gives what was applied now (see `shared.migrations.migrate`)."""
-    return await migrations.migrate(dsn, DIRECTORIES)
+    """Apply what is missing or has changed; gives what was applied now (see `shared.migrations.migrate`)."""
+    return await migrations.migrate(dsn, schemas())
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from aiokafka.errors import CorruptRecordException, KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from shared.clients import clients
+from shared.consumer_watch import watched
 from shared.waiting import wait_for_event
 
 RECORD_BYTES_MAX = 16 * 1024 * 1024
@@ -63,15 +64,17 @@ async def reading(bootstrap_servers: str, **changed: Any) -> AsyncIterator[AIOKa
 
     Raises:
         KafkaError, OSError, TimeoutError: Kafka can't be reached.
+        ClientDiedError: the consumer must be replaced; the block was broken off.
     """
     settings = {name: value for name, value in CONSUMER_SETTINGS.items() if name != "partition_assignment_strategy"}
     settings |= changed
     consumer = clients().consumer(
         bootstrap_servers=bootstrap_servers, group_id=None, enable_auto_commit=False, **settings
     )
-    await consumer.start()
     try:
-        yield consumer
+        await consumer.start()
+        async with watched(consumer, "reader"):
+            yield consumer
     finally:
         await consumer.stop()
 
@@ -153,7 +156,7 @@ async def publish(to: AIOKafkaProducer, topic: str, records: Mapping[int, Iterab
         asyncio.ensure_future(_publish_in_order(to, topic, partition, rows)) for partition, rows in records.items()
     ]
     try:
-        async with asyncio.timeout(SEND_TIMEOUT_S):
+        async with asyncio.timeout(SEND_TIMEOUT_S), watched(to, "producer"):
             written = await asyncio.gather(*sends)
     finally:
         for send in sends:

@@ -19,7 +19,6 @@ from shared.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from faststream.asgi.types import ASGIApp, Scope
-    from faststream.kafka import KafkaBroker
 
     from shared.settings import Http
     from shared.telemetry import Readiness
@@ -31,8 +30,11 @@ log = structlog.get_logger(__name__)
 Work = Callable[[asyncio.Event], Awaitable[None]]
 """What a service does until the event is set; ending earlier by an error ends the process."""
 
+Routes = Sequence[tuple[str, "ASGIApp"]]
+"""Path → what answers there."""
 
-def health_routes(readiness: Readiness, registry: CollectorRegistry) -> Sequence[tuple[str, ASGIApp]]:
+
+def health_routes(readiness: Readiness, registry: CollectorRegistry) -> Routes:
     """`/health/live`: the loop turns. `/health/ready`: nothing is waited for (else 503, with why). `/metrics`."""
 
     @get
@@ -52,10 +54,10 @@ def health_routes(readiness: Readiness, registry: CollectorRegistry) -> Sequence
     return (("/health/live", live), ("/health/ready", ready), ("/metrics", metrics))
 
 
-async def run(work: Work, broker: KafkaBroker, readiness: Readiness, registry: CollectorRegistry, http: Http) -> None:
+async def serve(work: Work, routes: Routes, http: Http) -> None:
     """Run `work` and answer HTTP until SIGTERM or SIGINT; then let `work` finish what it has begun.
 
-    `work` starts and stops `broker` itself, so that a Kafka that is away delays it instead of ending the process.
+    `work` starts and stops its own clients, so that a server that is away delays it instead of ending the process.
 
     Raises:
         ConfigurationError: the HTTP port is taken.
@@ -64,8 +66,8 @@ async def run(work: Work, broker: KafkaBroker, readiness: Readiness, registry: C
     with _listen(http) as listener:
         host, port = listener.getsockname()[:2]
         log.info("listening", host=host, port=port)
-        # The application routes HTTP only: its own lifespan would start the broker, and fail where Kafka is away.
-        application = AsgiFastStream(broker, asgi_routes=health_routes(readiness, registry), logger=None)
+        # It routes HTTP only, and has no broker: that would be started with it, and fail where Kafka is away.
+        application = AsgiFastStream(asgi_routes=routes, logger=None)
         server = _Server(uvicorn.Config(application, lifespan="off", log_config=None, access_log=False))
         stopping = asyncio.Event()
         working = asyncio.ensure_future(work(stopping))

@@ -81,6 +81,12 @@ class Readiness:
         self._gauge = Gauge(
             "tallystick_waiting", "1 while the service waits for this (kafka, postgres, …).", ["for"], registry=registry
         )
+        self._replaced = Counter(
+            "tallystick_kafka_clients_replaced",
+            "Kafka clients that had died in silence and were replaced: what for, and the reason.",
+            ["client", "reason"],
+            registry=registry,
+        )
 
     def waits(self, for_what: str, why: str) -> bool:
         """Note that we wait; True when this is new (so that it is logged once)."""
@@ -93,6 +99,10 @@ class Readiness:
         """Note that it is there; True when we had waited for it."""
         self._gauge.labels(what).set(0)
         return self._waiting.pop(what, None) is not None
+
+    def replaced(self, client: str, reason: str) -> None:
+        """Count a Kafka client that had died in silence."""
+        self._replaced.labels(client, reason).inc()
 
     @property
     def waiting(self) -> dict[str, str]:

@@ -6,9 +6,13 @@ import time
 from collections.abc import Awaitable, Callable
 
 PAUSE_SECONDS = 0.02
+PATIENCE_SECONDS = 90.0
+"""Far longer than anything takes: other work may be using the machine, and who waits in vain has found a fault."""
 
 
-async def eventually(condition: Callable[[], bool | Awaitable[bool]], *, what: str, seconds: float = 30.0) -> None:
+async def eventually(
+    condition: Callable[[], bool | Awaitable[bool]], *, what: str, seconds: float = PATIENCE_SECONDS
+) -> None:
     """Ask `condition` again and again until it holds.
 
     Raises:

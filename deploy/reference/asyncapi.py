@@ -7,16 +7,16 @@ from typing import Any
 import yaml
 
 from deploy.topics import planned
-from services.cli.routing import topic_of
-from services.earning.source_events.facts import FACT_TYPES
 from shared.codec import CLASSES
 from shared.dead_letters import PREFIX
+from shared.facts.fact import FACT_TYPES
+from shared.facts.headers import STRUCTURED
+from shared.facts.routing import topic_of
 from shared.reasons import Reason
 from shared.topics import Topics
 
 Node = dict[str, Any]
 
-STRUCTURED = "application/cloudevents+json"
 _TEXT: Node = {"type": "string"}
 _POINT_HEADERS: Node = {
     "type": "object",

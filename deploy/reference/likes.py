@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from deploy.programs import likes
 from deploy.reference.programs import MADE, run_command
-from services.cli.starts import likes
 from services.earning.program.authoring.check import check
 from services.earning.program.authoring.describe import describe
 

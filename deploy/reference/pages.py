@@ -8,11 +8,11 @@ from typing import Any
 
 from deploy.reference.schemas import Schema, fact_schema, point_event_schema
 from deploy.reference.tables import field_table, parts_of
-from services.cli.routing import topic_of
-from services.earning.source_events.facts import FACT_TYPES
-from services.earning.source_events.limits import DEPTH_MAX, SIZE_MAX_BYTES
 from shared.codec import CLASSES
 from shared.facts import values as kinds
+from shared.facts.fact import FACT_TYPES
+from shared.facts.limits import DEPTH_MAX, SIZE_MAX_BYTES
+from shared.facts.routing import topic_of
 from shared.point_events import EventData
 from shared.reasons import MEANINGS
 from shared.topics import Topics
@@ -64,7 +64,7 @@ also has a text for people, and the path of the field at fault.
 
 def facts_page(golden: Path, topics: Topics) -> str:
     """Facts: the envelope, each type with its topic, fields and an example, and the parts they share."""
-    schemas = {fact_type: fact_schema(fact_type) for fact_type in FACT_TYPES}
+    schemas = {fact_type: fact_schema(data_class) for fact_type, data_class in FACT_TYPES.items()}
     sections = [MADE + _FACTS_HEAD, field_table(_envelope(schemas))]
     for fact_type, schema in schemas.items():
         data = _data(schema)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import entry_points
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from typer.testing import CliRunner
 
 from deploy.reference.schemas import DIALECT, Schema
 from deploy.reference.tables import field_table, parts_of
-from services.cli import main
-from services.cli.try_lines import (
+from services.earning.program import expressions
+from services.earning.program.document import Document
+from shared.try_lines import (
     ComparisonLine,
     CountsLine,
     DifferenceLine,
@@ -22,8 +24,6 @@ from services.cli.try_lines import (
     MemberLine,
     UntilLine,
 )
-from services.earning.program import expressions
-from services.earning.program.document import Document
 
 MADE = "<!-- Made by `python -m deploy.reference` from the code: change that, then run it again. -->\n"
 _TRY = "tallystick try --program docs/reference/examples/try.yaml --facts docs/reference/examples/try.jsonl"
@@ -221,7 +221,8 @@ def _title(line: type[msgspec.Struct]) -> str:
 
 
 def run_command(project: Path, arguments: str) -> str:
-    """What a command prints, with paths as they are written in it."""
+    """What a command prints, with paths as they are written in it. It is the one that the project installs."""
+    (installed,) = entry_points(group="console_scripts", name="tallystick")
     words = [str(project / word) if (project / word).is_file() else word for word in arguments.split()]
-    output = CliRunner().invoke(main.app, words).output.replace(f"{project}/", "")
+    output = CliRunner().invoke(installed.load(), words).output.replace(f"{project}/", "")
     return "".join(f"{line.rstrip()}\n" for line in output.strip("\n").splitlines())

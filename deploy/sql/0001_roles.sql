@@ -20,12 +20,12 @@ BEGIN
 END $$;
 
 CREATE SCHEMA earning AUTHORIZATION loyalty_owner;
-CREATE SCHEMA projection AUTHORIZATION loyalty_owner;
+CREATE SCHEMA projections AUTHORIZATION loyalty_owner;
 CREATE SCHEMA loyalty AUTHORIZATION loyalty_owner;
 COMMENT ON SCHEMA earning IS 'Earning''s own tables: the journal, and what is derived from it. Not a contract.';
-COMMENT ON SCHEMA projection IS 'The versioned tables behind the views of schema loyalty. Not a contract.';
+COMMENT ON SCHEMA projections IS 'The versioned tables behind the views of schema loyalty. Not a contract.';
 COMMENT ON SCHEMA loyalty IS 'Read models for analysts: names of views and columns are a contract, changes are additive.';
 GRANT USAGE ON SCHEMA earning TO earning;
-GRANT USAGE ON SCHEMA projection TO projector;
+GRANT USAGE ON SCHEMA projections TO projector;
 GRANT USAGE ON SCHEMA loyalty TO analyst, api, projector, earning;
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;

@@ -6,27 +6,67 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, NamedTuple
 
 import asyncpg
 import typer
 
-from services.cli import letters
+from services.cli.connections import (
+    Bootstrap,
+    Dsn,
+    Json,
+    bootstrap_or_local,
+    dsn_or_local,
+    kafka_producer,
+    postgres,
+)
 from services.cli.console import err, out, print_json, print_table
-from services.cli.letters import Place
 from services.cli.members import instant
-from services.cli.servers import Bootstrap, Dsn, Json, bootstrap_or_local, dsn_or_local
-from shared.errors import ConfigurationError
+from services.earning.ledger import dead_letters as of_earning
+from services.projections import dead_letters as of_projections
+from shared.dead_letters import RecordLocation, StoredDeadLetter
+from shared.errors import ConfigurationError, TallystickError
 from shared.reasons import MEANINGS, Reason
 
 app = typer.Typer(help="Dead letters: list them, show one, give them again, discard them.", no_args_is_help=True)
 
 WHY_LENGTH_MAX = 500
+LIST = "`tallystick dead-letters list --all` shows all."
+
+
+class NoDeadLetterError(TallystickError):
+    """No dead letter is kept of a record.
+
+    Attributes:
+        place: where the record lies.
+    """
+
+    def __init__(self, place: RecordLocation) -> None:
+        super().__init__(f"There is no dead letter of {place}.", cure=LIST)
+        self.place = place
+
+
+class DealtWithError(TallystickError):
+    """A dead letter isn't open any more, or is none that can be given again.
+
+    Attributes:
+        place: where the record lies.
+    """
+
+    def __init__(self, place: RecordLocation, what: str, cure: str) -> None:
+        super().__init__(f"{place} {what}.", cure=cure)
+        self.place = place
+
 
 ReasonOption = Annotated[str | None, typer.Option("--reason", "-r", help="Only those with this reason code.")]
 AllOfReason = Annotated[str | None, typer.Option("--reason", "-r", help="All open ones with this reason code.")]
 PlaceArgument = Annotated[str, typer.Argument(help="Where the record lies, as `list` has it: TOPIC/PARTITION/OFFSET.")]
 PlaceArguments = Annotated[list[str] | None, typer.Argument(help="TOPIC/PARTITION/OFFSET, as `list` shows it.")]
+
+
+OWNERS = {"earning": ("earning", of_earning.TABLE), "projections": ("projector", of_projections.TABLE)}
+"""Service → its role, and its dead letters."""
 
 
 @app.command("list")
@@ -44,10 +84,10 @@ def list_(
 
     Example: `tallystick dead-letters list --reason unknown_program`
     """
-    rows = asyncio.run(letters.listed(dsn_or_local(dsn), reason, every=every, limit=limit))
+    rows = asyncio.run(_listed(dsn_or_local(dsn), reason, every=every, limit=limit))
     if as_json:
         for row in rows:
-            print_json(dict(row) | {"place": str(Place(row["topic"], row["partition"], row["offset"]))})
+            print_json(dict(row) | {"place": str(_location(row))})
         return
     if not rows:
         out().print("no dead letters")
@@ -59,10 +99,22 @@ def list_(
         err().print(f"[bold]{code}[/]: {meaning} {cure}", soft_wrap=True)
 
 
+async def _listed(dsn: str, reason: str | None, *, every: bool, limit: int) -> list[asyncpg.Record]:
+    """The newest dead letters of both services, at most so many: the open ones, or `every` one."""
+    rows = []
+    for role, table in OWNERS.values():
+        async with postgres(dsn, role=role) as session:
+            rows += await table.listed(session, reason, every=every, limit=limit)
+    return sorted(rows, key=lambda row: row["recorded_at"], reverse=True)[:limit]
+
+
 def _row(row: asyncpg.Record) -> tuple[object, ...]:
-    place = Place(row["topic"], row["partition"], row["offset"])
     at = f" ({row['field']})" if row["field"] not in row["text"] else ""
-    return (str(place), row["reason"], row["text"] + at, instant(row["received_at"]), _state(row))
+    return (str(_location(row)), row["reason"], row["text"] + at, instant(row["received_at"]), _state(row))
+
+
+def _location(row: asyncpg.Record) -> RecordLocation:
+    return RecordLocation(row["topic"], row["partition"], row["offset"])
 
 
 def _state(row: asyncpg.Record) -> str:
@@ -78,7 +130,7 @@ def show(place: PlaceArgument, *, dsn: Dsn = "", as_json: Json = False) -> None:
 
     Example: `tallystick dead-letters show commerce.orders/3/1204`
     """
-    kept = asyncio.run(letters.find(dsn_or_local(dsn), Place.read(place)))
+    kept = asyncio.run(_find(dsn_or_local(dsn), RecordLocation.parse(place)))
     letter = kept.letter
     headers = {name: None if raw is None else raw.decode(errors="replace") for name, raw in letter.headers}
     value, key = (None if raw is None else raw.decode(errors="replace") for raw in (letter.value, letter.key))
@@ -103,6 +155,19 @@ def show(place: PlaceArgument, *, dsn: Dsn = "", as_json: Json = False) -> None:
     out().print(value if value is not None else "(no value)", markup=False, soft_wrap=True)
 
 
+async def _find(dsn: str, place: RecordLocation) -> StoredDeadLetter:
+    """The dead letter of a record.
+
+    Raises:
+        NoDeadLetterError: there is none.
+    """
+    for role, table in OWNERS.values():
+        async with postgres(dsn, role=role) as session:
+            if (found := await table.find(session, place)) is not None:
+                return found
+    raise NoDeadLetterError(place)
+
+
 @app.command()
 def retry(
     places: PlaceArguments = None,
@@ -122,13 +187,44 @@ def retry(
     wanted = _wanted(places, reason)
     where = bootstrap_or_local(bootstrap_servers), dsn_or_local(dsn)
     if reason is None:
-        count = asyncio.run(letters.retry(*where, wanted, history=history))
+        count = asyncio.run(_retry(*where, wanted, history=history))
     else:
-        count = asyncio.run(letters.retry_all(*where, reason, history=history))
+        count = asyncio.run(_retry_all(*where, reason, history=history))
     if as_json:
         print_json({"retried": count})
     else:
         out().print(f"gave {count:,} dead letters again; `tallystick status` shows what becomes of them")
+
+
+async def _retry(bootstrap: str, dsn: str, places: Sequence[RecordLocation], *, history: bool) -> int:
+    """Give records again; gives how many.
+
+    Raises:
+        NoDeadLetterError, DealtWithError: one can't be; then none was.
+    """
+    found = [_can_be_retried(await _find(dsn, place)) for place in dict.fromkeys(places)]
+    async with postgres(dsn, role="earning") as session, kafka_producer(bootstrap) as producer:
+        await of_earning.retry(session, producer, found, history=history)
+    return len(found)
+
+
+async def _retry_all(bootstrap: str, dsn: str, reason: str, *, history: bool) -> int:
+    async with postgres(dsn, role="earning") as session, kafka_producer(bootstrap) as producer:
+        return await of_earning.retry_all(session, producer, reason, history=history)
+
+
+def _can_be_retried(stored: StoredDeadLetter) -> StoredDeadLetter:
+    if stored.letter.service != of_earning.SERVICE:
+        what = "is no fact: somebody else wrote it to the points topic"
+        raise DealtWithError(stored.location, what, cure="Find out who; then `tallystick dead-letters discard` it.")
+    if stored.discarded_at is not None:
+        raise _discarded(stored, "If it should count after all, have its publisher publish it again.")
+    return stored
+
+
+def _discarded(stored: StoredDeadLetter, cure: str) -> DealtWithError:
+    what = f"was discarded at {stored.discarded_at:%Y-%m-%d %H:%M}: {stored.discarded_why}"
+    return DealtWithError(stored.location, what, cure)
 
 
 @app.command()
@@ -154,9 +250,7 @@ def discard(
         )
     database = dsn_or_local(dsn)
     count = (
-        asyncio.run(letters.discard(database, wanted, why))
-        if reason is None
-        else _discard_all(database, reason, why, yes=yes)
+        asyncio.run(_discard(database, wanted, why)) if reason is None else _discard_all(database, reason, why, yes=yes)
     )
     if as_json:
         print_json({"discarded": count})
@@ -170,16 +264,76 @@ def _discard_all(dsn: str, reason: str, why: str, *, yes: bool) -> int:
     Raises:
         ConfigurationError: nobody is there to ask.
     """
-    which = asyncio.run(letters.count_open(dsn, reason))
+    which = asyncio.run(_count_open(dsn, reason))
     if which.number and not yes:
         if not sys.stdin.isatty():
             message = f"{which.number:,} dead letters with the reason {reason} would be discarded."
             raise ConfigurationError(message, cure="Add --yes, if that is what you want.")
         typer.confirm(f"Discard {which.number:,} dead letters with the reason {reason}?", abort=True, err=True)
-    return asyncio.run(letters.discard_all(dsn, which, why))
+    return asyncio.run(_discard_open(dsn, which, why))
 
 
-def _wanted(places: Sequence[str] | None, reason: str | None) -> list[Place]:
+async def _discard(dsn: str, places: Sequence[RecordLocation], why: str) -> int:
+    """Note that nothing comes of these; gives how many.
+
+    Raises:
+        NoDeadLetterError, DealtWithError: one is unknown, or not open any more; then none was noted.
+    """
+    found = [_can_be_discarded(await _find(dsn, place)) for place in dict.fromkeys(places)]
+    for stored in found:
+        role, table = OWNERS[stored.letter.service]
+        async with postgres(dsn, role=role) as session:
+            await table.discard(session, stored, why)
+    return len(found)
+
+
+def _can_be_discarded(stored: StoredDeadLetter) -> StoredDeadLetter:
+    if stored.discarded_at is not None:
+        raise _discarded(stored, LIST)
+    if stored.retried_at is not None:
+        what = f"was given again at {stored.retried_at:%Y-%m-%d %H:%M}"
+        cure = "If it failed again, it has a new dead letter: discard that one."
+        raise DealtWithError(stored.location, what, cure)
+    return stored
+
+
+class _Open(NamedTuple):
+    """Open dead letters of a reason, as they were at an instant of the database's clock: how many."""
+
+    reason: str
+    at: datetime
+    number: int
+
+
+async def _count_open(dsn: str, reason: str) -> _Open:
+    async with postgres(dsn, role="earning") as session:
+        at = await of_earning.now(session)
+    number = 0
+    for role, table in OWNERS.values():
+        async with postgres(dsn, role=role) as session:
+            number += await table.count_open(session, reason, at)
+    return _Open(reason, at, number)
+
+
+async def _discard_open(dsn: str, which: _Open, why: str) -> int:
+    """Note that nothing comes of those that were counted, as far as they still are open; gives how many."""
+    count = 0
+    for role, table in OWNERS.values():
+        async with postgres(dsn, role=role) as session:
+            count += await table.discard_all(session, which.reason, which.at, why)
+    return count
+
+
+async def _republish(dsn: str) -> int:
+    """Have both services put every dead letter on their topic again; gives how many."""
+    count = 0
+    for role, table in OWNERS.values():
+        async with postgres(dsn, role=role) as session:
+            count += await table.republish(session)
+    return count
+
+
+def _wanted(places: Sequence[str] | None, reason: str | None) -> list[RecordLocation]:
     """The places that were named; none where a reason was.
 
     Raises:
@@ -189,7 +343,7 @@ def _wanted(places: Sequence[str] | None, reason: str | None) -> list[Place]:
         raise ConfigurationError(
             "Say which: either places, or --reason.", cure="`tallystick dead-letters list` has both."
         )
-    return [Place.read(place) for place in places or ()]
+    return [RecordLocation.parse(place) for place in places or ()]
 
 
 @app.command()
@@ -200,7 +354,7 @@ def republish(*, dsn: Dsn = "", as_json: Json = False) -> None:
 
     Example: `tallystick dead-letters republish`
     """
-    count = asyncio.run(letters.republish(dsn_or_local(dsn)))
+    count = asyncio.run(_republish(dsn_or_local(dsn)))
     if as_json:
         print_json({"republished": count})
     else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import asyncpg
@@ -14,15 +13,13 @@ import typer
 from rich.text import Text
 from rich.tree import Tree
 
+from services.cli.connections import Dsn, Json, dsn_or_local, postgres
 from services.cli.console import err, out, print_json
+from services.cli.event_text import points, sentence
 from services.cli.members import Member, Program, balance_of, equation, instant
-from services.cli.servers import Dsn, Json, dsn_or_local, postgres
-from services.cli.words import points, sentence
-from shared.codec import decoder_of
+from services.earning.ledger import query as books
+from services.projections import query as read_models
 from shared.point_events import EventData, Key, LotChange, RuleShare
-from shared.postgres import Queries
-
-_QUERIES = Queries(Path(__file__).parent / "sql" / "explain.sql")
 
 Lots = Annotated[int, typer.Option("--lots", "-n", min=1, help="How many lots, those spent first at the top.")]
 
@@ -91,7 +88,7 @@ async def explanation(
         UnknownMemberError: there is no such member.
     """
     balance = await balance_of(projector, program, member)
-    rows = await earning.fetch(_QUERIES["lots"], program, member)
+    rows = await books.lots_of(earning, program, member)
     shown, rest = rows[:limit], rows[limit:]
     keys = [Key(row["source"], row["kind"], row["id"]) for row in shown]
     events = await _events(earning, projector, program, member, keys)
@@ -125,12 +122,9 @@ async def _events(
     earning: asyncpg.Connection, projector: asyncpg.Connection, program: str, member: str, keys: Sequence[Key]
 ) -> dict[Key, list[EventData]]:
     """Each key's point events: history knows their positions, the journal their content."""
-    columns = zip(*((key.source, key.kind, key.id) for key in keys), strict=True) if keys else ([], [], [])
-    positions = await projector.fetch(_QUERIES["positions_of_keys"], program, member, *map(list, columns))
-    places = zip(*positions, strict=True) if positions else ([], [])
+    positions = await read_models.positions_of_keys(projector, program, member, keys)
     found: dict[Key, list[EventData]] = defaultdict(list)
-    for row in await earning.fetch(_QUERIES["events"], *map(list, places)):
-        data: EventData = decoder_of(row["type"]).decode(row["bytes"]).data
+    for data in await books.events_at(earning, positions):
         if data.key is not None:
             found[data.key].append(data)
     return found

@@ -1,22 +1,108 @@
-"""Files of facts: JSON lines of CloudEvents in structured mode, read in order of arrival."""
+"""Files of facts: JSON lines of CloudEvents in structured mode, surveyed for publishing or read in order of arrival."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from services.earning.simulate import Arrival
 from services.earning.source_events.codec import decode
 from services.earning.source_events.facts import Fact
-from shared.errors import PermanentError
+from shared.errors import PermanentError, TallystickError
+from shared.facts.routing import UnknownTypeError, head_of, topic_of
 from shared.reasons import Reason
+from shared.topics import Topics
+
+PROBLEMS_SHOWN = 20
 
 STDIN = Path("-")
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Problem(NamedTuple):
+    """Why a line can't be published."""
+
+    line: int
+    message: str
+
+
+class FactsInvalidError(TallystickError):
+    """Lines of a file are no facts; none was published.
+
+    Attributes:
+        file: the file.
+        problems: each line with what is wrong; the first hundred.
+    """
+
+    def __init__(self, file: Path, problems: list[Problem], count: int) -> None:
+        shown = "\n".join(f"{file}:{problem.line}: {problem.message}" for problem in problems[:PROBLEMS_SHOWN])
+        more = f"\n… and {count - PROBLEMS_SHOWN:,} more" if count > PROBLEMS_SHOWN else ""
+        super().__init__(
+            f"{shown}{more}", cure="Nothing was published. docs/reference/facts.md has every type's fields."
+        )
+        self.file = file
+        self.problems = problems
+
+
+@dataclass
+class Survey:
+    """What is in a file: facts by topic, their programs, and the span of time in which they arrived."""
+
+    facts: int = 0
+    programs: set[str] = field(default_factory=set)
+    by_topic: Counter[str] = field(default_factory=Counter)
+    oldest: dict[str, datetime] = field(default_factory=dict)
+    newest: dict[str, datetime] = field(default_factory=dict)
+
+    def add(self, topic: str, arrived: datetime) -> None:
+        """Count one fact."""
+        self.facts += 1
+        self.by_topic[topic] += 1
+        if topic not in self.oldest or arrived < self.oldest[topic]:
+            self.oldest[topic] = arrived
+        if topic not in self.newest or arrived > self.newest[topic]:
+            self.newest[topic] = arrived
+
+
+def survey(file: Path, topics: Topics, progress: Callable[[int], None]) -> Survey:
+    """Read the whole file before a line of it is published; `progress(facts read)` now and then.
+
+    Raises:
+        FactsInvalidError: with every line that is no fact.
+    """
+    found = Survey()
+    problems: list[Problem] = []
+    count = 0
+    for number, line in lines(file):
+        try:
+            head = head_of(line)
+            found.add(topic_of(head.type, topics), head.arrived)
+            found.programs.add(head.program)
+        except (msgspec.MsgspecError, UnknownTypeError) as error:
+            count += 1
+            if len(problems) < PROBLEMS_SHOWN * 5:
+                problems.append(Problem(number, str(error)))
+        if number % 10_000 == 0:
+            progress(found.facts)
+    if problems:
+        raise FactsInvalidError(file, problems, count)
+    progress(found.facts)
+    return found
+
+
+def lines(file: Path) -> Iterator[tuple[int, bytes]]:
+    """The file's lines that aren't blank, stripped, with their numbers from 1."""
+    with file.open("rb") as rows:
+        for number, row in enumerate(rows, start=1):
+            if line := row.strip():
+                yield number, line
 
 
 class _Times(msgspec.Struct):

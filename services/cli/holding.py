@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 
 import asyncpg
 
-from services.cli.servers import postgres
+from services.cli.connections import postgres
 from services.earning.background import holds
 from services.earning.background.watermark import ends_of
 from shared.broker import reading

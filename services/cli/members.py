@@ -10,8 +10,8 @@ from typing import Annotated
 import asyncpg
 import typer
 
+from services.cli.connections import Dsn, Json, dsn_or_local, postgres
 from services.cli.console import err, out, print_json, print_table
-from services.cli.servers import Dsn, Json, dsn_or_local, postgres
 from services.projections import query
 from services.projections.query import Balance, HistoryEntry, Tier
 from shared.errors import TallystickError

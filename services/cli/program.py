@@ -10,10 +10,20 @@ from typing import Annotated
 import typer
 from rich.markdown import Markdown
 
+from deploy.programs import likes
 from deploy.topics import partitions_of
+from services.cli.connections import (
+    Bootstrap,
+    Dsn,
+    Json,
+    bootstrap_or_local,
+    dsn_or_local,
+    kafka,
+    kafka_producer,
+    postgres,
+)
 from services.cli.console import Exit, err, out, print_json, print_table
-from services.cli.servers import Bootstrap, Dsn, Json, bootstrap_or_local, dsn_or_local, kafka, kafka_producer, postgres
-from services.cli.starts import likes, started
+from services.cli.program_templates import started
 from services.earning.program import registry
 from services.earning.program.authoring.changes import EFFECTS, changes, tell
 from services.earning.program.authoring.check import check as check_document

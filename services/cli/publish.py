@@ -10,11 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from services.cli import publishing
+from services.cli.connections import Bootstrap, Dsn, Json, bootstrap_or_local, dsn_or_local, kafka
 from services.cli.console import err, out, print_json
+from services.cli.fact_files import Survey, survey
 from services.cli.holding import sweeps_held
 from services.cli.progress import board
-from services.cli.routing import Survey, survey
-from services.cli.servers import Bootstrap, Dsn, Json, bootstrap_or_local, dsn_or_local, kafka
 from shared.topics import Topics
 
 File = Annotated[Path, typer.Argument(help="JSON lines: one CloudEvent a line.", exists=True, dir_okay=False)]

@@ -12,10 +12,12 @@ from aiokafka import AIOKafkaProducer
 
 from deploy import topics as plan
 from deploy.topics import FOR_EVER, Setting
-from services.cli.routing import Survey, head_of, lines, outgoing, partition_of, topic_of
+from services.cli.fact_files import Survey, lines
 from shared import broker
 from shared.broker import Outgoing
 from shared.errors import ConfigurationError
+from shared.facts.builders import record
+from shared.facts.routing import head_of, partition_of, topic_of
 from shared.topics import Topics
 
 FACTS_AT_ONCE = 4_000
@@ -130,7 +132,9 @@ def _chunks(file: Path, sizes: dict[str, int], topics: Topics, *, history: bool)
     for _, line in lines(file):
         head = head_of(line)
         topic = topic_of(head.type, topics)
-        chunk[topic][partition_of(head, sizes[topic])].append(outgoing(line, head, history=history))
+        chunk[topic][partition_of(head, sizes[topic])].append(
+            record(line, head.program, head.subject, head.arrived if history else None)
+        )
         count += 1
         if count == FACTS_AT_ONCE:
             yield count, chunk

@@ -11,9 +11,7 @@ import typer
 from rich.text import Text
 
 from deploy.topics import partitions_of
-from services.cli.console import Exit, err, out, print_json, print_table
-from services.cli.progress import Bar, Board, board
-from services.cli.servers import (
+from services.cli.connections import (
     Bootstrap,
     Dsn,
     Json,
@@ -23,6 +21,8 @@ from services.cli.servers import (
     postgres,
     reaching_postgres,
 )
+from services.cli.console import Exit, err, out, print_json, print_table
+from services.cli.progress import Bar, Board, board
 from services.earning.installation import open_for_work
 from services.earning.replay.recover import recover
 from services.earning.replay.rederive import rederive

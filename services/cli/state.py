@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
-from pathlib import Path
 
 import asyncpg
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.topics import partitions_of
-from services.cli.servers import kafka, postgres
+from services.cli.connections import kafka, postgres
+from services.earning.ledger import dead_letters as facts_letters
+from services.earning.ledger import query as books
+from services.projections import dead_letters as points_letters
+from services.projections import query as read_models
 from shared.broker import REQUEST_TIMEOUT_MS
-from shared.postgres import Queries
+from shared.consumer_watch import watched
 from shared.topics import Topics
-
-_QUERIES = Queries(Path(__file__).parent / "sql" / "state.sql")
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -143,31 +144,23 @@ class Observer:
 
     async def look(self) -> State:
         """The state now: read sides first, so that nothing seems visible before it was decided."""
-        generation: int = await self._projector.fetchval(_QUERIES["generation"])
-        visible: int = await self._projector.fetchval(_QUERIES["visible"].format(generation=generation))
-        letters = [
-            Letters(service, *row)
-            for service, session in (("earning", self._earning), ("projections", self._projector))
-            for row in await session.fetch(_QUERIES[f"{service}_dead_letters"])
-        ]
-        # As they were at one moment: else the last fact could be decided between two of these answers.
-        async with self._earning.transaction(isolation="repeatable_read", readonly=True):
-            [(decided, emitted)] = await self._earning.fetch(_QUERIES["journal"])
-            fences = {row["topic"]: row for row in await self._earning.fetch(_QUERIES["fences"])}
-            messages: int = await self._earning.fetchval(_QUERIES["messages"])
-            changes = [LogChange(*row) for row in await self._earning.fetch(_QUERIES["changes"])]
+        shown = await read_models.shown(self._projector)
+        letters = [Letters("earning", *row) for row in await facts_letters.TABLE.counts(self._earning)]
+        letters += [Letters("projections", *row) for row in await points_letters.TABLE.counts(self._projector)]
+        progress = await books.progress(self._earning)
         names = (*self._topics.inputs, self._topics.points)
         bounds = {name: await self._bounds(name) for name in names}
+        counts = {name: list(progress.inputs.get(name, ()))[1:] for name in self._topics.inputs}
         return State(
-            inputs=[Input(name, *bounds[name], *list(fences.get(name, ()))[1:]) for name in self._topics.inputs],
-            journal=decided,
-            emitted=emitted,
+            inputs=[Input(name, *bounds[name], *counted) for name, counted in counts.items()],
+            journal=progress.decided,
+            emitted=progress.emitted,
             points_in_log=bounds[self._topics.points][1],
-            visible=visible,
-            generation=generation,
+            visible=shown.events,
+            generation=shown.generation,
             dead_letters=letters,
-            log_changes=changes,
-            messages=messages,
+            log_changes=[LogChange(*row) for row in progress.changes],
+            messages=progress.messages,
         )
 
     async def _bounds(self, topic: str) -> tuple[int, int]:
@@ -202,6 +195,7 @@ async def observing(bootstrap_servers: str, dsn: str, topics: Topics) -> AsyncIt
             )
             stack.push_async_callback(consumer.stop)
             await consumer.start()
+            await stack.enter_async_context(watched(consumer, "status"))
             # Assigned, so that the client keeps their leaders in mind; nothing is fetched before it is asked for.
             everything = [
                 TopicPartition(topic, number) for topic, count in partitions.items() for number in range(count)

@@ -11,9 +11,9 @@ import typer
 from msgspec import structs
 from rich.text import Text
 
+from services.cli.connections import Bootstrap, Dsn, Json, bootstrap_or_local, dsn_or_local, local_directory
 from services.cli.console import Exit, out, print_json, print_table
 from services.cli.members import instant
-from services.cli.servers import Bootstrap, Dsn, Json, bootstrap_or_local, dsn_or_local, local_directory
 from services.cli.state import Input, State, observing
 from shared.topics import Topics
 

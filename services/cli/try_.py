@@ -10,11 +10,11 @@ from typing import Annotated
 
 import typer
 
+from services.cli.connections import Json
 from services.cli.console import Exit
+from services.cli.convergence import Comparison, compare_repeated, compare_shuffled, duplicated, shuffled
 from services.cli.fact_files import STDIN, read_arrivals
 from services.cli.program import read_document
-from services.cli.rearrange import Comparison, compare_repeated, compare_shuffled, duplicated, shuffled
-from services.cli.servers import Json
 from services.cli.try_report import JsonReport, Report, TextReport
 from services.earning.program.compile import compile_versions
 from services.earning.program.document import Document

@@ -11,17 +11,8 @@ import msgspec
 from rich.text import Text
 
 from services.cli.console import out, print_json, print_table
-from services.cli.rearrange import Comparison, Difference
-from services.cli.try_lines import (
-    ComparisonLine,
-    CountsLine,
-    DifferenceLine,
-    FactLine,
-    LotLine,
-    MemberLine,
-    UntilLine,
-)
-from services.cli.words import sentence
+from services.cli.convergence import Comparison, Difference
+from services.cli.event_text import sentence
 from services.earning.decide import Outcome
 from services.earning.decide.deciding import key_of
 from services.earning.ledger.memory import MemoryRows
@@ -30,6 +21,15 @@ from services.earning.source_events.facts import Fact
 from services.earning.state.standing import Lot, Standing
 from shared.errors import PermanentError
 from shared.point_events import EventData
+from shared.try_lines import (
+    ComparisonLine,
+    CountsLine,
+    DifferenceLine,
+    FactLine,
+    LotLine,
+    MemberLine,
+    UntilLine,
+)
 
 DEAD_LETTER = "dead_letter"
 _OUTCOMES = (*(outcome.value for outcome in Outcome), DEAD_LETTER)

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from services.cli.connections import DIRECTORY
 from services.cli.console import err, out
-from services.cli.places import LOCAL_SHARDS, Directory, shards_of
-from services.cli.servers import DIRECTORY
+from services.cli.local_directory import LOCAL_SHARDS, Directory, shards_of
 
 ShardsOption = Annotated[
     int | None,

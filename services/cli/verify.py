@@ -6,9 +6,9 @@ import asyncio
 
 import typer
 
+from services.cli.connections import Bootstrap, Dsn, Json, bootstrap_or_local, dsn_or_local, kafka
 from services.cli.console import Exit, err, out, print_json, print_table
 from services.cli.progress import Bar, board
-from services.cli.servers import Bootstrap, Dsn, Json, bootstrap_or_local, dsn_or_local, kafka
 from services.verify.checker import verify as check
 from services.verify.findings import INVARIANTS, Report
 from shared.topics import Topics

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import asyncpg
 import typer
 
+from services.cli.connections import Dsn, Json, dsn_or_local, postgres
 from services.cli.console import Exit, out, print_json, print_table
 from services.cli.members import Limit, Program, instant
-from services.cli.servers import Dsn, Json, dsn_or_local, postgres
-from shared.postgres import Queries
+from services.projections import query
 from shared.reasons import MEANINGS, Reason
-
-_QUERIES = Queries(Path(__file__).parent / "sql" / "waiting.sql")
 
 
 def waiting(program: Program, *, limit: Limit = 100, dsn: Dsn = "", as_json: Json = False) -> None:
@@ -39,7 +36,7 @@ def waiting(program: Program, *, limit: Limit = 100, dsn: Dsn = "", as_json: Jso
 
 async def _waiting(dsn: str, program: str, limit: int) -> list[asyncpg.Record]:
     async with postgres(dsn, role="projector") as session:
-        return await session.fetch(_QUERIES["waiting"], program, limit)
+        return await query.waiting(session, program, limit)
 
 
 def _row(row: asyncpg.Record) -> tuple[object, ...]:

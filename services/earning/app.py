@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 
 DAY_S = 24 * 60 * 60
 ADMIN_TIMEOUT_MS = 10_000
-MIGRATIONS = {"earning": Path(__file__).parent / "sql" / "migrations"}
+SCHEMA = migrations.Schema("earning", Path(__file__).parent / "sql" / "migrations")
 
 
 @dataclass
@@ -92,7 +92,7 @@ class App:
         async def work(stopping: asyncio.Event) -> None:
             await self.work(broker, stopping)
 
-        await service.run(work, broker, self.readiness, self.registry, self.http)
+        await service.serve(work, service.health_routes(self.readiness, self.registry), self.http)
 
     def broker(self) -> KafkaBroker:
         """FastStream's broker, from which the intake has its consumer; it publishes nothing."""
@@ -149,7 +149,7 @@ class App:
 
     async def _open(self, on_progress: OnProgress) -> None:
         """See that schema, topics and journal are what this code needs, and make the rows and months it works on."""
-        await migrations.check(self.dsn, MIGRATIONS)
+        await migrations.check(self.dsn, [SCHEMA])
         partitions = await _partitions(
             self.connections.kafka_bootstrap_servers, (*self.topics.inputs, self.topics.points)
         )
@@ -181,8 +181,8 @@ async def _partitions(bootstrap_servers: str, topics: Sequence[str]) -> dict[str
         KafkaError, OSError, TimeoutError: Kafka can't be reached.
     """
     admin = clients().admin(bootstrap_servers=bootstrap_servers, request_timeout_ms=ADMIN_TIMEOUT_MS)
-    await admin.start()
     try:
+        await admin.start()
         described = await admin.describe_topics(list(topics))
     finally:
         await admin.close()

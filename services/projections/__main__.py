@@ -10,16 +10,16 @@ import uvloop
 from services.projections.app import App
 from services.projections.settings import ProjectionsSettings
 from shared.errors import TallystickError
-from shared.service import run
+from shared.service import health_routes, serve
 from shared.settings import Connections, Http
 from shared.telemetry import configure_logging
 from shared.topics import Topics
 
 
-async def serve(settings: ProjectionsSettings) -> None:
+async def run(settings: ProjectionsSettings) -> None:
     """Build the application in its loop, and run it until SIGTERM."""
     app = App(Connections(), Topics(), settings)
-    await run(app.work, app.broker, app.telemetry.readiness, app.registry, Http())
+    await serve(app.work, health_routes(app.metrics.readiness, app.registry), Http())
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
     settings = ProjectionsSettings()
     configure_logging("projections", level=settings.log_level)
     try:
-        uvloop.run(serve(settings))
+        uvloop.run(run(settings))
     except* TallystickError as errors:
         sys.exit("\n".join(str(error) for error in errors.exceptions))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from pathlib import Path
 
 import asyncpg
 import structlog
@@ -16,11 +15,13 @@ from prometheus_client import CollectorRegistry
 from services.projections import dead_letters, store
 from services.projections.assignment import Assignment
 from services.projections.consume import APPLICATION, ROLE, Lane
+from services.projections.metrics import Metrics
+from services.projections.schema import schema
 from services.projections.settings import ProjectionsSettings
-from services.projections.telemetry import Telemetry
 from shared import migrations
 from shared.broker import CONSUMER_SETTINGS, KAFKA_TRANSIENT, METADATA_MAX_AGE_MS, REQUEST_TIMEOUT_MS, Backoff, producer
 from shared.clients import clients
+from shared.consumer_watch import ClientDiedError, Watchdog, count_replaced, getmany
 from shared.postgres import TRANSIENT_ERRORS, connect
 from shared.settings import Connections
 from shared.topics import Topics
@@ -29,8 +30,8 @@ from shared.waiting import wait_for_event
 SERVERS = "kafka and postgres"
 WATCH_S = 2.0
 ANSWER_S = 5.0
-
-MIGRATIONS = {"projections": Path(__file__).parent / "sql" / "migrations"}
+NOT_YET: tuple[type[BaseException], ...] = (*KAFKA_TRANSIENT, *TRANSIENT_ERRORS, store.GenerationChangedError)
+"""Why a start is tried again."""
 
 log = structlog.get_logger(__name__)
 
@@ -43,8 +44,8 @@ class App:
         self._topics = topics
         self._settings = settings
         self.registry = CollectorRegistry()
-        self.telemetry = Telemetry(self.registry)
-        self.telemetry.readiness.waits(SERVERS, "not reached yet")
+        self.metrics = Metrics(self.registry)
+        self.metrics.readiness.waits(SERVERS, "not reached yet")
         self.assignment = Assignment(topics.points, self._consumer)
         self.broker = clients().subscriptions(
             connections.kafka_bootstrap_servers,
@@ -81,29 +82,39 @@ class App:
                 read models were made from.
         """
         try:
-            if await self._start(stopping):
-                self._lanes = [
-                    Lane(
-                        number,
-                        self._connections.postgres_dsn,
-                        self._consumer(),
-                        self.assignment,
-                        self._settings,
-                        self.telemetry,
-                    )
-                    for number in range(self._settings.lanes)
-                ]
-                async with asyncio.TaskGroup() as tasks:
-                    for lane in self._lanes:
-                        tasks.create_task(lane.run(stopping))
-                    tasks.create_task(self._watch(stopping))
-                    tasks.create_task(self._relay(stopping))
+            while await self._start(stopping):
+                await self._fold(stopping)
         finally:
             await self._hint()
             await self._stop()
 
+    async def _fold(self, stopping: asyncio.Event) -> None:
+        """Fold until we are to stop, or until the client has died and another one must be started."""
+        self._lanes = [
+            Lane(
+                number,
+                self._connections.postgres_dsn,
+                self._consumer(),
+                self.assignment,
+                self._settings,
+                self.metrics,
+            )
+            for number in range(self._settings.lanes)
+        ]
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for lane in self._lanes:
+                    tasks.create_task(lane.run(stopping))
+                tasks.create_task(self._watch(stopping))
+                tasks.create_task(self._relay(stopping))
+        except* ClientDiedError as died:
+            self.metrics.readiness.waits(SERVERS, repr(died.exceptions))
+            count_replaced(died, self.metrics.readiness)
+            await self._stop()
+
     async def _stop(self) -> None:
         """Leave the group; where Kafka can't hear it, it notices by its session timeout."""
+        await self.assignment.on_partitions_revoked(())
         try:
             async with asyncio.timeout(ANSWER_S):
                 await self.broker.stop()
@@ -117,15 +128,15 @@ class App:
             try:
                 await self.broker.start()
                 await self._settle()
-            except (*KAFKA_TRANSIENT, *TRANSIENT_ERRORS) as error:
-                self.telemetry.readiness.waits(SERVERS, repr(error))
+            except NOT_YET as error:
+                self.metrics.readiness.waits(SERVERS, repr(error))
                 if first:
                     log.warning("waiting for kafka and postgres", error=repr(error))
                 first = False
                 await self._stop()
                 await backoff.wait()
             else:
-                self.telemetry.readiness.has(SERVERS)
+                self.metrics.readiness.has(SERVERS)
                 return True
         return False
 
@@ -135,33 +146,36 @@ class App:
         partitions = consumer.partitions_for_topic(self._topics.points)
         if not partitions:
             raise TimeoutError(f"topic {self._topics.points} is not there: `tallystick topics create`")
-        await migrations.check(self._connections.postgres_dsn, MIGRATIONS)
+        await migrations.check(self._connections.postgres_dsn, [schema()])
         session = await connect(self._connections.postgres_dsn, role=ROLE, application=APPLICATION)
         try:
             await store.settle_partitions(session, len(partitions))
+            await store.models_of(session, await store.current_generation(session))
         finally:
             await session.close()
 
     async def _watch(self, stopping: asyncio.Event) -> None:
-        """Measure the lag, notice when Kafka is away, and stay in the group while Postgres is."""
+        """Measure the lag, notice when Kafka is away or our client dead, and stay in the group while Postgres is."""
+        watchdog = Watchdog(self._consumer(), "projections")
         while not await wait_for_event(stopping, WATCH_S):
+            await watchdog.look()
             try:
                 async with asyncio.timeout(ANSWER_S):
                     # Any poll counts as a sign of life in the group; this one asks for no record of ours.
-                    await self._consumer().getmany(TopicPartition("", 0), timeout_ms=0)
+                    await getmany(self._consumer(), TopicPartition("", 0), timeout_ms=0)
                     ends = await self._consumer().end_offsets(
                         [self.assignment.topic_partition(p) for p in self.assignment.owned or {0}]
                     )
             except KAFKA_TRANSIENT as error:
-                if self.telemetry.readiness.waits("kafka", repr(error)):
+                if self.metrics.readiness.waits("kafka", repr(error)):
                     log.warning("waiting for kafka", error=repr(error))
                 continue
-            if self.telemetry.readiness.has("kafka"):
+            if self.metrics.readiness.has("kafka"):
                 log.info("goes on", after="kafka")
             fences = {p: fence for lane in self._lanes for p, fence in lane.fences.items()}
             for where, end in ends.items():
                 if where.partition in fences and where.partition in self.assignment.owned:
-                    self.telemetry.lag(where.partition, max(0, end - fences[where.partition].next_offset))
+                    self.metrics.lag(where.partition, max(0, end - fences[where.partition].next_offset))
             await self._hint()
 
     async def _hint(self) -> None:
@@ -183,18 +197,19 @@ class App:
             try:
                 session = await connect(self._connections.postgres_dsn, role=ROLE, application=f"{APPLICATION}-relay")
                 try:
-                    self.telemetry.open_dead_letters(await dead_letters.count_open(session))
+                    self.metrics.open_dead_letters(await dead_letters.count_open(session))
                     if await dead_letters.waiting(session):
                         await self._publish(session)
                 finally:
                     await session.close()
             except (*KAFKA_TRANSIENT, *TRANSIENT_ERRORS) as error:
+                count_replaced(error, self.metrics.readiness)
                 log.info("dead letters wait", error=repr(error))
 
     async def _publish(self, session: asyncpg.Connection) -> None:
         to = producer(self._connections.kafka_bootstrap_servers, f"{APPLICATION}-dead-letters")
-        await to.start()
         try:
+            await to.start()
             while await dead_letters.relay(session, to, self._topics.dead_letters):
                 continue
         finally:

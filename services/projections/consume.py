@@ -21,11 +21,13 @@ from services.projections import store
 from services.projections.assignment import Assignment
 from services.projections.decode import Decoded, decode_partition, halves
 from services.projections.last_read import LastRead
+from services.projections.metrics import Metrics
+from services.projections.models import Model
 from services.projections.positions import Fence
 from services.projections.project import Projected, project
 from services.projections.settings import ProjectionsSettings
-from services.projections.telemetry import Telemetry
 from shared.broker import KAFKA_TRANSIENT, UNREADABLE, Backoff
+from shared.consumer_watch import getmany
 from shared.errors import ForkError, TallystickError, UnreadableEventError
 from shared.postgres import DATA_ERRORS, TRANSIENT_ERRORS, connect, end_overdue
 from shared.waiting import wait_for_event
@@ -52,16 +54,17 @@ class Lane:
         consumer: AIOKafkaConsumer,
         assignment: Assignment,
         settings: ProjectionsSettings,
-        telemetry: Telemetry,
+        metrics: Metrics,
     ) -> None:
         self._number = number
         self._dsn = dsn
         self._consumer = consumer
         self._assignment = assignment
         self._settings = settings
-        self._telemetry = telemetry
+        self._metrics = metrics
         self._session: asyncpg.Connection | None = None
         self._generation = 0
+        self._models: tuple[Model, ...] = ()
         self._writing: asyncio.Task[None] | None = None
         self._stopped: set[int] = set()
         self._records_max = settings.batch
@@ -77,6 +80,7 @@ class Lane:
                 await self._turn(stopping, backoff)
             await self._written()
         finally:
+            await self._give_up_writing()
             self._hang_up()
 
     async def _turn(self, stopping: asyncio.Event, backoff: Backoff) -> None:
@@ -96,7 +100,7 @@ class Lane:
             await self._written()
             return
         count = sum(map(len, records.values()))
-        with self._telemetry.clock.measure("decode", count):
+        with self._metrics.clock.measure("decode", count):
             batch = [decode_partition(where.partition, found) for where, found in records.items()]
         await self._written()
         self._writing = asyncio.create_task(self._write(batch, Backoff(stopping)))
@@ -106,7 +110,7 @@ class Lane:
         """Tell no more of partitions that went elsewhere."""
         for partition in self.fences.keys() - self._assignment.owned:
             del self.fences[partition]
-            self._telemetry.forget(partition)
+            self._metrics.forget(partition)
 
     async def _wait_for_change(self) -> None:
         self._assignment.changed.clear()
@@ -125,7 +129,7 @@ class Lane:
             fence = fences.get(partition, Fence(partition))  # without a fence, the transaction refuses
             self.fences[partition] = fence
             self._stopped.discard(partition)
-            self._telemetry.forget(partition)
+            self._metrics.forget(partition)
             self._last_read.begin(partition, fence.next_offset, asyncio.get_running_loop().time())
             self._assignment.take(partition, fence.next_offset)
 
@@ -134,11 +138,11 @@ class Lane:
         records: dict[TopicPartition, Sequence[Any]] = {}
         try:
             began = time.perf_counter()
-            records = await self._consumer.getmany(*mine, timeout_ms=0, max_records=self._records_max)
+            records = await getmany(self._consumer, *mine, timeout_ms=0, max_records=self._records_max)
             if records:
-                self._telemetry.clock.add("consume", time.perf_counter() - began, sum(map(len, records.values())))
+                self._metrics.clock.add("consume", time.perf_counter() - began, sum(map(len, records.values())))
             else:
-                records = await self._consumer.getmany(*mine, timeout_ms=FETCH_WAIT_MS, max_records=self._records_max)
+                records = await getmany(self._consumer, *mine, timeout_ms=FETCH_WAIT_MS, max_records=self._records_max)
             self._records_max = min(self._settings.batch, self._records_max * 2)
             records = self._new(records)
         except OffsetOutOfRangeError as error:
@@ -148,7 +152,7 @@ class Lane:
         except UNREADABLE:
             await self._come_nearer(mine)
         except KAFKA_TRANSIENT as error:
-            if self._telemetry.readiness.waits("kafka", repr(error)):
+            if self._metrics.readiness.waits("kafka", repr(error)):
                 log.warning("waiting for kafka", error=repr(error))
             await backoff.wait()
         return records
@@ -197,6 +201,12 @@ class Lane:
             await self._writing
             self._writing = None
 
+    async def _give_up_writing(self) -> None:
+        """Where this lane is broken off, its batch is, too: another lane reads it again."""
+        while self._writing is not None and not self._writing.done():
+            self._writing.cancel()  # asyncpg may put an error of its own in the place of the first
+            await asyncio.wait([self._writing], timeout=FETCH_WAIT_MS / 1000)
+
     async def _write(self, batch: list[Decoded], backoff: Backoff) -> None:
         """Store a batch, however long it takes; nothing newer is stored before it."""
         waiting = [batch]
@@ -211,7 +221,7 @@ class Lane:
         """Try the first of the parts that wait to be stored; gives False when we are to stop."""
         try:
             session = await self._open()
-            projected = await project(session, self._generation, part, self._telemetry.clock)
+            projected = await project(session, self._generation, self._models, part, self._metrics.clock)
         except store.GenerationChangedError:
             self._hang_up()
         except ForkError as error:
@@ -245,9 +255,9 @@ class Lane:
             await self._read_again([self._assignment.topic_partition(partition)])
 
     async def _note(self, batch: list[Decoded], projected: Projected) -> None:
-        self._telemetry.projected(projected.followed)
+        self._metrics.projected(projected.followed)
         for decoded in batch:
-            self._telemetry.foreign(decoded.partition, len(decoded.foreign))
+            self._metrics.foreign(decoded.partition, len(decoded.foreign))
         for partition, followed in projected.followed.items():
             self.fences[partition] = followed.fence
             if followed.stop is not None:
@@ -258,14 +268,14 @@ class Lane:
     def _stop(self, partition: int, error: TallystickError) -> None:
         self._stopped.add(partition)
         self._assignment.stop(partition)
-        self._telemetry.stopped(partition, error)
+        self._metrics.stopped(partition, error)
 
     async def _open(self) -> asyncpg.Connection:
         """The lane's session, prepared for the current generation."""
         if self._session is None or self._session.is_closed():
             self._session = await connect(self._dsn, role=ROLE, application=f"{APPLICATION}-{self._number}")
             self._generation = await store.current_generation(self._session)
-            await store.prepare_session(self._session, self._generation)
+            self._models = await store.prepare_session(self._session, self._generation)
         return self._session
 
     def _hang_up(self) -> None:
@@ -276,7 +286,7 @@ class Lane:
     async def _wait_for_postgres(self, error: BaseException, backoff: Backoff) -> bool:
         """Wait once; gives False when we are to stop. The next attempt has a session of its own."""
         self._hang_up()
-        if self._telemetry.readiness.waits("postgres", repr(error)):
+        if self._metrics.readiness.waits("postgres", repr(error)):
             log.warning("waiting for postgres", error=repr(error))
         if isinstance(error, asyncpg.LockNotAvailableError):
             with suppress(*TRANSIENT_ERRORS):
@@ -285,5 +295,5 @@ class Lane:
 
     def _there(self, what: str, backoff: Backoff) -> None:
         backoff.reset()
-        if self._telemetry.readiness.has(what):
+        if self._metrics.readiness.has(what):
             log.info("goes on", after=what)

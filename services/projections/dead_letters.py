@@ -1,8 +1,7 @@
-"""Dead letters of the points topic: rows of the folding transaction, relayed to their topic at least once."""
+"""Dead letters of the points topic: rows of the folding transaction, relayed at least once; later discarded."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,29 +10,21 @@ from aiokafka import AIOKafkaProducer
 
 from services.projections.decode import SERVICE
 from shared.broker import publish
-from shared.dead_letters import DeadLetter
+from shared.dead_letters import DeadLetter, DeadLetterTable
 from shared.postgres import Queries
 
 CHUNK = 100
-_QUERIES = Queries(Path(__file__).parent / "sql" / "store.sql")
+_SQL = Path(__file__).parent / "sql"
+_QUERIES = Queries(_SQL / "store.sql")
+
+TABLE = DeadLetterTable(Queries(_SQL / "dead_letters.sql"), SERVICE)
+"""What an operator asks and does about them; their role is `projector`."""
 
 
 async def add(session: asyncpg.Connection, letters: Sequence[DeadLetter]) -> None:
     """Set records aside; one that already is stays as it was."""
     for letter in letters:
-        headers = [[name, None if raw is None else raw.hex()] for name, raw in letter.headers]
-        await session.execute(
-            _QUERIES["add_dead_letter"],
-            letter.topic,
-            letter.partition,
-            letter.offset,
-            letter.reason,
-            letter.text,
-            letter.key,
-            letter.value,
-            json.dumps(headers).replace("\\u0000", ""),
-            letter.received_at,
-        )
+        await session.execute(_QUERIES["add_dead_letter"], *letter.to_row())
 
 
 async def waiting(session: asyncpg.Connection) -> bool:
@@ -56,22 +47,6 @@ async def relay(session: asyncpg.Connection, producer: AIOKafkaProducer, topic: 
     async with session.transaction():
         rows = await session.fetch(_QUERIES["unrelayed_dead_letters"], CHUNK)
         if rows:
-            await publish(producer, topic, {0: [_letter(row).to_record() for row in rows]})
+            await publish(producer, topic, {0: [DeadLetter.from_row(row, service=SERVICE).to_record() for row in rows]})
             await session.execute(_QUERIES["mark_relayed"], *map(list, zip(*(row[:3] for row in rows), strict=True)))
     return len(rows)
-
-
-def _letter(row: asyncpg.Record) -> DeadLetter:
-    headers = tuple((name, None if raw is None else bytes.fromhex(raw)) for name, raw in json.loads(row["headers"]))
-    return DeadLetter(
-        reason=row["reason"],
-        text=row["message"],
-        service=SERVICE,
-        topic=row["topic"],
-        partition=row["partition"],
-        offset=row["record_offset"],
-        received_at=row["received_at"],
-        key=row["key"],
-        value=row["value"],
-        headers=headers,
-    )

@@ -9,12 +9,9 @@ import msgspec
 
 from services.projections import dead_letters, failpoints, store
 from services.projections.decode import Decoded
-from services.projections.fold import HistoryRow, MemberRow, fold_member, history_row
+from services.projections.models import Model, Rows
 from services.projections.positions import Fence, Followed, Received, follow
 from shared.telemetry import RoomClock
-
-Members = dict[tuple[str, str], MemberRow]
-"""(program, member) → their row."""
 
 
 class Projected(msgspec.Struct):
@@ -29,9 +26,9 @@ class Projected(msgspec.Struct):
 
 
 async def project(
-    session: asyncpg.Connection, generation: int, batch: Sequence[Decoded], clock: RoomClock
+    session: asyncpg.Connection, generation: int, models: Sequence[Model], batch: Sequence[Decoded], clock: RoomClock
 ) -> Projected:
-    """Fold a batch into a generation's tables: all of it, or on any error nothing.
+    """Fold a batch into a generation's tables of `models`: all of it, or on any error nothing.
 
     Raises:
         GenerationChangedError: newer tables are in place; try again with those.
@@ -43,10 +40,10 @@ async def project(
         followed = follow_all(fences, batch)
         applied = [record for each in followed for record in each.applied]
         with clock.measure("fold", len(applied)):
-            members: Members = {}
-            history = fold_all(applied, members)
+            folded = [model.begin() for model in models]
+            fold_all(applied, folded)
         with clock.measure("store", len(applied)):
-            await _write(session, generation, history, members.values(), fences, followed)
+            await _write(session, generation, folded, fences, followed)
             await dead_letters.add(session, [letter for decoded in batch for letter in decoded.foreign])
             failpoints.reached(failpoints.Moment.BEFORE_COMMIT)
     failpoints.reached(failpoints.Moment.AFTER_COMMIT)
@@ -58,29 +55,22 @@ def follow_all(fences: dict[int, Fence], batch: Iterable[Decoded]) -> list[Follo
     return [follow(fences[decoded.partition], decoded.records, decoded.read_to) for decoded in batch]
 
 
-def fold_all(applied: Iterable[Received], members: Members) -> list[HistoryRow]:
-    """Fold events that follow each other: gives their rows of history, and brings `members` up to the last."""
-    history: list[HistoryRow] = []
-    for record in applied:
-        event = record.event
-        if event is None:  # `follow` stops before such a record
-            continue
-        history.append(history_row(event, record.hash))
-        key = (event.data.program, event.data.member)
-        members[key] = fold_member(members.get(key), event)
-    return history
+def fold_all(applied: Iterable[Received], folded: Iterable[Rows]) -> None:
+    """Fold events that follow each other into the rows of each model."""
+    # `follow` stops before a record without an event.
+    events = [(record.event, record.hash) for record in applied if record.event is not None]
+    for rows in folded:
+        rows.fold(events)
 
 
 async def _write(
     session: asyncpg.Connection,
     generation: int,
-    history: Sequence[HistoryRow],
-    members: Iterable[MemberRow],
+    folded: Iterable[Rows],
     fences: dict[int, Fence],
     followed: Sequence[Followed],
 ) -> None:
-    if history:
-        await store.save(session, generation, history, members)
+    await store.save(session, generation, folded)
     if moved := [each.fence for each in followed if each.fence != fences[each.fence.partition]]:
         await store.move_fences(session, generation, moved)
     # After the rows: a record may come twice in one batch.

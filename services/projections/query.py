@@ -1,11 +1,11 @@
 """Reading the read models: what the command and other readers ask, as values.
 
-Each function takes a session that may read the views (`analyst` will do); `positions` and `dead_letters` need one that
-may read schema projection as well.
+Each function takes a session that may read the views (`analyst` will do); `shown` needs one of role `projector`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-from aiokafka import TopicPartition
 
 from services.projections import store
-from services.projections.rebuild.read import reader
+from shared.point_events import Key
 from shared.postgres import Queries
 
 _QUERIES = Queries(Path(__file__).parent / "sql" / "query.sql")
@@ -127,27 +126,11 @@ class Earner:
 
 
 @dataclass(frozen=True)
-class ProgramSummary:
-    """A program that has members, and when its latest event was decided."""
+class Shown:
+    """Which generation the views show, and how many point events are folded into it."""
 
-    program: str
-    members: int
-    booked_at: datetime
-
-
-@dataclass(frozen=True)
-class PartitionPosition:
-    """How far a partition of the points topic is folded; `end` and `lag` in records, None where Kafka wasn't asked."""
-
-    partition: int
-    position: int
-    next_offset: int
-    end: int | None = None
-
-    @property
-    def lag(self) -> int | None:
-        """Records of the log that are still to fold."""
-        return None if self.end is None else max(0, self.end - self.next_offset)
+    generation: int
+    events: int
 
 
 async def balance(session: asyncpg.Connection, program: str, member: str) -> Balance | None:
@@ -190,38 +173,30 @@ async def top_earners(session: asyncpg.Connection, program: str, limit: int = 10
     return [_of(Earner, row) for row in await session.fetch(_QUERIES["top_earners"], program, limit)]
 
 
-async def programs(session: asyncpg.Connection) -> list[ProgramSummary]:
-    """Every program that has members."""
-    return [_of(ProgramSummary, row) for row in await session.fetch(_QUERIES["programs"])]
+async def shown(session: asyncpg.Connection) -> Shown:
+    """What the views show just now."""
+    while True:
+        generation = await store.current_generation(session)
+        try:
+            fences = await store.read_fences(session, generation)
+        except store.GenerationChangedError:  # dropped between the two statements
+            continue
+        return Shown(generation, sum(fence.position for fence in fences.values()))
 
 
-async def positions(session: asyncpg.Connection) -> list[PartitionPosition]:
-    """How far each partition is folded; none before the first start of projections."""
-    fences = await store.current_fences(session)
-    return [PartitionPosition(fence.partition, fence.position, fence.next_offset) for fence in fences.values()]
+async def waiting(session: asyncpg.Connection, program: str, limit: int) -> list[asyncpg.Record]:
+    """Facts that were taken in and wait for another one, those that wait longest first."""
+    rows: list[asyncpg.Record] = await session.fetch(_QUERIES["waiting"], program, limit)
+    return rows
 
 
-async def with_lag(known: list[PartitionPosition], bootstrap_servers: str, topic: str) -> list[PartitionPosition]:
-    """The same positions with where the log ends now.
-
-    Raises:
-        KafkaError: Kafka is away.
-    """
-    consumer = reader(bootstrap_servers)
-    await consumer.start()
-    try:
-        ends = await consumer.end_offsets([TopicPartition(topic, at.partition) for at in known])
-    finally:
-        await consumer.stop()
-    return [
-        PartitionPosition(at.partition, at.position, at.next_offset, ends[TopicPartition(topic, at.partition)])
-        for at in known
-    ]
-
-
-async def dead_letters(session: asyncpg.Connection) -> dict[str, int]:
-    """Records set aside by projections, by reason."""
-    return {row["reason"]: row["records"] for row in await session.fetch(_QUERIES["dead_letters"])}
+async def positions_of_keys(
+    session: asyncpg.Connection, program: str, member: str, keys: Sequence[Key]
+) -> list[tuple[int, int]]:
+    """Partition and position of each point event about these business keys of a member, by sequence."""
+    columns = zip(*((key.source, key.kind, key.id) for key in keys), strict=True) if keys else ([], [], [])
+    rows = await session.fetch(_QUERIES["positions_of_keys"], program, member, *map(list, columns))
+    return [(row["partition"], row["position"]) for row in rows]
 
 
 def _of(kind: Any, row: asyncpg.Record) -> Any:  # noqa: ANN401 (any of the classes above, from a row that has its fields)

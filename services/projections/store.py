@@ -8,12 +8,12 @@ from pathlib import Path
 
 import asyncpg
 
-from services.projections.fold import HISTORY_COLUMNS, MEMBER_COLUMNS, HistoryRow, MemberRow
+from services.projections.models import Model, Rows, StateModel, Values, registered
 from services.projections.positions import Fence, Received, other_content
 from shared.errors import ConfigurationError
 from shared.postgres import Queries
 
-SCHEMA = "projection"
+SCHEMA = "projections"
 _QUERIES = Queries(Path(__file__).parent / "sql" / "store.sql")
 
 
@@ -68,16 +68,6 @@ async def read_fences(session: asyncpg.Connection, generation: int) -> dict[int,
     return {row["partition"]: Fence(*row) for row in rows}
 
 
-async def current_fences(session: asyncpg.Connection) -> dict[int, Fence]:
-    """Every partition's fence in the tables that the views show."""
-    while True:
-        generation = await current_generation(session)
-        try:
-            return await read_fences(session, generation)
-        except GenerationChangedError:  # dropped between the two statements
-            continue
-
-
 async def lock_fences(session: asyncpg.Connection, generation: int, partitions: Iterable[int]) -> dict[int, Fence]:
     """Lock the partitions' fences, in order, until the transaction ends.
 
@@ -112,29 +102,79 @@ async def move_fences(session: asyncpg.Connection, generation: int, fences: Sequ
     )
 
 
-async def prepare_session(session: asyncpg.Connection, generation: int) -> None:
-    """Make the session's temporary table: the way of changed rows into the upsert.
+async def lacking_columns(
+    session: asyncpg.Connection, generation: int, models: Iterable[Model]
+) -> dict[str, set[str] | None]:
+    """By read model: columns of its fold that its table doesn't have; None: the generation has no such table."""
+    columns = {model.name: set(model.columns) for model in models}
+    rows = await session.fetch(statement("columns", generation), list(columns))
+    found = {row["name"]: set(row["columns"]) for row in rows}
+    return {name: wanted - found[name] if found[name] else None for name, wanted in columns.items()}
+
+
+async def models_of(session: asyncpg.Connection, generation: int) -> tuple[Model, ...]:
+    """The read models that a generation has; one that is newer than its tables waits for the next rebuild.
 
     Raises:
         GenerationChangedError: these tables are gone.
+        ConfigurationError: a table is older than this code's fold.
     """
+    lacking = await lacking_columns(session, generation, registered())
+    if all(columns is None for columns in lacking.values()):
+        raise GenerationChangedError
+    if old := {name: columns for name, columns in lacking.items() if columns}:
+        raise ConfigurationError(
+            f"Read models are older than this code: {', '.join(f'{n} lacks {sorted(c)}' for n, c in old.items())}.",
+            cure="Run `tallystick rebuild`; it makes them anew.",
+        )
+    return tuple(model for model in registered() if lacking[model.name] is not None)
+
+
+async def prepare_session(session: asyncpg.Connection, generation: int) -> tuple[Model, ...]:
+    """Make the session's temporary tables, the way of changed rows into the upsert; gives the models to fold into.
+
+    Raises:
+        GenerationChangedError: these tables are gone.
+        ConfigurationError: a table is older than this code's fold.
+    """
+    models = await models_of(session, generation)
     try:
-        await session.execute(statement("create_changed_members", generation))
+        for model in models:
+            if isinstance(model, StateModel):
+                await session.execute(create_changed_statement(model, generation))
     except asyncpg.UndefinedTableError as error:
         raise GenerationChangedError from error
+    return models
 
 
-async def save(
-    session: asyncpg.Connection, generation: int, history: Sequence[HistoryRow], members: Iterable[MemberRow]
-) -> None:
-    """Append history rows, and put the members' rows in place of those that are there."""
+@cache
+def create_changed_statement(model: Model, generation: int) -> str:
+    """The statement that makes the temporary table of a model's changed rows."""
+    return statement("create_changed", generation).replace("{table}", model.name)
+
+
+async def append(session: asyncpg.Connection, generation: int, model: Model, rows: Sequence[Values]) -> None:
+    """Copy rows that are new into a model's table."""
     await session.copy_records_to_table(
-        f"history_{generation}", schema_name=SCHEMA, records=history, columns=HISTORY_COLUMNS
+        f"{model.name}_{generation}", schema_name=SCHEMA, records=rows, columns=model.columns
     )
-    await session.copy_records_to_table(
-        "changed_members", records=[row.values() for row in members], columns=MEMBER_COLUMNS
-    )
-    await session.execute(statement("save_members", generation))
+
+
+async def save(session: asyncpg.Connection, generation: int, folded: Iterable[Rows]) -> None:
+    """Append the rows of events, and put the rows of states in place of those that are there."""
+    for rows in folded:
+        if appended := rows.take_appended():
+            await append(session, generation, rows.model, appended)
+        if changed := rows.changed():
+            model = rows.model
+            await session.copy_records_to_table(f"changed_{model.name}", records=changed, columns=model.columns)
+            await session.execute(save_statement(model, generation))
+
+
+@cache
+def save_statement(model: Model, generation: int) -> str:
+    """The statement that puts a model's changed rows in place of those that are there."""
+    return model.text("save", generation)
 
 
 async def check_known(session: asyncpg.Connection, generation: int, records: Sequence[Received]) -> None:

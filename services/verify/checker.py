@@ -19,6 +19,10 @@ from shared.topics import Topics
 _SETTINGS = LONG_WORK_SETTINGS | {"idle_in_transaction_session_timeout": "0"}
 
 
+WALKED = ("history", "members")
+"""The read models whose every value is compared on the walk; of the others we know what holds for all."""
+
+
 def quiet(_what: str, _done: int, _all: int) -> None:
     """Tell nobody."""
 
@@ -137,6 +141,19 @@ class Checker:
             known |= walk.members
         for member in tables.balances.keys() - known:
             at.report.add("I4", "/".join(member), "has a balance, and no point event is folded for them")
+        for row in await at.session.fetch(QUERIES["models"]):
+            if row["model"] not in WALKED:
+                await self._check_model(at, row["model"], row["table"])
+
+    async def _check_model(self, at: Snapshot, model: str, table: str) -> None:
+        """I4: whatever a read model is about, its rows are those of members, after an event that they have."""
+        for row in await at.session.fetch(QUERIES["members_of_model"].replace("{table}", table)):
+            at.report.checked[f"members in {model}"] += 1
+            member, walked = (row["program"], row["member"]), self._walked.get(row["partition"])
+            account = None if walked is None else walked.shard.accounts.get(member)
+            if account is None or row["sequence"] > account.sequence:
+                what = f"has a row in {model} after event {row['sequence']}, which they don't have"
+                at.report.add("I4", "/".join(member), what)
 
 
 def _check_head(at: Snapshot, shard: Shard, row: asyncpg.Record) -> None:

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Mapping
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from shared.consumer_watch import SupervisedConsumer
+
 Ends = Mapping[TopicPartition, int]
 
 _FETCH = 5_000
@@ -18,8 +20,11 @@ class Log:
 
     def __init__(self, bootstrap_servers: str) -> None:
         self._bootstrap_servers = bootstrap_servers
-        self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap_servers,
+        self._consumer = SupervisedConsumer(self._new, "verify")
+
+    def _new(self) -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap_servers,
             client_id="tallystick-verify",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -40,8 +45,8 @@ class Log:
     async def partitions(self, topic: str) -> list[int]:
         """The numbers of a topic's partitions; none where there is no such topic."""
         admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap_servers)
-        await admin.start()
         try:
+            await admin.start()
             (described,) = await admin.describe_topics([topic])
         finally:
             await admin.close()
@@ -49,13 +54,11 @@ class Log:
 
     async def ends(self, partitions: list[TopicPartition]) -> Ends:
         """Where each partition ends now."""
-        ends: dict[TopicPartition, int] = await self._consumer.end_offsets(partitions)
-        return ends
+        return await self._consumer.end_offsets(partitions)
 
     async def begins(self, partitions: list[TopicPartition]) -> Ends:
         """Where each partition begins: above 0 where its retention has taken records away."""
-        begins: dict[TopicPartition, int] = await self._consumer.beginning_offsets(partitions)
-        return begins
+        return await self._consumer.beginning_offsets(partitions)
 
     async def records(self, partition: TopicPartition, end: int, begin: int = 0) -> AsyncIterator[ConsumerRecord]:
         """Every record of the partition from offset `begin` (or where its log begins) to below offset `end`."""

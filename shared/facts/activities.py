@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-import msgspec
+from typing import Annotated
 
+import msgspec
+from msgspec import Meta
+
+from shared.facts.fact import FactData
 from shared.facts.values import Id, Labels, Quantity
 
 
-class ActivityRecorded(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`commerce.activity.recorded.v1`: something of a kind that the program knows; how many units of it."""
+class ActivityRecorded(FactData, frozen=True, kw_only=True, omit_defaults=True):
+    """A member did something that the program rewards: any kind that its document names."""
 
-    activity_id: Id
-    kind: Id
-    attributes: Labels = {}
-    quantity: Quantity = 1
+    TYPE = "commerce.activity.recorded.v1"
+    TOPIC = "activities"
+
+    activity_id: Annotated[Id, Meta(description="The activity's id in its shop: it counts once.", examples=["ac-1"])]
+    kind: Annotated[Id, Meta(description="Its kind, as the program's document names it.", examples=["newsletter"])]
+    attributes: Annotated[
+        Labels, Meta(description="Properties that the program declares for the kind; others are not kept.")
+    ] = msgspec.field(default_factory=dict)
+    quantity: Annotated[Quantity, Meta(description="How many units of it: pots returned, kilometres run.")] = 1
 
 
-class ActivityWithdrawn(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`commerce.activity.withdrawn.v1`: it didn't happen after all, or was undone."""
+class ActivityWithdrawn(FactData, frozen=True, kw_only=True, omit_defaults=True):
+    """An activity did not happen after all, or was undone."""
 
-    activity_id: Id
-    kind: Id
+    TYPE = "commerce.activity.withdrawn.v1"
+    TOPIC = "activities"
+
+    activity_id: Annotated[Id, Meta(description="The activity withdrawn. Its record may arrive later.")]
+    kind: Annotated[Id, Meta(description="Its kind.")]

@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
-import msgspec
+from typing import Annotated
 
-from shared.facts.values import Id, Instant, Points, PointsGiven, Why
+from msgspec import Meta
 
-
-class PointsAdjust(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`loyalty.points.adjust.v1`: a person gives (+) or takes (−) points; never 0, never without a reason."""
-
-    adjustment_id: Id
-    points: Points
-    actor_id: Id
-    reason: Why = ""
-    note_id: Id | None = None
-    expires_at: Instant | None = None
-    qualifying: bool = False
+from shared.facts.fact import FactData
+from shared.facts.values import Id, Instant, PointsGiven, PointsMoved, Why
 
 
-class PointsReinstate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`loyalty.points.reinstate.v1`: expired points of one award are given back."""
+class PointsAdjust(FactData, frozen=True, kw_only=True, omit_defaults=True):
+    """A person gives points, or takes them."""
 
-    reinstate_id: Id
-    award: Id
-    points: PointsGiven
-    reason: Why = ""
-    expires_at: Instant | None = None
+    TYPE = "loyalty.points.adjust.v1"
+    TOPIC = "commands"
+
+    adjustment_id: Annotated[Id, Meta(description="The adjustment's id: it counts once.", examples=["a-12"])]
+    points: Annotated[PointsMoved, Meta(description="Points given (+) or taken (−); not 0.", examples=[50])]
+    actor_id: Annotated[Id, Meta(description="Who did it: an opaque id.", examples=["agent-3"])]
+    reason: Annotated[Why, Meta(description="Why: a code or a few words, no personal data.", examples=["goodwill"])] = (
+        ""
+    )
+    note_id: Annotated[Id | None, Meta(description="Id of a note in the directory.")] = None
+    expires_at: Annotated[
+        Instant | None, Meta(description="First instant at which they can't be spent; else by program.")
+    ] = None
+    qualifying: Annotated[bool, Meta(description="Whether they count for tiers.")] = False
+
+
+class PointsReinstate(FactData, frozen=True, kw_only=True, omit_defaults=True):
+    """A person gives back expired points of an award."""
+
+    TYPE = "loyalty.points.reinstate.v1"
+    TOPIC = "commands"
+
+    reinstate_id: Annotated[Id, Meta(description="The reinstatement's id: it counts once.", examples=["ri-4"])]
+    award: Annotated[Id, Meta(description="The award whose points had expired: the id of its order.")]
+    points: Annotated[PointsGiven, Meta(description="Points given back; at most what had expired of the award.")]
+    reason: Annotated[Why, Meta(description="Why: a code or a few words, no personal data.")] = ""
+    expires_at: Annotated[
+        Instant | None,
+        Meta(description="First instant at which they can't be spent; 30 days on, where not said."),
+    ] = None

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-import msgspec
+from typing import Annotated
 
+from msgspec import Meta
+
+from shared.facts.fact import FactData
 from shared.facts.values import Id, Instant, PointsHeld, Row
 
 
-class BalanceImport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`loyalty.balance.import.v1`: one row of a batch that brings a member's points from another system."""
+class BalanceImport(FactData, frozen=True, kw_only=True, omit_defaults=True):
+    """A member's points come from another system."""
 
-    batch_id: Id
-    row: Row
-    points: PointsHeld
-    expires_at: Instant | None = None
-    tier: Id | None = None
-    lifetime_points: PointsHeld | None = None
+    TYPE = "loyalty.balance.import.v1"
+    TOPIC = "commands"
+
+    batch_id: Annotated[Id, Meta(description="The import.", examples=["import-2026-01"])]
+    row: Annotated[Row, Meta(description='The row within the import, by number or id; 7 and `"7"` are the same row.')]
+    points: Annotated[PointsHeld, Meta(description="Points to spend.")]
+    expires_at: Annotated[
+        Instant | None, Meta(description="First instant at which they can't be spent; else by program.")
+    ] = None
+    tier: Annotated[Id | None, Meta(description="The tier held there.")] = None
+    lifetime_points: Annotated[
+        PointsHeld | None, Meta(description="Points ever earned there; they count for tiers.")
+    ] = None
 
 
-class ImportRevert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`loyalty.import.revert.v1`: a member's rows of a batch are taken out again."""
+class ImportRevert(FactData, frozen=True, kw_only=True, omit_defaults=True):
+    """A member's rows of an import are taken out again."""
 
-    batch_id: Id
-    keep_spent: bool = False
+    TYPE = "loyalty.import.revert.v1"
+    TOPIC = "commands"
+
+    batch_id: Annotated[Id, Meta(description="The import.")]
+    keep_spent: Annotated[bool, Meta(description="Whether the member keeps what is spent already.")] = False

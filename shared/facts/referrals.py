@@ -1,44 +1,68 @@
-"""Referrals as values: what platforms and operators tell of one member bringing another.
+"""Referrals as facts: what platforms and operators tell of one member bringing another.
 
 The subject of all but a click is the referee, the member who was brought.
 """
 
 from __future__ import annotations
 
-import msgspec
+from typing import Annotated
 
+import msgspec
+from msgspec import Meta
+
+from shared.facts.fact import FactData
 from shared.facts.values import Flags, Id
 
 
-class ReferralClicked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`commerce.referral.clicked.v1`: somebody followed the referrer's link; the subject is the referrer."""
+class ReferralClicked(FactData, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody followed a member's link. The subject is the referrer, whose link it is."""
 
-    referral_id: Id
+    TYPE = "commerce.referral.clicked.v1"
+    TOPIC = "referrals"
 
-
-class ReferralJoined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`commerce.referral.joined.v1`: somebody who followed a link signed up."""
-
-    referral_id: Id
-    referrer_id: Id
+    referral_id: Annotated[Id, Meta(description="The referral's id; a click of it is counted once.", examples=["rf-1"])]
 
 
-class ReferralCompleted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`commerce.referral.completed.v1`: the referee placed the order that counts; signals of what looks wrong."""
+class ReferralJoined(FactData, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody who was referred signed up. The subject is the referee, who did."""
 
-    referral_id: Id
-    referrer_id: Id
-    order_id: Id
-    signals: Flags = {}
+    TYPE = "commerce.referral.joined.v1"
+    TOPIC = "referrals"
 
-
-class ReferralVoided(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`commerce.referral.voided.v1`: it doesn't count."""
-
-    referral_id: Id
+    referral_id: Annotated[Id, Meta(description="The referral's id in its shop; with `source` its business key.")]
+    referrer_id: Annotated[Id, Meta(description="The member who referred them.")]
 
 
-class ReferralUnblock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`loyalty.referral.unblock.v1`: a person has looked: whatever blocked it doesn't."""
+class ReferralCompleted(FactData, frozen=True, kw_only=True, omit_defaults=True):
+    """The referee placed the order for which both may be rewarded. The subject is the referee."""
 
-    referral_id: Id
+    TYPE = "commerce.referral.completed.v1"
+    TOPIC = "referrals"
+
+    referral_id: Annotated[Id, Meta(description="The referral's id in its shop; with `source` its business key.")]
+    referrer_id: Annotated[Id, Meta(description="The member who referred them.")]
+    order_id: Annotated[Id, Meta(description="The referee's order. It may arrive later.")]
+    signals: Annotated[
+        Flags,
+        Meta(
+            description="What the shop noticed: `same_ip`, `same_device`, `same_payment`; the program says what blocks."
+        ),
+    ] = msgspec.field(default_factory=dict)
+
+
+class ReferralVoided(FactData, frozen=True, kw_only=True, omit_defaults=True):
+    """A referral does not count. The subject is the referee."""
+
+    TYPE = "commerce.referral.voided.v1"
+    TOPIC = "referrals"
+
+    referral_id: Annotated[Id, Meta(description="The referral voided. Its completion may arrive later.")]
+
+
+class ReferralUnblock(FactData, frozen=True, kw_only=True, omit_defaults=True):
+    """A person has looked at a blocked referral: it counts. The subject is the referee."""
+
+    TYPE = "loyalty.referral.unblock.v1"
+    TOPIC = "commands"
+
+    referral_id: Annotated[Id, Meta(description="The referral to be unblocked.")]

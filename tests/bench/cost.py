@@ -18,27 +18,28 @@ from services.earning.ledger.batch import Span
 from services.earning.program import registry
 from services.earning.program.authoring.check import check
 from services.earning.program.registry import ProgramCache
+from shared.facts.builders import Publisher
 from shared.postgres import connect
 from shared.telemetry import RoomClock
+from tests.support.builders.programs import ONE_A_EURO, document
 
 SHARDS = 8
 PROGRAM, TOPIC, COMMANDS = "cost", "orders", "commands"
-DOCUMENT = f"""
-program: {PROGRAM}
-effective_from: 2020-01-01T00:00:00+01:00
-currency: EUR
-time_zone: Europe/Berlin
-expiry: {{mode: after_available, months: 1200}}
-rules:
-  - id: base
-    rate: 1
+SHOP = Publisher(PROGRAM, "shop")
+DOCUMENT = document(
+    ONE_A_EURO,
+    """
+expiry: {mode: after_available, months: 1200}
 tiers:
   measure: points_earned
   window: calendar_year
   levels:
-    - {{id: bronze}}
-    - {{id: gold, threshold: 2000}}
-"""
+    - {id: bronze}
+    - {id: gold, threshold: 2000}
+""",
+    program=PROGRAM,
+    effective_from="2020-01-01T00:00:00+01:00",
+)
 BEGAN = datetime(2024, 1, 1, tzinfo=UTC)
 BATCH = 500
 OLD = "old"
@@ -74,18 +75,7 @@ class Till:
         for offset, (member, own) in enumerate(zip(members, data, strict=True), start=start):
             self._told += 1
             at = BEGAN + timedelta(seconds=self._told)
-            value = msgspec.json.encode(
-                {
-                    "specversion": "1.0",
-                    "id": f"f-{self._told}",
-                    "source": "shop",
-                    "type": kind,
-                    "subject": member,
-                    "time": at.isoformat(),
-                    "program": PROGRAM,
-                    "data": own,
-                }
-            )
+            value = msgspec.json.encode(SHOP.event(kind, own, id=f"f-{self._told}", member=member, time=at))
             stamp = int(at.timestamp() * 1000)
             inputs.append(read(ConsumerRecord(topic, 0, offset, stamp, 0, b"", value, None, 0, len(value), ())))
         self._offsets[topic] = start + len(inputs)

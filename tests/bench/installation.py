@@ -15,30 +15,24 @@ import asyncpg
 from deploy.local_stack.processes import tail
 from services.cli.supervise import ServiceProcess
 from tests.bench.orders import PROGRAM
+from tests.support.builders.programs import document
 
-DOCUMENT = f"""
-program: {PROGRAM}
-effective_from: 2025-01-01T00:00:00+01:00
-currency: EUR
-time_zone: Europe/Berlin
+DOCUMENT = document(
+    """
 rules:
-  - id: base
-    rate: 1
-    except: {{categories: [FUEL]}}
-  - id: fresh
-    rate: 0.5
-    only: {{categories: [PRODUCE]}}
-  - id: big-basket
-    points: 25
-    minimum: 100
+  - {id: base, rate: 1, except: {categories: [FUEL]}}
+  - {id: fresh, rate: 0.5, only: {categories: [PRODUCE]}}
+  - {id: big-basket, points: 25, minimum: 100}
 tiers:
   measure: points_earned
   window: calendar_year
   levels:
-    - {{id: bronze}}
-    - {{id: silver, threshold: 500, multiplier: 1.25}}
-    - {{id: gold, threshold: 2000, multiplier: 1.5}}
-"""
+    - {id: bronze}
+    - {id: silver, threshold: 500, multiplier: 1.25}
+    - {id: gold, threshold: 2000, multiplier: 1.5}
+""",
+    program=PROGRAM,
+)
 """Real rules: what most merchants have, a category rule, a minimum, tiers with multipliers."""
 
 POLL_S = 0.02

@@ -9,9 +9,12 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from shared.broker import Outgoing, producer, publish
+from shared.facts.builders import Publisher
+from shared.facts.orders import OrderPaid
 from shared.shards import member_key, shard_of
 
 PROGRAM = "bench"
+SHOP = Publisher(PROGRAM, "shop")
 BEGAN = datetime(2025, 1, 1, tzinfo=UTC)
 STEP = timedelta(seconds=20)
 CATEGORIES = ("GROCERY", "PRODUCE", "DELI", "DRUG", "FUEL")
@@ -41,23 +44,15 @@ def _order(number: int, member: str, when: datetime, draw: random.Random) -> dic
         }
         for line in range(1, 5)
     ]
-    return {
-        "specversion": "1.0",
-        "id": f"e-{number:08d}",
-        "source": "shop",
-        "type": "commerce.order.paid.v1",
-        "subject": member,
-        "time": when.isoformat(),
-        "program": PROGRAM,
-        "data": {"order_id": f"o-{number:08d}", "currency": "EUR", "lines": lines},
-    }
+    data = {"order_id": f"o-{number:08d}", "currency": "EUR", "lines": lines}
+    return SHOP.event(OrderPaid.TYPE, data, id=f"e-{number:08d}", member=member, time=when)
 
 
 async def fill(bootstrap_servers: str, topic: str, count: int, *, members: int, seed: int, shards: int) -> None:
     """Publish the orders into `topic`, keyed and timed as a well-behaved platform does."""
     to = producer(bootstrap_servers, "bench-fill")
-    await to.start()
     try:
+        await to.start()
         waiting: dict[int, list[Outgoing]] = {}
         for number, (member, when, value) in enumerate(orders(count, members=members, seed=seed), start=1):
             record = Outgoing(member_key(PROGRAM, member).encode(), value, (), int(when.timestamp() * 1000))

@@ -13,30 +13,20 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from shared.facts.builders import Publisher
+from shared.facts.fact import FACT_TYPES
+from tests.support.builders.programs import GROCER, document
+
 PROGRAM = "shop"
-DOCUMENT = """
-program: shop
-effective_from: 2025-01-01T00:00:00+01:00
-currency: EUR
-time_zone: Europe/Berlin
-rules:
-  - id: base
-    rate: 1
-  - id: fresh
-    rate: 0.5
-    only: {categories: [FRESH]}
-  - id: big-basket
-    points: 25
-    minimum: 80
-  - id: regulars
-    rate: 0.1
-    when: {segments: [regular], tiers: [silver, gold]}
+SHOP = Publisher(PROGRAM, "shop-eu")
+DOCUMENT = document(
+    GROCER,
+    """
+  - {id: regulars, rate: 0.1, when: {segments: [regular], tiers: [silver, gold]}}
 orders:
   pending: {days: 1}
   caps: {day: 2000}
-expiry:
-  mode: after_available
-  months: 1
+expiry: {mode: after_available, months: 1}
 reviews: {points: 10, photo: 15, verified_only: true, minimum_length: 50}
 activities:
   - {id: pot, points: 1, per_unit: true}
@@ -55,19 +45,17 @@ tiers:
     - {id: bronze}
     - {id: silver, threshold: 300, multiplier: 1.25}
     - {id: gold, threshold: 900, multiplier: 1.5, entry_bonus: 50}
-"""
+""",
+)
 BEGAN = datetime(2025, 12, 30, 22, tzinfo=UTC)
 STEP = timedelta(milliseconds=500)
 """Stream time between two happenings."""
-
-ORDERS, COMMANDS, REVIEWS, REFERRALS, ACTIVITIES = "orders", "commands", "reviews", "referrals", "activities"
-"""Which topic a fact goes to, by its field in `shared.topics.Topics`."""
 
 SKUS = 500
 
 
 class Told(NamedTuple):
-    """One fact: its topic, member, when it was received, its bytes, and the kind and id of the key it is about."""
+    """One fact: its topic by its name in `Topics`, member, when it was received, its bytes, its key (kind and id)."""
 
     topic: str
     member: str
@@ -278,18 +266,5 @@ def _told(  # noqa: PLR0913 (a fact has many parts)
     what: str = "",
     received_at: datetime | None = None,
 ) -> Told:
-    value = msgspec.json.encode(
-        {
-            "specversion": "1.0",
-            "id": f"e-{number}-{what or kind}",
-            "source": "shop-eu",
-            "type": kind,
-            "subject": member,
-            "time": at.isoformat(),
-            "program": PROGRAM,
-            "data": data,
-        }
-    )
-    topics = {"order": ORDERS, "review": REVIEWS, "referral": REFERRALS, "activity": ACTIVITIES}
-    topic = topics.get(kind.split(".")[1], COMMANDS) if kind.startswith("commerce.") else COMMANDS
-    return Told(topic, member, received_at or at, value, about)
+    event = SHOP.event(kind, data, id=f"e-{number}-{what or kind}", member=member, time=at)
+    return Told(FACT_TYPES[kind].TOPIC, member, received_at or at, msgspec.json.encode(event), about)

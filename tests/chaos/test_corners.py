@@ -73,8 +73,7 @@ async def test_an_installation_that_comes_to_the_log_of_another_is_refused(town:
         await town.emitted()
     intruder = Town(town.bootstrap_servers, other_dsn, town.topics)
     with pytest.raises(ConfigurationError, match="has decided none of them") as refused:
-        async with intruder.worker() as worker:
-            await eventually(lambda: worker.relay is not None, what="the worker refuses", seconds=10)
+        await intruder.worker_ends()
     assert "name another topic" in refused.value.cure
     assert await intruder.fetch("SELECT count(*) FROM earning.journal") == [(0,)]
 
@@ -136,8 +135,7 @@ NEWER = "INSERT INTO migrations.applied (owner, name, checksum) VALUES ('earning
 async def test_a_schema_of_another_version_is_refused_with_the_cure(town: Town, change: str, says: str) -> None:
     await town.execute(change)
     with pytest.raises(ConfigurationError, match=says) as refused:
-        async with town.worker() as worker:
-            await eventually(lambda: worker.shards > 0, what="the worker refuses", seconds=10)
+        await town.worker_ends()
     assert refused.value.cure
 
 

@@ -148,11 +148,11 @@ async def test_what_comes_in_the_place_of_a_record_of_others_that_a_broker_has_l
         lose_beyond(own_stack, before)
         desk.log.earn("ann", 10)
         await desk.publish(desk.log.entries[3:])
-        await desk.folded(seconds=60)
+        await desk.folded()
 
 
 async def letters(town: Town) -> bool:
-    return await town.fetch("SELECT count(*)::int FROM projection.dead_letters") == [(1,)]
+    return await town.fetch("SELECT count(*)::int FROM projections.dead_letters") == [(1,)]
 
 
 async def test_postgres_restored_from_a_backup_learns_from_the_log_what_it_had_decided(town: Town) -> None:
@@ -240,8 +240,8 @@ async def test_dead_letters_of_a_topic_made_anew_lie_where_others_lay(town: Town
 async def make_anew(town: Town) -> None:
     """Delete the orders topic with all that is in it, and create it again."""
     admin = AIOKafkaAdminClient(bootstrap_servers=town.bootstrap_servers)
-    await admin.start()
     try:
+        await admin.start()
         await admin.delete_topics([town.topics.orders])
         await eventually(lambda: gone(admin, town.topics.orders), what="the topic is gone")
         # Kept for ever: these orders are old, and Kafka would delete them within minutes.
@@ -257,7 +257,7 @@ async def knows(town: Town, number: int) -> None:
     async def enough() -> bool:
         return await town.fetch("SELECT count(*)::int FROM earning.keys") == [(number,)]
 
-    await eventually(enough, what=f"{number} orders are known", seconds=60)
+    await eventually(enough, what=f"{number} orders are known")
 
 
 async def told_of(town: Town, what: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from deploy.local_stack import LocalStack
-from deploy.local_stack.postgres import _program
+from deploy.local_stack.postgres import program_path
 from deploy.migrate import migrate
 from shared.broker import Outgoing
 from shared.topics import Topics
@@ -139,7 +139,14 @@ def base_backup(stack: LocalStack) -> Path:
     """A backup of the running server, as its own tool makes one."""
     backup = stack.directory / "postgres" / "backup"
     shutil.rmtree(backup, ignore_errors=True)
-    command = [_program("pg_basebackup"), "--pgdata", str(backup), "--dbname", stack.postgres.dsn, "--checkpoint=fast"]
+    command = [
+        program_path("pg_basebackup"),
+        "--pgdata",
+        str(backup),
+        "--dbname",
+        stack.postgres.dsn,
+        "--checkpoint=fast",
+    ]
     command += ["--wal-method=fetch", "--no-sync"]  # it need not outlive this machine
     subprocess.run(command, check=True, capture_output=True)
     return backup

@@ -43,10 +43,10 @@ SAMPLE = 40
 
 _DECIDED = "SELECT coalesce(sum(applied + duplicate + rejected + dead_letter), 0)::bigint FROM earning.fences"
 # Nothing swaps generations here: the first one stays in use.
-_FOLDED = "SELECT coalesce(sum(position), 0)::bigint FROM projection.positions_1"
+_FOLDED = "SELECT coalesce(sum(position), 0)::bigint FROM projections.positions_1"
 _BEHIND = """
 SELECT (SELECT coalesce(sum(position), 0) FROM earning.shards)::bigint
-     - (SELECT coalesce(sum(position), 0) FROM projection.positions_1)
+     - (SELECT coalesce(sum(position), 0) FROM projections.positions_1)
      + (SELECT coalesce(sum(s.position - e.emitted), 0) FROM earning.shards s JOIN earning.emissions e USING (shard))
      + (SELECT count(*) FROM earning.dead_letters WHERE relayed_at IS NULL)
      + (SELECT count(*) FROM earning.inbox WHERE failed IS NULL)
@@ -134,8 +134,8 @@ class World:
 
     async def _delete_topics(self) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.servers.bootstrap_servers)
-        await admin.start()
         try:
+            await admin.start()
             await admin.delete_topics(list(self.topics.all))
         finally:
             await admin.close()

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from services.earning.source_events.facts import FACT_TYPES
+from shared.facts.fact import FACT_TYPES
 
 FACTS = Path(__file__).parent / "golden" / "facts"
 POINT_EVENTS = Path(__file__).parent / "golden" / "point_events"

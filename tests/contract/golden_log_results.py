@@ -1,6 +1,7 @@
 """What is derived from a golden log: standings, keys and lots, the read models' rows, and what the checker says."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterable
 from datetime import date
 from typing import Any, NamedTuple, cast
@@ -17,9 +18,11 @@ from services.earning.program.terms import Versions
 from services.earning.replay.decisions import decisions, logged_event
 from services.earning.replay.decisions import replay as decide_again
 from services.projections.decode import decode_partition
-from services.projections.fold import HISTORY_COLUMNS, MEMBER_COLUMNS, HistoryRow
+from services.projections.models import history, members
+from services.projections.models.history.fold import HistoryRow
+from services.projections.models.members.fold import MemberRow
 from services.projections.positions import Fence
-from services.projections.project import Members, fold_all, follow_all
+from services.projections.project import fold_all, follow_all
 from services.verify.checker import quiet
 from services.verify.findings import Report
 from services.verify.ledger import Shard
@@ -75,7 +78,7 @@ class ReadModels(NamedTuple):
     """The rows of history in order of position, shard by shard, and those of members by name."""
 
     history: list[HistoryRow]
-    members: Members
+    members: dict[tuple[str, str], MemberRow]
 
 
 def fold(log: list[LogRecord]) -> ReadModels:
@@ -84,19 +87,27 @@ def fold(log: list[LogRecord]) -> ReadModels:
     followed = follow_all({shard: Fence(shard) for shard in range(SHARDS)}, decoded)
     assert not [one.stop for one in followed if one.stop or one.beyond or one.known]
     assert not [letter for one in decoded for letter in one.foreign]
-    members: Members = {}
-    history = [row for one in followed for row in fold_all(one.applied, members)]
-    return ReadModels(history, members)
+    events, states = history.MODEL.begin(), members.MODEL.begin()
+    for one in followed:
+        fold_all(one.applied, [events, states])
+    return ReadModels(list(events.take_appended()), states._rows)  # type: ignore[arg-type, attr-defined]
 
 
 def read_model_files(models: ReadModels) -> dict[str, bytes]:
-    """The rows of the read models as files: a JSON object a line, column by column."""
-    history = [row._replace(hash=cast("bytes", row.hash.hex())) for row in models.history]
-    members = [row.values() for _, row in sorted(models.members.items())]
+    """The rows of the read models as files: a JSON object a line, column by column, rules as the view says them."""
+    rows = [row._replace(hash=cast("bytes", row.hash.hex()), rules=_in_words(row)) for row in models.history]
+    states = [row.values() for _, row in sorted(models.members.items())]
+    shown = [{name: value for name, value in row._asdict().items() if name != "card"} for row in rows]
     return {
-        "history.jsonl": _lines(dict(zip(HISTORY_COLUMNS, row, strict=True)) for row in history),
-        "members.jsonl": _lines(dict(zip(MEMBER_COLUMNS, row, strict=True)) for row in members),
+        "history.jsonl": _lines(shown),
+        "members.jsonl": _lines(dict(zip(members.MODEL.columns, row, strict=True)) for row in states),
     }
+
+
+def _in_words(row: HistoryRow) -> str | None:
+    if row.rules is None:
+        return row.card
+    return ", ".join(f"{share['rule']} {share['points']}" for share in json.loads(row.rules))
 
 
 class _Session:
@@ -133,10 +144,10 @@ def verify(log: list[LogRecord], models: ReadModels) -> Report:
 
 
 async def _walk(log: list[LogRecord], models: ReadModels) -> Report:
-    members = {(PROGRAM, member): row for (_, member), row in models.members.items()}
-    rows = {member: dict(zip(MEMBER_COLUMNS, row.values(), strict=True)) for member, row in members.items()}
+    states = {(PROGRAM, member): row for (_, member), row in models.members.items()}
+    rows = {who: dict(zip(members.MODEL.columns, row.values(), strict=True)) for who, row in states.items()}
     ends = {shard: len(records) for shard, records in by_shard(log).items()}
-    tiers = {member: row.tier for member, row in members.items() if row.tier is not None}
+    tiers = {member: row.tier for member, row in states.items() if row.tier is not None}
     tables = Tables(ends, cast("Any", rows), tiers)
     topics = Topics()
     points = {TopicPartition(topics.points, shard): end for shard, end in ends.items()}

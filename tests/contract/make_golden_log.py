@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 from services.cli.fact_files import read_arrivals
-from services.cli.routing import topic_of
 from services.earning.ledger.journal import Head, Journal
 from services.earning.simulate import Arrival, run
 from services.earning.source_events.facts import Fact
 from shared.codec import CHAIN_START, headers_of
+from shared.facts.routing import topic_of
 from shared.point_events import EventData
 from shared.shards import shard_of
 from shared.topics import Topics

@@ -7,10 +7,10 @@ from typing import Any, get_args
 
 import pytest
 
-from services.earning.source_events.facts import FACT_TYPES
 from services.earning.source_events.messages import MESSAGE_TYPES
 from services.earning.state.keys import KeyState
 from shared.codec import chain_of
+from shared.facts.fact import FACT_TYPES
 from shared.point_events import EVENT_CLASSES
 from tests.contract import golden_log, make_golden_log
 from tests.contract import golden_log_results as results

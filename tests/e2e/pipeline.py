@@ -14,12 +14,10 @@ from deploy import topics as topics_plan
 from services.cli.supervise import ServiceProcess
 from services.earning.program import registry
 from services.earning.program.authoring.check import check
-from shared.broker import Outgoing, producer, publish
+from shared.broker import Outgoing
 from shared.topics import Topics
 from tests.eventually import eventually
-
-PATIENCE_S = 90.0
-"""Far longer than anything here takes; a test that comes to its end says what it has waited for."""
+from tests.support.builders.sending import send
 
 Rows = list[tuple[object, ...]]
 
@@ -76,13 +74,7 @@ class Pipeline:
 
     async def publish(self, records: Mapping[int, list[Outgoing]], topic: str | None = None) -> int:
         """Publish records by partition (to the orders topic); gives their number."""
-        to = producer(self.bootstrap_servers, "shop")
-        await to.start()
-        try:
-            await publish(to, topic or self.topics.orders, records)
-        finally:
-            await to.stop()
-        return sum(len(rows) for rows in records.values())
+        return await send(self.bootstrap_servers, topic or self.topics.orders, records)
 
     def start(self, service: str, settings: Mapping[str, str], *, number: int = 1) -> ServiceProcess:
         """Start a process of a service, with further settings as environment variables; waits for nothing."""
@@ -162,7 +154,7 @@ class Pipeline:
     async def until(self, condition: Callable[[], Awaitable[bool]], what: str) -> None:
         """Wait for a condition; fails with what was waited for, and the services' last words."""
         try:
-            await eventually(condition, what=what, seconds=PATIENCE_S)
+            await eventually(condition, what=what)
         except AssertionError as error:
             raise AssertionError(f"{error}; {self._last_words()}") from None
 

@@ -13,23 +13,15 @@ from typing import Any, NamedTuple
 import msgspec
 
 from shared.broker import Outgoing
-from shared.shards import member_key, shard_of
+from shared.facts.builders import Publisher, record
+from shared.shards import shard_of
+from tests.support.builders.programs import GROCER, document
 
 PROGRAM = "shop"
-DOCUMENT = """
-program: shop
-effective_from: 2025-01-01T00:00:00+01:00
-currency: EUR
-time_zone: Europe/Berlin
-rules:
-  - id: base
-    rate: 1
-  - id: fresh
-    rate: 0.5
-    only: {categories: [FRESH]}
-  - id: big-basket
-    points: 25
-    minimum: 80
+SHOP = Publisher(PROGRAM, "shop-eu")
+DOCUMENT = document(
+    GROCER,
+    """
 tiers:
   measure: points_earned
   window: calendar_year
@@ -37,7 +29,8 @@ tiers:
     - {id: bronze}
     - {id: silver, threshold: 300, multiplier: 1.25}
     - {id: gold, threshold: 900, multiplier: 1.5}
-"""
+""",
+)
 BEGAN = datetime(2025, 11, 1, tzinfo=UTC)
 STEP = timedelta(minutes=20)
 
@@ -112,26 +105,14 @@ def _refunded(order: dict[str, Any], part: int, draw: random.Random) -> dict[str
 
 def _event(number: int, what: str, member: str, at: datetime, data: dict[str, Any]) -> bytes:
     kind = what.partition("-")[0]
-    return msgspec.json.encode(
-        {
-            "specversion": "1.0",
-            "id": f"e-{number}-{what}",
-            "source": "shop-eu",
-            "type": f"commerce.order.{kind}.v1",
-            "subject": member,
-            "time": at.isoformat(),
-            "program": PROGRAM,
-            "data": data,
-        }
-    )
+    event = SHOP.event(f"commerce.order.{kind}.v1", data, id=f"e-{number}-{what}", member=member, time=at)
+    return msgspec.json.encode(event)
 
 
 def records(said: list[Said], shards: int) -> dict[int, list[Outgoing]]:
     """The facts as records by partition, keyed and timed as a well-behaved publisher does."""
     partitions: dict[int, list[Outgoing]] = {}
     for one in said:
-        record = Outgoing(
-            member_key(PROGRAM, one.member).encode(), one.value, (), int(one.received_at.timestamp() * 1000)
-        )
-        partitions.setdefault(shard_of(PROGRAM, one.member, shards), []).append(record)
+        shard = shard_of(PROGRAM, one.member, shards)
+        partitions.setdefault(shard, []).append(record(one.value, PROGRAM, one.member, one.received_at))
     return partitions

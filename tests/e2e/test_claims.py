@@ -11,36 +11,23 @@ import pytest
 from services.earning.replay.rederive import rederive
 from services.verify.checker import verify
 from shared.broker import Outgoing
-from shared.shards import member_key, shard_of
+from shared.facts.builders import Publisher, record
+from shared.shards import shard_of
 from tests.e2e.pipeline import Pipeline
+from tests.support.builders.programs import ONE_A_EURO, document
 
 PROGRAM = "guests"
-DOCUMENT = """
-program: guests
-effective_from: 2025-01-01T00:00:00Z
-currency: EUR
-time_zone: UTC
-enrolment: {required: true}
-rules: [{id: base, rate: 1}]
-"""
+SHOP = Publisher(PROGRAM, "shop")
+DOCUMENT = document(ONE_A_EURO, "enrolment: {required: true}", program=PROGRAM)
 BEGAN = datetime(2025, 11, 1, tzinfo=UTC)
 MEMBERS = 12
 ONE_BY_ONE = {"EARNING_BATCH": "5", "EARNING_INBOX_POLL_MS": "5", "PROJECTIONS_BATCH": "50"}
 
 
-def _told(kind: str, member: str, minutes: int, data: dict[str, Any]) -> tuple[str, int, bytes]:
+def _told(kind: str, member: str, minutes: int, data: dict[str, Any]) -> tuple[str, datetime, bytes]:
     at = BEGAN + timedelta(minutes=minutes)
-    event = {
-        "specversion": "1.0",
-        "id": f"{kind}-{member}-{minutes}",
-        "source": "shop",
-        "type": f"{kind}.v1",
-        "subject": member,
-        "time": at.isoformat(),
-        "program": PROGRAM,
-        "data": data,
-    }
-    return member, int(at.timestamp() * 1000), msgspec.json.encode(event)
+    event = SHOP.event(f"{kind}.v1", data, id=f"{kind}-{member}-{minutes}", member=member, time=at)
+    return member, at, msgspec.json.encode(event)
 
 
 def _order(kind: str, order_id: str) -> dict[str, Any]:
@@ -49,7 +36,7 @@ def _order(kind: str, order_id: str) -> dict[str, Any]:
     return {"order_id": order_id} | sold
 
 
-def _orders() -> list[tuple[str, int, bytes]]:
+def _orders() -> list[tuple[str, datetime, bytes]]:
     """Three orders of each guest, one of each member; then one of the guest's is cancelled under each of both ids."""
     told = []
     for n in range(MEMBERS):
@@ -58,7 +45,7 @@ def _orders() -> list[tuple[str, int, bytes]]:
     return told
 
 
-def _cancels() -> list[tuple[str, int, bytes]]:
+def _cancels() -> list[tuple[str, datetime, bytes]]:
     told = []
     for n in range(MEMBERS):
         told.append(_told("commerce.order.cancelled", f"guest-{n}", 900, _order("cancelled", f"g-{n}-0")))
@@ -66,13 +53,13 @@ def _cancels() -> list[tuple[str, int, bytes]]:
     return told
 
 
-def _commands() -> list[tuple[str, int, bytes]]:
+def _commands() -> list[tuple[str, datetime, bytes]]:
     told = [_told("loyalty.member.enrolled", f"member-{n}", n + 5, {}) for n in range(MEMBERS)]
     claims = [_told("loyalty.member.claimed", f"member-{n}", 600 + n, {"from": f"guest-{n}"}) for n in range(MEMBERS)]
     return told + claims
 
 
-def _refused() -> list[tuple[str, int, bytes]]:
+def _refused() -> list[tuple[str, datetime, bytes]]:
     """Each alias claims what the next one's member has claimed already."""
     return [
         _told("loyalty.member.claimed", f"guest-{n}", 950, {"from": f"guest-{(n + 1) % MEMBERS}"})
@@ -80,11 +67,10 @@ def _refused() -> list[tuple[str, int, bytes]]:
     ]
 
 
-def _records(told: list[tuple[str, int, bytes]], shards: int) -> dict[int, list[Outgoing]]:
+def _records(told: list[tuple[str, datetime, bytes]], shards: int) -> dict[int, list[Outgoing]]:
     partitions: dict[int, list[Outgoing]] = {}
-    for member, at_ms, value in told:
-        record = Outgoing(member_key(PROGRAM, member).encode(), value, (), at_ms)
-        partitions.setdefault(shard_of(PROGRAM, member, shards), []).append(record)
+    for member, at, value in told:
+        partitions.setdefault(shard_of(PROGRAM, member, shards), []).append(record(value, PROGRAM, member, at))
     return partitions
 
 

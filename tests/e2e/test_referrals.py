@@ -11,39 +11,27 @@ import pytest
 from services.earning.replay.rederive import rederive
 from services.verify.checker import verify
 from shared.broker import Outgoing
-from shared.shards import member_key, shard_of
+from shared.facts.builders import Publisher, record
+from shared.shards import shard_of
 from tests.e2e.pipeline import Pipeline
+from tests.support.builders.programs import document
 
 PROGRAM = "brought"
-DOCUMENT = """
-program: brought
-effective_from: 2025-01-01T00:00:00Z
-currency: EUR
-time_zone: UTC
-referrals: {referrer: 20, referee: 10, minimum: 30, limit: {times: 9}}
-"""
+SHOP = Publisher(PROGRAM, "shop")
+DOCUMENT = document("referrals: {referrer: 20, referee: 10, minimum: 30, limit: {times: 9}}", program=PROGRAM)
 BEGAN = datetime(2025, 11, 1, tzinfo=UTC)
 REFEREES = 36
 REFERRERS = 3
 ONE_BY_ONE = {"EARNING_BATCH": "5", "EARNING_INBOX_POLL_MS": "5", "PROJECTIONS_BATCH": "50"}
 
 
-def _told(kind: str, number: int, minutes: int, data: dict[str, Any]) -> tuple[str, int, bytes]:
+def _told(kind: str, number: int, minutes: int, data: dict[str, Any]) -> tuple[str, datetime, bytes]:
     member, at = f"new-{number}", BEGAN + timedelta(minutes=minutes)
-    event = {
-        "specversion": "1.0",
-        "id": f"{kind}-{number}",
-        "source": "shop",
-        "type": f"commerce.{kind}.v1",
-        "subject": member,
-        "time": at.isoformat(),
-        "program": PROGRAM,
-        "data": data,
-    }
-    return member, int(at.timestamp() * 1000), msgspec.json.encode(event)
+    event = SHOP.event(f"commerce.{kind}.v1", data, id=f"{kind}-{number}", member=member, time=at)
+    return member, at, msgspec.json.encode(event)
 
 
-def _facts(topic: str) -> list[tuple[str, int, bytes]]:
+def _facts(topic: str) -> list[tuple[str, datetime, bytes]]:
     """Every third order is cancelled, every fourth too small; each referral is completed before or after its order."""
     told = []
     for n in range(REFEREES):
@@ -67,9 +55,8 @@ def _expected() -> dict[str, int]:
 
 def _records(topic: str, shards: int) -> dict[int, list[Outgoing]]:
     partitions: dict[int, list[Outgoing]] = {}
-    for member, at_ms, value in _facts(topic):
-        record = Outgoing(member_key(PROGRAM, member).encode(), value, (), at_ms)
-        partitions.setdefault(shard_of(PROGRAM, member, shards), []).append(record)
+    for member, at, value in _facts(topic):
+        partitions.setdefault(shard_of(PROGRAM, member, shards), []).append(record(value, PROGRAM, member, at))
     return partitions
 
 

@@ -13,15 +13,16 @@ import pytest
 import pytest_asyncio
 
 from deploy.local_stack import LocalStack
+from deploy.programs import likes
 from deploy.reference.likes import story_of
-from services.cli.routing import head_of, outgoing, partition_of, topic_of
-from services.cli.starts import likes
 from services.earning.program import registry
 from services.earning.program.authoring.check import check
 from services.earning.program.compile import compile_versions
 from services.earning.simulate import Arrival, run
 from services.earning.source_events.codec import decode
 from services.verify.checker import verify
+from shared.facts.builders import record
+from shared.facts.routing import head_of, partition_of, topic_of
 from shared.point_events import EventData
 from tests.conftest import new_database, new_topics
 from tests.e2e.pipeline import Pipeline
@@ -65,9 +66,9 @@ async def _told(pipeline: Pipeline, values: Iterator[bytes]) -> None:
     """Facts published one after the other, each once all before it is decided: in the order of the story."""
     for count, value in enumerate(values, 1):
         head = head_of(value)
-        record = outgoing(value, head, history=True)
+        told = record(value, head.program, head.subject, head.arrived)
         topic = topic_of(head.type, pipeline.topics)
-        await pipeline.publish({partition_of(head, pipeline.shards): [record]}, topic)
+        await pipeline.publish({partition_of(head, pipeline.shards): [told]}, topic)
         await pipeline.settled(count)
 
 

@@ -8,43 +8,26 @@ import asyncpg
 import msgspec
 
 from shared.broker import Outgoing
-from shared.shards import member_key, shard_of
+from shared.facts import builders
+from shared.shards import shard_of
 from tests.e2e import shop
 from tests.e2e.pipeline import Pipeline
+from tests.support.builders.programs import ONE_A_EURO, document
 
 MEMBER = "m-spends"
 REQUESTS, PRODUCERS, COVERED = 500, 5, 100
 AT = datetime.now(UTC) - timedelta(minutes=10)  # topics keep what is of today
-DOCUMENT = """
-program: shop
-effective_from: 2025-01-01T00:00:00+01:00
-currency: EUR
-time_zone: Europe/Berlin
-rules:
-  - id: base
-    rate: 1
-"""
+DOCUMENT = document(ONE_A_EURO)
 
 
 def fact(kind: str, name: str, data: dict[str, object]) -> bytes:
     """A fact of the one member."""
-    return msgspec.json.encode(
-        {
-            "specversion": "1.0",
-            "id": f"e-{name}",
-            "source": "shop-eu",
-            "type": f"{kind}.v1",
-            "subject": MEMBER,
-            "time": AT.isoformat(),
-            "program": shop.PROGRAM,
-            "data": data,
-        }
-    )
+    told = shop.SHOP.event(f"{kind}.v1", data, id=f"e-{name}", member=MEMBER, time=AT)
+    return msgspec.json.encode(told)
 
 
 def record(value: bytes, *, minutes: int = 0) -> Outgoing:
-    key = member_key(shop.PROGRAM, MEMBER).encode()
-    return Outgoing(key, value, (), int(AT.timestamp() * 1000) + minutes * 60_000)
+    return builders.record(value, shop.PROGRAM, MEMBER, AT + timedelta(minutes=minutes))
 
 
 async def test_points_for_a_hundred_of_five_hundred_requests_are_spent_a_hundred_times(pipeline: Pipeline) -> None:

@@ -20,7 +20,6 @@ from tests.eventually import eventually
 
 PROJECT = Path(__file__).parents[2]
 GROCER = PROJECT / "deploy" / "programs" / "grocer.yaml"
-ENOUGH_S = 60.0
 
 
 class Installation:
@@ -100,5 +99,5 @@ async def test_the_readmes_commands_do_what_it_says(installation: Installation) 
     for command in commands:
         if command[0] == "explain":
             seen = partial(installation.says, "7 points available", *command)
-            await eventually(seen, what="ana has the points the README says", seconds=ENOUGH_S)
+            await eventually(seen, what="ana has the points the README says")
         installation.tallystick(*command)

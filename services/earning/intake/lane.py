@@ -26,6 +26,7 @@ from services.earning.replay.recover import Recovery
 from services.earning.source_events.codec import decode
 from services.earning.tasks.retry import APPLICATION, is_asked_to_stop
 from shared.broker import UNREADABLE, Backoff, find_unreadable, instant_of
+from shared.consumer_watch import getmany
 from shared.errors import PermanentError
 from shared.postgres import SESSION_SETTINGS, TRANSIENT_ERRORS, connect, free_locks
 from shared.settings import Connections
@@ -177,7 +178,7 @@ class Lane:
         wanted, at_most = alignment.wanted(self._records_max)
         began = loop.time()
         try:
-            fetched = await consumer.getmany(*wanted, timeout_ms=FETCH_WAIT_MS, max_records=at_most)
+            fetched = await getmany(consumer, *wanted, timeout_ms=FETCH_WAIT_MS, max_records=at_most)
             for one, records in fetched.items():
                 alignment.add(one, records, await consumer.position(one), consumer.highwater(one))
         except NoOffsetForPartitionError:
@@ -266,7 +267,7 @@ class Lane:
         waiting = asyncio.ensure_future(self._backoff.wait())
         try:
             while partitions and not waiting.done():
-                await self._assignment.consumer.getmany(*partitions, timeout_ms=FETCH_WAIT_MS)
+                await getmany(self._assignment.consumer, *partitions, timeout_ms=FETCH_WAIT_MS)
                 partitions = self._assignment.partitions_of(self._number)
             await waiting
         finally:

@@ -15,6 +15,7 @@ from faststream.kafka import KafkaBroker
 from services.earning.intake.lane import Lane, LaneContext
 from services.earning.settings import EarningSettings
 from shared.broker import CONSUMER_SETTINGS, KAFKA_TRANSIENT, Backoff
+from shared.consumer_watch import count_replaced, watch
 from shared.errors import TransientError
 from shared.topics import Topics
 
@@ -120,6 +121,7 @@ async def consume(intake: Subscription, context: LaneContext, stopping: asyncio.
             await intake.start()
             await _run_lanes(intake, context, stopping, lanes)
         except* KAFKA_TRANSIENT as errors:
+            count_replaced(errors, context.readiness)
             why = ", ".join(f"{type(error).__name__}: {error}" for error in leaves(errors))
             if context.readiness.waits("kafka", why):
                 log.warning("kafka is away", error=why)
@@ -151,11 +153,12 @@ async def _run_lanes(intake: Subscription, context: LaneContext, stopping: async
     async with asyncio.TaskGroup() as tasks:
         working = [tasks.create_task(lane.run()) for lane in lanes]
         watching = tasks.create_task(_watch(intake, lanes, context))
+        guarding = tasks.create_task(watch(intake.consumer, "intake"))
         stop = tasks.create_task(stopping.wait())
         await asyncio.wait([*working, stop], return_when=asyncio.FIRST_COMPLETED)
         intake.wake()
         await asyncio.wait(working, timeout=STOP_TIMEOUT_S)
-        for task in (*working, watching, stop):
+        for task in (*working, watching, guarding, stop):
             task.cancel()
 
 

@@ -7,27 +7,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 
 import asyncpg
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError
 
-from services.earning.ledger.dead_letters import read
+from services.earning.ledger.dead_letters import record_relayed, to_relay
 from services.earning.relay.emit import publishing
 from services.earning.settings import EarningSettings
 from services.earning.tasks.leases import Leases
 from services.earning.tasks.retry import OnProgress
 from shared.broker import Outgoing, publish
 from shared.dead_letters import DeadLetter
-from shared.postgres import Queries
 from shared.settings import Connections
 from shared.waiting import wait_for_event
 
 log = structlog.get_logger(__name__)
-
-QUERIES = Queries(Path(__file__).parents[1] / "sql" / "relay.sql")
 
 AT_A_TIME = 200
 LOOK_EVERY_S = 0.5
@@ -55,11 +51,11 @@ class DeadLetterRelay:
             while not self._stopping.is_set():
                 if leases.due:
                     await leases.renew(session)
-                rows = await session.fetch(QUERIES["dead_letters_to_relay"], AT_A_TIME) if leases.mine else []
-                if rows:
-                    await self._publish(session, publisher, [(read(row[:-1]), row["log"]) for row in rows])
+                letters = await to_relay(session, AT_A_TIME) if leases.mine else []
+                if letters:
+                    await self._publish(session, publisher, letters)
                 on_progress()
-                if len(rows) < AT_A_TIME:
+                if len(letters) < AT_A_TIME:
                     await wait_for_event(self._stopping, LOOK_EVERY_S)
             await leases.release(session)
 
@@ -75,8 +71,7 @@ class DeadLetterRelay:
         except MessageSizeTooLargeError:
             for letter, _ in letters:
                 await self._send(publisher, letter, letter.partition % partitions)
-        places = ((letter.topic, letter.partition, letter.offset, log_number) for letter, log_number in letters)
-        await session.execute(QUERIES["record_relayed"], *map(list, zip(*places, strict=True)))
+        await record_relayed(session, letters)
 
     async def _send(self, publisher: AIOKafkaProducer, letter: DeadLetter, partition: int) -> None:
         record = letter.to_record()

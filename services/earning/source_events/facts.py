@@ -1,8 +1,4 @@
-"""Facts as values: what a commerce platform told us, decoded and checked; money stays decimal text (`shared.money`).
-
-The structs are the hot path's mirror of the published contract in `services.earning.source_events.contract`; a test
-proves that both accept and refuse the same inputs. Encoding a struct gives the canonical fact: known fields only.
-"""
+"""Facts as earning knows them: what was published (`shared.facts`) or sent on, when it reached us, and from where."""
 
 from __future__ import annotations
 
@@ -12,76 +8,8 @@ from typing import Any
 import msgspec
 
 from services.earning.source_events.messages import MESSAGE_TYPES, MessageData
-from shared.facts.activities import ActivityRecorded, ActivityWithdrawn
-from shared.facts.adjustments import PointsAdjust, PointsReinstate
-from shared.facts.imports import BalanceImport, ImportRevert
-from shared.facts.members import MemberClaimed, MemberClosed, MemberEnrolled, MemberUpdated, TierAssigned
-from shared.facts.orders import OrderCancelled, OrderFulfilled, OrderPaid, OrderRefunded, OrderUpdated
-from shared.facts.redemptions import RedemptionCancelled, RedemptionRequested
-from shared.facts.referrals import ReferralClicked, ReferralCompleted, ReferralJoined, ReferralUnblock, ReferralVoided
-from shared.facts.reviews import ReviewPublished, ReviewRemoved, ReviewUpdated
+from shared.facts.fact import FACT_TYPES, FactData
 from shared.point_events import Cause, EventData
-
-FactData = (
-    OrderPaid
-    | OrderRefunded
-    | OrderUpdated
-    | OrderCancelled
-    | OrderFulfilled
-    | ReviewPublished
-    | ReviewUpdated
-    | ReviewRemoved
-    | ActivityRecorded
-    | ActivityWithdrawn
-    | ReferralClicked
-    | ReferralJoined
-    | ReferralCompleted
-    | ReferralVoided
-    | MemberEnrolled
-    | MemberUpdated
-    | MemberClaimed
-    | MemberClosed
-    | RedemptionRequested
-    | RedemptionCancelled
-    | PointsAdjust
-    | PointsReinstate
-    | BalanceImport
-    | ImportRevert
-    | TierAssigned
-    | ReferralUnblock
-)
-
-FACT_TYPES: dict[str, type[FactData]] = {
-    "commerce.order.paid.v1": OrderPaid,
-    "commerce.order.updated.v1": OrderUpdated,
-    "commerce.order.refunded.v1": OrderRefunded,
-    "commerce.order.cancelled.v1": OrderCancelled,
-    "commerce.order.fulfilled.v1": OrderFulfilled,
-    "commerce.review.published.v1": ReviewPublished,
-    "commerce.review.updated.v1": ReviewUpdated,
-    "commerce.review.removed.v1": ReviewRemoved,
-    "commerce.activity.recorded.v1": ActivityRecorded,
-    "commerce.activity.withdrawn.v1": ActivityWithdrawn,
-    "commerce.referral.clicked.v1": ReferralClicked,
-    "commerce.referral.joined.v1": ReferralJoined,
-    "commerce.referral.completed.v1": ReferralCompleted,
-    "commerce.referral.voided.v1": ReferralVoided,
-    "loyalty.member.enrolled.v1": MemberEnrolled,
-    "loyalty.member.updated.v1": MemberUpdated,
-    "loyalty.member.claimed.v1": MemberClaimed,
-    "loyalty.member.closed.v1": MemberClosed,
-    "loyalty.redemption.requested.v1": RedemptionRequested,
-    "loyalty.redemption.cancelled.v1": RedemptionCancelled,
-    "loyalty.points.adjust.v1": PointsAdjust,
-    "loyalty.points.reinstate.v1": PointsReinstate,
-    "loyalty.balance.import.v1": BalanceImport,
-    "loyalty.import.revert.v1": ImportRevert,
-    "loyalty.tier.assigned.v1": TierAssigned,
-    "loyalty.referral.unblock.v1": ReferralUnblock,
-}
-"""CloudEvents type → the class of its data."""
-
-_LOGGED: dict[str, type[FactData | MessageData]] = {**FACT_TYPES, **MESSAGE_TYPES}
 
 
 class Fact(msgspec.Struct, kw_only=True):
@@ -160,8 +88,17 @@ def restored_fact(kept: dict[str, Any], program: str, member: str, cause: Cause 
         member=member,
         occurred_at=msgspec.convert(kept["occurred_at"], datetime),
         received_at=msgspec.convert(kept["received_at"], datetime),
-        data=msgspec.convert(kept["data"], _LOGGED[kept["type"]]),
+        data=msgspec.convert(kept["data"], _data_class(kept["type"])),
         topic=cause.topic if cause is not None else "",
         partition=cause.partition if cause is not None else -1,
         offset=cause.offset if cause is not None else -1,
     )
+
+
+def _data_class(fact_type: str) -> type[FactData | MessageData]:
+    """The class of what is logged under a type; a message's where no fact has it.
+
+    Raises:
+        KeyError: neither has it.
+    """
+    return FACT_TYPES.get(fact_type) or MESSAGE_TYPES[fact_type]

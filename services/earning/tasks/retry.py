@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from shared.broker import KAFKA_TRANSIENT, Backoff
+from shared.consumer_watch import count_replaced
 from shared.postgres import TRANSIENT_ERRORS, free_locks
 from shared.telemetry import Readiness
 
@@ -43,6 +44,7 @@ async def retry_until_stopped(
         except PASSING as error:
             if isinstance(error, asyncio.CancelledError) and is_asked_to_stop():
                 raise
+            count_replaced(error, readiness)
             why = f"{type(error).__name__}: {error}"
             if readiness.waits(name, why):
                 log.warning("waits", what=name, error=why)

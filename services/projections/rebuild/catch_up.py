@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import asyncpg
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from prometheus_client import CollectorRegistry
 
 from services.projections import store
 from services.projections.decode import decode_partition
+from services.projections.models import Model
 from services.projections.positions import Fence
 from services.projections.project import project
 from services.projections.rebuild.read import next_records
 from shared.broker import UNREADABLE
+from shared.consumer_watch import SupervisedConsumer
 from shared.errors import UnreadableEventError
 from shared.telemetry import RoomClock
 
@@ -19,9 +23,16 @@ NO_END = 2**63 - 1
 
 
 async def catch_up(
-    session: asyncpg.Connection, consumer: AIOKafkaConsumer, topic: str, generation: int, until: dict[int, int]
+    session: asyncpg.Connection,
+    consumer: SupervisedConsumer,
+    topic: str,
+    generation: int,
+    models: Sequence[Model],
+    until: dict[int, int],
 ) -> int:
     """Fold each partition up to the position named, or to where its log ends; gives how many events.
+
+    `session` is prepared for the generation, and `models` are what that gave.
 
     Without an end (`NO_END`) the log's end is also where it can't be followed: the service has its alarm up there.
 
@@ -30,19 +41,19 @@ async def catch_up(
     """
     fences = await store.read_fences(session, generation)
     behind = {partition: fences[partition] for partition, to in until.items() if fences[partition].position < to}
-    return sum(
-        [
-            await _follow(session, consumer, TopicPartition(topic, partition), generation, fence, until[partition])
-            for partition, fence in behind.items()
-        ]
-    )
+    folded = 0
+    for partition, fence in behind.items():
+        where = TopicPartition(topic, partition)
+        folded += await _follow(session, consumer, where, generation, models, fence, until[partition])
+    return folded
 
 
 async def _follow(
     session: asyncpg.Connection,
-    consumer: AIOKafkaConsumer,
+    consumer: SupervisedConsumer,
     where: TopicPartition,
     generation: int,
+    models: Sequence[Model],
     fence: Fence,
     until: int,
 ) -> int:
@@ -62,7 +73,7 @@ async def _follow(
         decoded.records = [record for record in decoded.records if record.position <= until]
         decoded.read_to = None
         decoded.foreign = []  # the service sets them aside
-        followed = (await project(session, generation, [decoded], clock)).followed[where.partition]
+        followed = (await project(session, generation, models, [decoded], clock)).followed[where.partition]
         fence = followed.fence
         folded += len(followed.applied)
         if followed.stop is not None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
+from services.projections import store
+from services.projections.models import Model, Values
 from services.projections.rebuild.report import Difference, Report, TableReport
 from shared.postgres import Queries
 
-TABLES = ("members", "history")
 ROWS_SHOWN = 3
 _QUERIES = Queries(Path(__file__).parent.parent / "sql" / "compare.sql")
 
@@ -21,72 +23,93 @@ async def take_snapshot(session: asyncpg.Connection) -> None:
     await session.execute(_QUERIES["snapshot"])
 
 
-async def compare(session: asyncpg.Connection, live: int, rebuilt: int, report: Report, limit: int) -> None:
-    """Fill the report's tables and differences; `session` is in a snapshot that holds both at the same positions."""
+class _Tables(NamedTuple):
+    """A read model's table in two generations, and the columns that both have."""
+
+    model: Model
+    live: int
+    rebuilt: int
+    columns: str
+
+    def statement(self, name: str, **names: object) -> str:
+        """A statement about them. A model without members is compared as if all its rows were those of nobody."""
+        member = "member" if "member" in self.model.key else "''::text"
+        key = ", ".join(self.model.key)
+        both = {"table": self.model.name, "columns": self.columns, "live": self.live, "rebuilt": self.rebuilt}
+        return _statement(name, **both, member=member, key=key, **names)
+
+
+async def compare(
+    session: asyncpg.Connection,
+    models: Sequence[Model],
+    live_and_rebuilt: tuple[int, int],
+    report: Report,
+    limit: int,
+) -> None:
+    """Fill the report's tables and differences; `session` is in a snapshot that holds both at the same positions.
+
+    A read model that the live generation doesn't have yet can't be compared.
+    """
+    live, rebuilt = live_and_rebuilt
     for row in await session.fetch(_statement("differing_positions", live=live, rebuilt=rebuilt)):
         values = (_text(row["live"]), _text(row["rebuilt"]))
         report.differences.append(Difference("positions", row["partition"], "", "", "position", *values))
-    for table in TABLES:
-        columns = await _columns(session, table, live, rebuilt)
-        (ours,) = await session.fetch(_statement("digest", table=table, columns=columns, generation=live))
-        (theirs,) = await session.fetch(_statement("digest", table=table, columns=columns, generation=rebuilt))
-        found = TableReport(table, ours["rows"], theirs["rows"], ours["checksum"], theirs["checksum"])
-        report.tables.append(found)
-        if not found.identical:
-            await _name_members(session, (table, columns, live, rebuilt), report, limit)
+    lacking = await store.lacking_columns(session, live, models)
+    for model in models:
+        if lacking[model.name] is not None:
+            tables = _Tables(model, live, rebuilt, await _columns(session, model.name, live, rebuilt))
+            await _compare(session, tables, report, limit)
+
+
+async def _compare(session: asyncpg.Connection, tables: _Tables, report: Report, limit: int) -> None:
+    (ours,) = await session.fetch(tables.statement("digest", generation=tables.live))
+    (theirs,) = await session.fetch(tables.statement("digest", generation=tables.rebuilt))
+    found = TableReport(tables.model.name, ours["rows"], theirs["rows"], ours["checksum"], theirs["checksum"])
+    report.tables.append(found)
+    if not found.identical:
+        await _name_members(session, tables, report, limit)
 
 
 async def _columns(session: asyncpg.Connection, table: str, live: int, rebuilt: int) -> str:
-    names = await session.fetch(_QUERIES["columns"], f"projection.{table}_{live}", f"projection.{table}_{rebuilt}")
+    names = await session.fetch(_QUERIES["columns"], f"projections.{table}_{live}", f"projections.{table}_{rebuilt}")
     return ", ".join(f'"{row[0]}"' for row in names)
 
 
-async def _name_members(
-    session: asyncpg.Connection, tables: tuple[str, str, int, int], report: Report, limit: int
-) -> None:
-    table, columns, live, rebuilt = tables
-    named = _statement("differing_members", table=table, columns=columns, live=live, rebuilt=rebuilt)
-    rows = await session.fetch(named, limit)
+async def _name_members(session: asyncpg.Connection, tables: _Tables, report: Report, limit: int) -> None:
+    rows = await session.fetch(tables.statement("differing_members"), limit)
     report.differing_members = max(report.differing_members, rows[0]["total"] if rows else 0)
     for row in rows:
         who = (row["program"], row["member"], row["partition"])
-        both = [
-            {
-                found["sequence"]: found
-                for found in map(
-                    json.loads,
-                    await _first_column(
-                        session, _statement("rows_of_member", table=table, columns=columns, generation=generation), who
-                    ),
-                )
-            }
-            for generation in (live, rebuilt)
-        ]
-        report.differences += _differences(table, who, both[0], both[1])
+        live, rebuilt = [await _rows(session, tables, generation, who) for generation in (tables.live, tables.rebuilt)]
+        report.differences += _differences(tables.model, who, live, rebuilt)
 
 
-async def _first_column(session: asyncpg.Connection, statement: str, who: tuple[str, str, int]) -> list[str]:
-    return [row[0] for row in await session.fetch(statement, *who)]
+async def _rows(
+    session: asyncpg.Connection, tables: _Tables, generation: int, who: tuple[str, str, int]
+) -> dict[Values, Any]:
+    """A member's rows, by what tells them apart; empty where there is only one."""
+    found = await session.fetch(tables.statement("rows_of_member", generation=generation), *who)
+    rows = [json.loads(row[0]) for row in found]
+    return {tuple(row[column] for column in tables.model.subject): row for row in rows}
 
 
 def _differences(
-    table: str, who: tuple[str, str, int], live: dict[int, Any], rebuilt: dict[int, Any]
+    model: Model, who: tuple[str, str, int], live: dict[Values, Any], rebuilt: dict[Values, Any]
 ) -> list[Difference]:
     """What differs for a member; of their rows that do, the first few."""
     program, member, partition = who
-    if table == "members":  # one row on either side, perhaps at another sequence
-        live, rebuilt = ({0: next(iter(side.values()))} if side else {} for side in (live, rebuilt))
+    place = model.name, partition, program, member
     found: list[Difference] = []
-    for sequence in sorted(live.keys() | rebuilt.keys()):
-        ours, theirs = live.get(sequence), rebuilt.get(sequence)
-        row = f"row {sequence}" if table == "history" else "row"
+    for subject in sorted(live.keys() | rebuilt.keys()):
+        ours, theirs = live.get(subject), rebuilt.get(subject)
+        row = " ".join(map(str, ("row", *subject)))
         if ours is None or theirs is None:
             words = ("there" if ours else None, "there" if theirs else None)
-            found.append(Difference(table, partition, program, member, row, *words))
+            found.append(Difference(*place, row, *words))
             continue
-        prefix = f"{row} " if table == "history" else ""
+        prefix = f"{row} " if subject else ""
         found += [
-            Difference(table, partition, program, member, f"{prefix}{name}", _text(ours[name]), _text(theirs[name]))
+            Difference(*place, f"{prefix}{name}", _text(ours[name]), _text(theirs[name]))
             for name in ours
             if ours[name] != theirs[name]
         ]

@@ -18,10 +18,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from services.projections import store
 from services.projections.decode import Decoded, decode_partition
-from services.projections.fold import HISTORY_COLUMNS, MEMBER_COLUMNS, HistoryRow
+from services.projections.models import Model, Values, load
 from services.projections.positions import Fence, Received, follow
-from services.projections.project import Members, fold_all
+from services.projections.project import fold_all
 from shared.broker import REQUEST_TIMEOUT_MS, UNREADABLE
+from shared.consumer_watch import SupervisedConsumer
 from shared.errors import TallystickError, UnreadableEventError
 from shared.postgres import LONG_WORK_SETTINGS, connect
 
@@ -31,12 +32,16 @@ OWNER = "loyalty_owner"
 
 
 class Job(msgspec.Struct):
-    """What one process reads: partitions, each up to a position, into the tables of a generation."""
+    """What one process reads: partitions, each up to a position, into the tables of a generation.
+
+    `models` are the packages that declare the read models to fill.
+    """
 
     dsn: str
     bootstrap_servers: str
     topic: str
     generation: int
+    models: list[str]
     until: dict[int, int]
 
 
@@ -51,23 +56,27 @@ class Done(msgspec.Struct):
 Tell = Callable[[Done], None]
 
 
-def reader(bootstrap_servers: str) -> AIOKafkaConsumer:
+def reader(bootstrap_servers: str) -> SupervisedConsumer:
     """A consumer outside of any group: a rebuild reads what it wants."""
-    return AIOKafkaConsumer(
-        bootstrap_servers=bootstrap_servers,
-        client_id="tallystick-rebuild",
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="none",
-        isolation_level="read_uncommitted",
-        check_crcs=True,
-        fetch_max_wait_ms=50,
-        max_partition_fetch_bytes=8 * 1024 * 1024,
-        request_timeout_ms=REQUEST_TIMEOUT_MS,
-    )
+
+    def make() -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
+            bootstrap_servers=bootstrap_servers,
+            client_id="tallystick-rebuild",
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_uncommitted",
+            check_crcs=True,
+            fetch_max_wait_ms=50,
+            max_partition_fetch_bytes=8 * 1024 * 1024,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+        )
+
+    return SupervisedConsumer(make, "rebuild")
 
 
-async def next_records(consumer: AIOKafkaConsumer, where: TopicPartition) -> Sequence[Any]:
+async def next_records(consumer: SupervisedConsumer, where: TopicPartition) -> Sequence[Any]:
     """The next records of a partition; none where none came in time.
 
     Raises:
@@ -107,10 +116,10 @@ async def read_all(job: Job, tell: Tell) -> None:
 
 
 class _Partition:
-    """One partition on its way into the tables: history as it comes, members and fence at the end."""
+    """One partition on its way into the tables: rows of events as they come, of states and the fence at the end."""
 
     def __init__(
-        self, job: Job, partition: int, session: asyncpg.Connection, consumer: AIOKafkaConsumer, tell: Tell
+        self, job: Job, partition: int, session: asyncpg.Connection, consumer: SupervisedConsumer, tell: Tell
     ) -> None:
         self._job = job
         self._partition = partition
@@ -118,7 +127,7 @@ class _Partition:
         self._consumer = consumer
         self._tell = tell
         self._fence = Fence(partition)
-        self._members: Members = {}
+        self._folded = [load(package).begin() for package in job.models]
         self._known: list[Received] = []
         self._copying: asyncio.Task[Any] | None = None
 
@@ -142,18 +151,19 @@ class _Partition:
         if followed.stop is not None:
             raise followed.stop
         self._known += followed.known
-        history = fold_all(followed.applied, self._members)
+        fold_all(followed.applied, self._folded)
         self._fence = followed.fence
         self._tell(Done(len(followed.applied), len(decoded.foreign)))
         await self._copied()
-        if history:
-            self._copying = asyncio.create_task(self._copy(history))
+        if followed.applied:
+            appended = [(rows.model, rows.take_appended()) for rows in self._folded]
+            self._copying = asyncio.create_task(self._copy(appended))
             await asyncio.sleep(0)  # lets the copying begin before the next batch is decoded
 
-    async def _copy(self, history: list[HistoryRow]) -> None:
-        await self._session.copy_records_to_table(
-            f"history_{self._job.generation}", schema_name=store.SCHEMA, records=history, columns=HISTORY_COLUMNS
-        )
+    async def _copy(self, appended: Sequence[tuple[Model, Sequence[Values]]]) -> None:
+        for model, rows in appended:
+            if rows:
+                await store.append(self._session, self._job.generation, model, rows)
 
     async def _copied(self) -> None:
         if self._copying is not None:
@@ -161,12 +171,7 @@ class _Partition:
             self._copying = None
 
     async def _finish(self) -> None:
-        await self._session.copy_records_to_table(
-            f"members_{self._job.generation}",
-            schema_name=store.SCHEMA,
-            records=[row.values() for row in self._members.values()],
-            columns=MEMBER_COLUMNS,
-        )
+        await self._copy([(rows.model, rows.changed()) for rows in self._folded])
         await store.move_fences(self._session, self._job.generation, [self._fence])
         if self._known:
             await store.check_known(self._session, self._job.generation, self._known)

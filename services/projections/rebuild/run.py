@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import time
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 
-from services.projections import store
+from services.projections import generations, store
+from services.projections.models import Model, registered
 from services.projections.rebuild.catch_up import NO_END, catch_up
 from services.projections.rebuild.compare import compare, take_snapshot
 from services.projections.rebuild.read import OWNER, Done, Job, reader
@@ -19,15 +18,14 @@ from services.projections.rebuild.report import OnProgress, Progress, Report
 from services.projections.rebuild.swap import drop, swap
 from services.projections.rebuild.workers import read_in_processes, share_out
 from shared.broker import REQUEST_TIMEOUT_MS
+from shared.consumer_watch import SupervisedConsumer
 from shared.errors import ConfigurationError, TransientError
-from shared.postgres import LONG_WORK_SETTINGS, Queries, connect
+from shared.postgres import LONG_WORK_SETTINGS, connect
 from shared.topics import Topics
 
 CLOSE = 2000
 ROUNDS_MAX = 10
 PROCESSES_MAX = 4
-
-_QUERIES = Queries(Path(__file__).parent.parent / "sql" / "generations.sql")
 
 
 async def rebuild(
@@ -81,7 +79,7 @@ class _Rebuild:
         bootstrap_servers: str,
         topic: str,
         sessions: list[asyncpg.Connection],
-        consumer: AIOKafkaConsumer,
+        consumer: SupervisedConsumer,
         progress: OnProgress,
     ) -> None:
         self._dsn = dsn
@@ -90,6 +88,7 @@ class _Rebuild:
         self._session, self._folding = sessions
         self._consumer = consumer
         self._progress = progress
+        self._models: tuple[Model, ...] = registered()
         self._live = 0
         self._generation = 0
         self._total = 0
@@ -97,16 +96,16 @@ class _Rebuild:
 
     async def prepare(self) -> None:
         """Make the new tables, after dropping those that an interrupted rebuild left."""
-        if not await self._session.fetchval(_QUERIES["lock_rebuild"]):
+        if not await self._session.fetchval(generations.QUERIES["lock_rebuild"]):
             raise TransientError("Another rebuild is running.", cure="Wait for it to end.")
         partitions = await self._partitions()
         await store.settle_partitions(self._session, partitions)
         self._live = await store.current_generation(self._session)
-        for row in await self._session.fetch(_QUERIES["generations"]):
-            if row["generation"] != self._live:
-                await drop(self._session, row["generation"])
+        for generation in await generations.there(self._session):
+            if generation != self._live:
+                await drop(self._session, generation)
         self._generation = self.report.generation = self._live + 1
-        await self._session.execute(_QUERIES["create_tables"], self._generation)
+        await generations.create(self._session, self._generation, self._models)
         await self._session.execute(store.statement("fill_positions", self._generation), partitions)
 
     async def _partitions(self) -> int:
@@ -115,8 +114,8 @@ class _Rebuild:
             client_id="tallystick-rebuild",
             request_timeout_ms=REQUEST_TIMEOUT_MS,
         )
-        await admin.start()
         try:
+            await admin.start()
             (topic,) = await admin.describe_topics([self._topic])
         finally:
             await admin.close()
@@ -132,12 +131,13 @@ class _Rebuild:
         self._total = sum(until.values())
         self._tell("reading")
         shares = share_out(until, processes)
-        jobs = [Job(self._dsn, self._bootstrap_servers, self._topic, self._generation, share) for share in shares]
-        await read_in_processes(jobs, self._count)
+        packages = [model.package for model in self._models]
+        places = self._dsn, self._bootstrap_servers, self._topic
+        await read_in_processes([Job(*places, self._generation, packages, share) for share in shares], self._count)
         self._tell("keys")
-        await self._session.execute(_QUERIES["add_keys"], self._generation)
+        await generations.add_keys(self._session, self._generation, self._models)
         self.report.read_seconds = time.monotonic() - began
-        await self._session.execute(store.generational(_QUERIES["analyze"], self._generation))
+        await generations.analyze(self._session, self._generation)
         await store.prepare_session(self._folding, self._generation)
 
     def _count(self, done: Done) -> None:
@@ -161,7 +161,7 @@ class _Rebuild:
                     await self._catch_up_locked()
                     await take_snapshot(snapshot)
                 self._tell("comparing")
-                await compare(snapshot, self._live, self._generation, self.report, limit)
+                await compare(snapshot, self._models, (self._live, self._generation), self.report, limit)
         finally:
             snapshot.terminate()
 
@@ -172,7 +172,7 @@ class _Rebuild:
             return
         await self._come_close(to_the_end=True)
         self._tell("swapping")
-        await swap(self._session, self._live, self._generation, self._catch_up_locked)
+        await swap(self._session, self._models, (self._live, self._generation), self._catch_up_locked)
         self.report.swapped = True
         await drop(self._session, self._live)
 
@@ -186,12 +186,12 @@ class _Rebuild:
 
     async def _catch_up_locked(self) -> None:
         """Lock the live fences, and come to exactly where they are, if we are not beyond."""
-        await self._session.execute(_QUERIES["hold_briefly"])
+        await self._session.execute(generations.QUERIES["hold_briefly"])
         partitions = await store.read_fences(self._session, self._live)
         fences = await store.lock_fences(self._session, self._live, partitions)
         await self._follow({partition: fence.position for partition, fence in fences.items()})
 
     async def _follow(self, until: dict[int, int]) -> int:
-        folded = await catch_up(self._folding, self._consumer, self._topic, self._generation, until)
+        folded = await catch_up(self._folding, self._consumer, self._topic, self._generation, self._models, until)
         self.report.caught_up += folded
         return folded

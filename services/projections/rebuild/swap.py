@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
 
-from services.projections import store
+from services.projections import generations, store
+from services.projections.models import Model
 from shared.broker import Backoff
 from shared.errors import TransientError
-from shared.postgres import Queries
 
 PATIENCE_S = 60.0
-_QUERIES = Queries(Path(__file__).parent.parent / "sql" / "generations.sql")
 
 
 async def swap(
-    session: asyncpg.Connection, live: int, generation: int, catch_up_locked: Callable[[], Awaitable[None]]
+    session: asyncpg.Connection,
+    models: Sequence[Model],
+    live_and_new: tuple[int, int],
+    catch_up_locked: Callable[[], Awaitable[None]],
 ) -> None:
     """Show the new generation, and tell whoever waits for the old fences that it has a successor.
 
@@ -28,14 +29,15 @@ async def swap(
     Raises:
         TransientError: somebody read without a pause for a minute; says who.
     """
+    live, generation = live_and_new
 
     async def attempt() -> None:
         async with session.transaction():
             await catch_up_locked()
-            await session.execute(_QUERIES["wait_briefly"])
-            await session.execute(_QUERIES["show"], generation)
-            await session.execute(_QUERIES["set_current"], generation)
-            await session.execute(store.generational(_QUERIES["retire"], live), generation)
+            await session.execute(generations.QUERIES["wait_briefly"])
+            await generations.show(session, generation, models)
+            await session.execute(generations.QUERIES["set_current"], generation)
+            await session.execute(store.generational(generations.QUERIES["retire"], live), generation)
 
     await _insist(session, attempt)
 
@@ -49,8 +51,8 @@ async def drop(session: asyncpg.Connection, generation: int) -> None:
 
     async def attempt() -> None:
         async with session.transaction():
-            await session.execute(_QUERIES["wait_briefly"])
-            await session.execute(_QUERIES["drop_tables"], generation)
+            await session.execute(generations.QUERIES["wait_briefly"])
+            await generations.drop(session, generation)
 
     await _insist(session, attempt)
 
@@ -64,7 +66,7 @@ async def _insist(session: asyncpg.Connection, attempt: Callable[[], Awaitable[N
     except TimeoutError:
         readers = ", ".join(
             f"{row['usename']} (pid {row['pid']}, {row['application_name'] or 'unnamed'})"
-            for row in await session.fetch(_QUERIES["readers"])
+            for row in await session.fetch(generations.QUERIES["readers"])
         )
         raise TransientError(
             f"The views are read without a pause, so they can't be swapped; by {readers or 'nobody now'}.",

@@ -1,5 +1,5 @@
--- Statements that compare two generations. {columns} are those both have, {live} and {rebuilt} the suffixes, {table} one
--- of members and history. The hash of a row depends on its values only; a sum of hashes does not depend on their order.
+-- Statements that compare two generations. {columns} are those both have, {live} and {rebuilt} the suffixes, {table} is
+-- a read model and {key} its primary key, {member} its members' column, or nobody's id where it has none. The hash of a row depends on its values only; a sum of hashes does not depend on their order.
 
 -- name: columns
 SELECT attname::text
@@ -16,17 +16,19 @@ SELECT pg_current_snapshot();
 
 -- name: digest
 SELECT count(*) AS rows, coalesce(sum(hash_record_extended(ROW({columns}), 0)::numeric), 0)::text AS checksum
-FROM projection.{table}_{generation};
+FROM projections.{table}_{generation};
 
 -- name: differing_members
 WITH live AS (
-    SELECT partition, program, member, count(*) AS rows, sum(hash_record_extended(ROW({columns}), 0)::numeric) AS checksum
-    FROM projection.{table}_{live}
-    GROUP BY partition, program, member
+    SELECT partition, program, {member} AS member, count(*) AS rows,
+        sum(hash_record_extended(ROW({columns}), 0)::numeric) AS checksum
+    FROM projections.{table}_{live}
+    GROUP BY 1, 2, 3
 ), rebuilt AS (
-    SELECT partition, program, member, count(*) AS rows, sum(hash_record_extended(ROW({columns}), 0)::numeric) AS checksum
-    FROM projection.{table}_{rebuilt}
-    GROUP BY partition, program, member
+    SELECT partition, program, {member} AS member, count(*) AS rows,
+        sum(hash_record_extended(ROW({columns}), 0)::numeric) AS checksum
+    FROM projections.{table}_{rebuilt}
+    GROUP BY 1, 2, 3
 )
 SELECT partition, program, member, count(*) OVER () AS total
 FROM live FULL JOIN rebuilt USING (partition, program, member)
@@ -37,12 +39,12 @@ LIMIT $1;
 -- name: rows_of_member
 SELECT to_jsonb(t)::text AS row
 FROM (
-    SELECT {columns} FROM projection.{table}_{generation} WHERE (program, member, partition) = ($1, $2, $3)
+    SELECT {columns} FROM projections.{table}_{generation} WHERE (program, {member}, partition) = ($1, $2, $3)
 ) AS t
-ORDER BY t.sequence;
+ORDER BY {key};
 
 -- name: differing_positions
 SELECT partition, l.position AS live, r.position AS rebuilt
-FROM projection.positions_{live} AS l FULL JOIN projection.positions_{rebuilt} AS r USING (partition)
+FROM projections.positions_{live} AS l FULL JOIN projections.positions_{rebuilt} AS r USING (partition)
 WHERE (l.position, l.hash) IS DISTINCT FROM (r.position, r.hash)
 ORDER BY partition;

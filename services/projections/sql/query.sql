@@ -1,4 +1,4 @@
--- What the command and other readers ask. Views only, but for the fences.
+-- What the command and other readers ask, of the views alone.
 
 -- name: balance
 SELECT b.*, t.tier, t.since AS tier_since, t.valid_until AS tier_valid_until, t.qualifying, t.to_next, t.to_keep
@@ -51,14 +51,27 @@ WHERE b.program = $1
 ORDER BY b.earned - b.reversed DESC, b.member
 LIMIT $2;
 
--- name: programs
-SELECT program, count(*) AS members, max(booked_at) AS booked_at
-FROM loyalty.balances
-GROUP BY program
-ORDER BY program;
+-- name: positions_of_keys
+SELECT partition, position
+FROM loyalty.history
+WHERE program = $1 AND member = $2
+    AND (source, key_kind, key_id) IN (SELECT * FROM unnest($3::text[], $4::text[], $5::text[]))
+ORDER BY sequence;
 
--- name: dead_letters
-SELECT reason, count(*) AS records
-FROM projection.dead_letters
-GROUP BY reason
-ORDER BY reason;
+-- Facts that were taken in and wait for another one.
+-- name: waiting
+-- The newest event of its key says that it waits; what came after ends the wait, and has an event of the same key.
+SELECT w.reason, w.member, w.source, w.key_kind, w.key_id, w.occurred_at, w.booked_at
+FROM (
+    SELECT DISTINCT ON (source, key_kind, key_id) *
+    FROM loyalty.history
+    WHERE program = $1 AND kind = 'fact.recorded' AND starts_with(reason, 'waits_for_')
+    ORDER BY source, key_kind, key_id, sequence DESC
+) AS w
+WHERE NOT EXISTS (
+    SELECT FROM loyalty.history AS later
+    WHERE later.program = $1 AND later.member = w.member AND later.sequence > w.sequence
+        AND (later.source, later.key_kind, later.key_id) = (w.source, w.key_kind, w.key_id)
+)
+ORDER BY w.booked_at, w.source, w.key_kind, w.key_id
+LIMIT $2;

@@ -11,13 +11,10 @@ SELECT topic, partition, count(*) FROM earning.dead_letters GROUP BY topic, part
 -- name: relayed_dead_letters
 SELECT topic, partition, "offset" FROM earning.dead_letters WHERE relayed_at IS NOT NULL
 UNION ALL
-SELECT topic, partition, record_offset FROM projection.dead_letters WHERE relayed_at IS NOT NULL
+SELECT topic, partition, "offset" FROM projections.dead_letters WHERE relayed_at IS NOT NULL
 
 -- name: journal
 SELECT position, bytes FROM earning.journal WHERE shard = $1 AND position > $2 ORDER BY position
-
--- name: standings
-SELECT count(*) FROM earning.standings WHERE shard = $1
 
 -- name: folded
 SELECT partition, max(position) FROM loyalty.history GROUP BY partition
@@ -31,3 +28,21 @@ SELECT b.* FROM loyalty.balances b
 
 -- name: tiers
 SELECT program, member, tier FROM loyalty.tiers
+
+-- Every table of the generation that the views show whose rows are a member's, after one of their events.
+-- name: models
+SELECT substring(c.relname FROM '^(.*)_\d+$') AS model, c.relname::text AS "table"
+FROM projections.generation AS g
+JOIN pg_class AS c ON c.relname ~ ('_' || g.current || '$')
+WHERE c.relnamespace = 'projections'::regnamespace AND c.relkind = 'r' AND (
+    SELECT count(*)
+    FROM pg_attribute AS a
+    WHERE a.attrelid = c.oid AND a.attname IN ('partition', 'program', 'member', 'sequence')
+) = 4
+ORDER BY 1
+
+-- name: members_of_model
+SELECT partition, program, member, max(sequence) AS sequence
+FROM projections.{table}
+GROUP BY partition, program, member
+ORDER BY partition, program, member

@@ -17,8 +17,8 @@ async def read_whole(bootstrap_servers: str, topic: str, partitions: list[int], 
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=4 * 1024 * 1024,
     )
-    await consumer.start()
     try:
+        await consumer.start()
         assigned = [TopicPartition(topic, partition) for partition in partitions]
         consumer.assign(assigned)
         await consumer.seek_to_beginning(*assigned)

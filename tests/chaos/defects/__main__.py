@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.chaos.defects import DEFECTS
-from tests.chaos.defects.planting import Defect, MisfitError
+from tests.chaos.defects.planting import Defect, MisfitError, namesakes
 from tests.conftest import new_stack
 
 TOP = Path(__file__).parents[3]
@@ -73,7 +73,8 @@ def show_misfits(defects: Sequence[Defect], console: Console) -> int:
     """Print each defect that doesn't fit the code, with its function as it is now; return how many."""
     misfits = [(defect, error) for defect in defects if (error := misfit(defect)) is not None]
     for defect, error in misfits:
-        console.print(f"{defect.name}\n{error}\n{error.source}\n", highlight=False, markup=False, soft_wrap=True)
+        code = error.source or "\n".join(["of this name are:", *namesakes(error.change, TOP)])
+        console.print(f"{defect.name}\n{error}\n{code}\n", highlight=False, markup=False, soft_wrap=True)
     console.print(f"{len(misfits)} of {len(defects)} don't fit")
     return len(misfits)
 

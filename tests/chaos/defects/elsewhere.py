@@ -12,7 +12,7 @@ DEFECTS = (
         "a balance is that after its latest event (I4)",
         ("tests/unit/projections/test_fold.py",),
         Change(
-            "services.projections.fold.member:fold_member",
+            "services.projections.models.members.fold:fold_member",
             "row.sequence, row.booked_at, row.balances = data.sequence, data.decided_at, data.balances",
             "row.sequence, row.booked_at = data.sequence, data.decided_at",
         ),
@@ -28,6 +28,12 @@ DEFECTS = (
         "nothing is skipped behind our back (I3)",
         ("tests/unit/shared/test_broker.py",),
         Change("shared.broker:CONSUMER_SETTINGS", "'none'", "'latest'"),
+    ),
+    Defect(
+        "dead-client-kept",
+        "a client that has died in silence is replaced (I11)",
+        ("tests/integration/earning/test_dead_clients.py",),
+        Change("shared.consumer_watch:Watchdog.look", "self._inside.ended()", "()"),
     ),
     Defect(
         "dead-letters-by-the-workers-clock",
@@ -96,6 +102,12 @@ DEFECTS = (
         "a paused process frees its locks within seconds",
         ("tests/unit/shared/test_postgres.py",),
         Change("shared.postgres:SESSION_SETTINGS", "'3000'", "'0'"),
+    ),
+    Defect(
+        "standstill-taken-for-work",
+        "a client that hangs is replaced (I11)",
+        ("tests/unit/shared/test_consumer_watch.py",),
+        Change("shared.consumer_watch:Watchdog._count", "now - self._since[what] >= at_most", "at_most < 0"),
     ),
     Defect(
         "unreadable-event-skipped",

@@ -30,7 +30,7 @@ DEFECTS = (
     Defect(
         "claim-written-unread",
         "a row that is changed was read before (I3)",
-        (f"{TESTS}/test_reviews_and_activities.py",),
+        (f"{TESTS}/facts/test_reviews.py",),
         Change(
             f"{DECIDE}.facts.reviews:_claim",
             """
@@ -90,7 +90,7 @@ DEFECTS = (
     Defect(
         "orders-of-others-accepted",
         "a key belongs to one member (I2)",
-        (f"{TESTS}/test_orders.py", ON_KAFKA),
+        (f"{TESTS}/facts/test_orders.py", ON_KAFKA),
         Change(
             f"{DECIDE}.deciding:decide",
             "row is not None and row.member != fact.member",

@@ -25,6 +25,7 @@ class MisfitError(Exception):
     def __init__(self, change: Change, why: str, source: str = "") -> None:
         """Keep all three; `source` is empty where the function itself isn't there."""
         super().__init__(f"{change.within}: {why}: {change.was!r}")
+        self.change = change
         self.source = source
 
 
@@ -128,6 +129,17 @@ class _Place:
         nodes[self.span] = new
         if self.field == "body" and not nodes:
             nodes.append(ast.Pass())
+
+
+def namesakes(change: Change, top: Path) -> Iterator[str]:
+    """Everything in the product whose last name is that of a change's function: it may have moved there."""
+    wanted = re.split(r"[:.]", change.within)[-1]
+    for room in ("services", "shared", "deploy"):
+        for file in sorted((top / room).rglob("*.py")):
+            module = file.relative_to(top).with_suffix("").as_posix().replace("/", ".")
+            for name, _ in _named(ast.parse(file.read_text("utf-8"))):
+                if name.rpartition(".")[2] == wanted:
+                    yield f"{module}:{name}"
 
 
 def _named(node: ast.AST, prefix: str = "") -> Iterator[tuple[str, ast.AST]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from deploy.demo.facts import facts_file
+from services.cli.demo.facts import facts_file
 from shared.topics import Topics
 from tests.e2e.demo.recount import Member, Word, recount, steps_of
 
@@ -49,7 +49,7 @@ def environment(tmp_path: Path, bootstrap_servers: str, dsn: str, topics: Topics
 
 @pytest.mark.timeout(600)
 async def test_every_member_has_what_an_independent_count_comes_to(environment: dict[str, str], dsn: str) -> None:
-    command = [sys.executable, "-m", "deploy.demo"]
+    command = [sys.executable, "-m", "services.cli.demo"]
     done = await asyncio.to_thread(
         subprocess.run, command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +13,24 @@ from aiokafka import ConsumerRecord
 from typer.testing import Result
 
 from services.cli.supervise import ServiceProcess
-from shared.broker import Outgoing, producer, publish
+from shared.broker import Outgoing
+from shared.facts.builders import Publisher
+from shared.facts.orders import OrderPaid
 from shared.topics import Topics
 from tests.eventually import eventually
 from tests.integration.cli.conftest import Command
 from tests.integration.cli.test_publish import records_of
+from tests.support.builders.sending import send
 
 GROCER = Path(__file__).parents[3] / "deploy" / "programs" / "grocer.yaml"
-WHEN = "2017-03-04T05:06:07-05:00"
+WHEN = datetime.fromisoformat("2017-03-04T05:06:07-05:00")
+SHOP = Publisher("grocer", "shop")
 
 
 def order(number: int, member: str, subtotal: str, **changes: object) -> dict[str, Any]:
     line = {"line_id": "1", "sku": "s", "quantity": 1, "subtotal": subtotal, "categories": ["GROCERY"]}
-    return {
-        "specversion": "1.0",
-        "id": f"order-{number}",
-        "source": "shop",
-        "type": "commerce.order.paid.v1",
-        "subject": member,
-        "program": "grocer",
-        "time": WHEN,
-        "data": {"order_id": str(number), "currency": "USD", "lines": [line]},
-    } | changes
+    data = {"order_id": str(number), "currency": "USD", "lines": [line]}
+    return SHOP.event(OrderPaid.TYPE, data, id=f"order-{number}", member=member, time=WHEN) | changes
 
 
 def refund(number: int, member: str, amount: str) -> dict[str, Any]:
@@ -94,7 +91,7 @@ async def settled(command: Command, records: int) -> dict[str, Any]:
         said.update(told(await command("status", "--json")))
         return bool(said["settled"]) and sum(topic["decided"] for topic in said["inputs"]) == records
 
-    await eventually(is_settled, what=f"{records} records are decided and visible", seconds=60)
+    await eventually(is_settled, what=f"{records} records are decided and visible")
     return said
 
 
@@ -270,16 +267,6 @@ async def test_all_dead_letters_of_a_reason_are_discarded_once_somebody_says_yes
             await installation("dead-letters", "discard", "--reason", reason, "--why", "a test", "--yes")
         ).exit_code == 0
     assert told(await installation("dead-letters", "list", "--json"))["place"] == mine["place"]
-
-
-async def send(bootstrap_servers: str, topic: str, records: dict[int, list[Outgoing]]) -> None:
-    """Publish what nobody of ours would."""
-    to = producer(bootstrap_servers, "stranger")
-    await to.start()
-    try:
-        await publish(to, topic, records)
-    finally:
-        await to.stop()
 
 
 async def test_places_of_dead_letters_are_checked(command: Command, topics: Topics) -> None:

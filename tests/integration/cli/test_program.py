@@ -38,8 +38,8 @@ async def in_thread(run: Tallystick, *arguments: str) -> Result:
 async def published(bootstrap_servers: str, topic: str) -> list[tuple[bytes, dict[str, object]]]:
     """Key and event of every record of the topic."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest")
-    await consumer.start()
     try:
+        await consumer.start()
         partition = TopicPartition(topic, 0)
         consumer.assign([partition])
         end = (await consumer.end_offsets([partition]))[partition]

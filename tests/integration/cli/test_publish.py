@@ -9,24 +9,19 @@ import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from deploy import topics as plan
+from shared.facts.builders import Publisher
+from shared.facts.orders import OrderPaid
 from shared.shards import shard_of
 from shared.topics import Topics
 from tests.integration.cli.conftest import SHARDS, Command
 
-OLD = "2017-03-04T05:06:07-05:00"
+OLD = datetime.fromisoformat("2017-03-04T05:06:07-05:00")
+SHOP = Publisher("grocer", "shop")
 
 
 def fact(number: int, **changes: object) -> dict[str, Any]:
-    return {
-        "specversion": "1.0",
-        "id": f"e-{number}",
-        "source": "shop",
-        "type": "commerce.order.paid.v1",
-        "subject": f"m-{number}",
-        "program": "grocer",
-        "time": OLD,
-        "data": {"order_id": str(number)},
-    } | changes
+    data = {"order_id": str(number)}
+    return SHOP.event(OrderPaid.TYPE, data, id=f"e-{number}", member=f"m-{number}", time=OLD) | changes
 
 
 @pytest.fixture
@@ -41,8 +36,8 @@ def file(tmp_path: Path) -> Path:
 async def records_of(bootstrap_servers: str, topic: str, partitions: int = SHARDS) -> list[ConsumerRecord]:
     """All records of a topic."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest")
-    await consumer.start()
     try:
+        await consumer.start()
         wanted = [TopicPartition(topic, number) for number in range(partitions)]
         consumer.assign(wanted)
         count = sum((await consumer.end_offsets(wanted)).values())
@@ -69,7 +64,7 @@ async def test_every_fact_goes_to_its_topic_and_its_members_partition(
         assert record.key == f"grocer/{said['subject']}".encode()
         assert record.partition == shard_of("grocer", said["subject"], SHARDS)
         assert record.headers == (("content-type", b"application/cloudevents+json"),)
-        assert record.timestamp > datetime.fromisoformat(OLD).timestamp() * 1000
+        assert record.timestamp > OLD.timestamp() * 1000
     assert len({record.partition for record in records}) == SHARDS
 
 
@@ -86,7 +81,7 @@ async def test_history_that_would_be_deleted_is_refused_with_the_cure(
     done = await command("publish", str(file), "--history", "--fix-retention", "--json")
     assert set(json.loads(done.stdout)["retention_changed"]) == {topics.orders, topics.commands}
     stamps = {record.timestamp for record in await records_of(bootstrap_servers, topics.orders)}
-    assert stamps == {int(datetime.fromisoformat(OLD).timestamp() * 1000)}
+    assert stamps == {int(OLD.timestamp() * 1000)}
     settings = (await plan.settings_of(bootstrap_servers, [topics.orders]))[topics.orders]
     assert settings["retention.ms"].value == "-1"
 

@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 
 from deploy.local_stack import LocalStack
-from deploy.migrate import DIRECTORIES
+from deploy.migrate import schemas
 from shared import migrations
 from shared.topics import Topics
 
@@ -19,7 +19,7 @@ def test_both_servers_answer(stack: LocalStack) -> None:
 async def test_each_test_gets_a_migrated_database_of_its_own(dsn: str, _time: str) -> None:
     assert dsn not in seen
     seen.append(dsn)
-    await migrations.check(dsn, DIRECTORIES)
+    await migrations.check(dsn, schemas())
     connection = await asyncpg.connect(dsn)
     await connection.execute("CREATE TABLE only_here (number int)")
     await connection.close()

@@ -57,8 +57,8 @@ async def written(own_stack: LocalStack, topics: Topics) -> str:
 
 async def records(stack: LocalStack, topic: str) -> int:
     consumer = AIOKafkaConsumer(bootstrap_servers=stack.endpoints.bootstrap_servers)
-    await consumer.start()
     try:
+        await consumer.start()
         return int((await consumer.end_offsets([TopicPartition(topic, 0)]))[TopicPartition(topic, 0)])
     finally:
         await consumer.stop()

@@ -21,22 +21,16 @@ from services.earning.ledger.journal import Entry
 from services.earning.program import registry
 from services.earning.program.authoring.check import check
 from services.earning.program.registry import ProgramCache
+from shared.facts.builders import Publisher
 from shared.postgres import connect
 from shared.shards import shard_of
 from shared.telemetry import RoomClock
+from tests.support.builders.programs import ONE_A_EURO, document
 
 SHARDS = 4
 TOPIC = "orders"
 PROGRAM = "shop"
-DOCUMENT = """
-program: shop
-effective_from: 2025-01-01T00:00:00+01:00
-currency: EUR
-time_zone: Europe/Berlin
-rules:
-  - id: base
-    rate: 1
-"""
+DOCUMENT = document(ONE_A_EURO)
 BEGAN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -67,18 +61,9 @@ def claimed(member: str, *, by: str) -> bytes:
 
 def event(kind: str, order: str, member: str, program: str, data: dict[str, Any]) -> bytes:
     """A fact about an order, in structured mode."""
-    return msgspec.json.encode(
-        {
-            "specversion": "1.0",
-            "id": f"{kind}-{order}",
-            "source": "shop-eu",
-            "type": f"commerce.order.{kind}.v1",
-            "subject": member,
-            "time": BEGAN.isoformat(),
-            "program": program,
-            "data": data,
-        }
-    )
+    shop = Publisher(program, "shop-eu")
+    fact_type = f"commerce.order.{kind}.v1"
+    return msgspec.json.encode(shop.event(fact_type, data, id=f"{kind}-{order}", member=member, time=BEGAN))
 
 
 def record(value: bytes | None, offset: int, partition: int, topic: str = TOPIC) -> ConsumerRecord[bytes, bytes]:

@@ -16,14 +16,14 @@ from services.earning.app import App
 from services.earning.program import registry
 from services.earning.program.authoring.check import check
 from services.earning.settings import EarningSettings
-from shared.broker import Outgoing, producer, publish
+from shared.broker import Outgoing
 from shared.settings import Connections, Http
 from shared.topics import Topics
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.integration.earning.earning_rig import DOCUMENT, SHARDS
+from tests.support.builders.sending import send
 
-PATIENCE_S = 90.0
-"""Far longer than it takes; other tests may be using the machine."""
+PATIENCE_S = PATIENCE_SECONDS
 
 
 @dataclass
@@ -46,27 +46,30 @@ class Town:
     @asynccontextmanager
     async def worker(self, **settings: Any) -> AsyncIterator[App]:
         """A worker that works while the block lasts, and then stops in good order."""
-        connections = Connections(kafka_bootstrap_servers=self.bootstrap_servers, postgres_dsn=self.dsn)
-        own = {"group": self.topics.points} | settings
-        process = App(EarningSettings(**own), connections, self.topics, Http())
+        process = self._process(**settings)
         stopping = asyncio.Event()
         working = asyncio.ensure_future(process.work(process.broker(), stopping))
         try:
             yield process
         finally:
             stopping.set()
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE_S):
                 await working
+
+    async def worker_ends(self, **settings: Any) -> None:
+        """Let a worker work until it refuses to; what it says is raised."""
+        process = self._process(**settings)
+        async with asyncio.timeout(PATIENCE_S):
+            await process.work(process.broker(), asyncio.Event())
+
+    def _process(self, **settings: Any) -> App:
+        connections = Connections(kafka_bootstrap_servers=self.bootstrap_servers, postgres_dsn=self.dsn)
+        own = {"group": self.topics.points} | settings
+        return App(EarningSettings(**own), connections, self.topics, Http())
 
     async def publish(self, records: dict[int, list[Outgoing]], topic: str | None = None) -> int:
         """Publish records by partition, to the orders topic or another; gives their number."""
-        to = producer(self.bootstrap_servers, "shop")
-        await to.start()
-        try:
-            await publish(to, topic or self.topics.orders, records)
-        finally:
-            await to.stop()
-        return sum(map(len, records.values()))
+        return await send(self.bootstrap_servers, topic or self.topics.orders, records)
 
     async def fetch(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
         """Rows of the database."""
@@ -117,8 +120,8 @@ class Town:
         consumer: AIOKafkaConsumer = AIOKafkaConsumer(
             bootstrap_servers=self.bootstrap_servers, group_id=None, enable_auto_commit=False
         )
-        await consumer.start()
         try:
+            await consumer.start()
             return await _read_all(consumer, [TopicPartition(name, number) for number in range(numbers[name])])
         finally:
             await consumer.stop()

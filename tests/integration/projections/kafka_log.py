@@ -6,7 +6,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.record.util import calc_crc32c
 
-from shared.broker import Outgoing, producer, publish
+from shared.broker import Outgoing
+from tests.support.builders.sending import by_partition, send
 from tests.unit.projections.points_log import Entry
 
 CRC_AT = slice(17, 21)
@@ -16,8 +17,8 @@ CRC_AT = slice(17, 21)
 async def make_topics(bootstrap_servers: str, names: Iterable[str], partitions: int) -> None:
     """Make topics with so many partitions."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
-    await admin.start()
     try:
+        await admin.start()
         await admin.create_topics(
             [NewTopic(name, partitions, 1, topic_configs={"retention.ms": "-1"}) for name in names]
         )
@@ -32,22 +33,14 @@ async def publish_entries(bootstrap_servers: str, topic: str, entries: Iterable[
 
 async def publish_records(bootstrap_servers: str, topic: str, records: Iterable[tuple[int, Outgoing]]) -> None:
     """Publish records in this order, each to the partition named."""
-    by_partition: dict[int, list[Outgoing]] = {}
-    for partition, record in records:
-        by_partition.setdefault(partition, []).append(record)
-    to = producer(bootstrap_servers, "points-log")
-    await to.start()
-    try:
-        await publish(to, topic, by_partition)
-    finally:
-        await to.stop()
+    await send(bootstrap_servers, topic, by_partition(records))
 
 
 async def publish_a_header_name_that_is_no_text(bootstrap_servers: str, topic: str, partition: int) -> None:
     """Publish a record such as no client of ours can make, nor aiokafka hand over: its header's name is not UTF-8."""
     to = AIOKafkaProducer(bootstrap_servers=bootstrap_servers)
-    await to.start()
     try:
+        await to.start()
         batch = to.create_batch()
         batch.append(key=None, value=b"value", timestamp=None, headers=[("NAME", b"value")])
         buffer = bytearray(batch._build())

@@ -19,11 +19,10 @@ from services.projections.settings import ProjectionsSettings
 from shared.broker import Outgoing
 from shared.settings import Connections
 from shared.topics import Topics
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.integration.projections.kafka_log import publish_entries, publish_records
 from tests.unit.projections.points_log import Entry, PointsLog
 
-STOP_SECONDS = 20
 _numbers = itertools.count(1)
 
 
@@ -84,15 +83,15 @@ class Desk:
 
     async def positions(self) -> dict[int, int]:
         """How far each partition is folded, where it is at all."""
-        statement = "SELECT partition, position FROM projection.positions_{} WHERE position > 0"
+        statement = "SELECT partition, position FROM projections.positions_{} WHERE position > 0"
         rows = await self.rows(statement.format(await self.generation()))
         return {row["partition"]: row["position"] for row in rows}
 
     async def generation(self) -> int:
         """The generation that the views show."""
-        return int(await self.value("SELECT current FROM projection.generation"))
+        return int(await self.value("SELECT current FROM projections.generation"))
 
-    async def folded(self, positions: Mapping[int, int] | None = None, *, seconds: float = 30) -> None:
+    async def folded(self, positions: Mapping[int, int] | None = None, *, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until the tables are at these positions; without any, at the end of the log."""
         wanted = dict(self.log.positions if positions is None else positions)
 
@@ -103,7 +102,7 @@ class Desk:
 
     async def tables(self) -> dict[str, list[tuple[Any, ...]]]:
         """Every row of the views, and each partition's position and hash."""
-        positions = "SELECT partition, position, hash FROM projection.positions_{} ORDER BY partition"
+        positions = "SELECT partition, position, hash FROM projections.positions_{} ORDER BY partition"
         statements = {
             "balances": "SELECT * FROM loyalty.balances ORDER BY program, member",
             "tiers": "SELECT * FROM loyalty.tiers ORDER BY program, member",
@@ -162,7 +161,7 @@ class Process:
     def kill(self) -> None:
         """End it at once."""
         self._process.kill()
-        self._process.wait(STOP_SECONDS)
+        self._process.wait(PATIENCE_SECONDS)
 
     def killed_itself(self) -> bool:
         """Whether it came to its failpoint."""
@@ -179,7 +178,7 @@ class Process:
     def terminate(self) -> int:
         """Ask it to stop; gives its exit code."""
         self._process.terminate()
-        return self._process.wait(STOP_SECONDS)
+        return self._process.wait(PATIENCE_SECONDS)
 
     def said(self) -> str:
         """Its log so far."""

@@ -84,7 +84,7 @@ def lag_told(registry: CollectorRegistry) -> float:
         sample.value
         for metric in registry.collect()
         for sample in metric.samples
-        if sample.name == "tallystick_projection_lag_records"
+        if sample.name == "tallystick_projections_lag_records"
     ]
     return sum(lags) if lags else -1
 
@@ -94,7 +94,7 @@ async def test_an_offset_that_the_log_lacks_is_only_a_hint(desk: Desk) -> None:
     await desk.publish()
     async with desk.worker():
         await desk.folded()
-    await desk.rows("UPDATE projection.positions_1 SET next_offset = 1000000")
+    await desk.rows("UPDATE projections.positions_1 SET next_offset = 1000000")
     async with desk.worker():
         before = len(desk.log.entries)
         desk.log.busy(60, seed=2)
@@ -109,7 +109,7 @@ async def test_what_lies_before_the_offset_is_gone_back_to(desk: Desk) -> None:
     await desk.publish(desk.log.entries[:60])
     async with desk.worker():
         await desk.folded(places_of(desk.log.entries[:60]))
-    await desk.rows("UPDATE projection.positions_1 SET next_offset = next_offset + 3 WHERE position > 0")
+    await desk.rows("UPDATE projections.positions_1 SET next_offset = next_offset + 3 WHERE position > 0")
     async with desk.worker():
         await desk.publish(desk.log.entries[60:])
         await desk.folded()
@@ -137,7 +137,7 @@ async def test_a_missing_position_is_waited_for_without_holding_up_others(desk: 
 
 
 def missing_position(registry: CollectorRegistry, shard: int) -> float:
-    return registry.get_sample_value("tallystick_position_missing", {"partition": str(shard)}) or 0.0
+    return registry.get_sample_value("tallystick_projections_position_missing", {"partition": str(shard)}) or 0.0
 
 
 async def test_a_gap_is_still_waited_for_after_a_restart(desk: Desk) -> None:
@@ -161,13 +161,13 @@ async def test_other_content_at_a_known_position_stops_that_partition_alone(desk
         await desk.folded()
         other = PointsLog(shards=desk.log.shards).busy(200, seed=OTHER_SEED)
         await desk.publish([at(other, shard, 2)])
-        await eventually(lambda: f"partition {shard}" in worker.telemetry.readiness.waiting, what="an alarm is up")
+        await eventually(lambda: f"partition {shard}" in worker.metrics.readiness.waiting, what="an alarm is up")
         folded_before = desk.log.positions[shard]
         count = len(desk.log.entries)
         desk.log.busy(60, seed=3)
         await desk.publish(desk.log.entries[count:])
         await desk.folded(all_but(desk.log, shard, folded_before))
-        assert "other content" in worker.telemetry.readiness.waiting[f"partition {shard}"]
+        assert "other content" in worker.metrics.readiness.waiting[f"partition {shard}"]
 
 
 async def test_a_second_history_stops_its_partition_at_the_fork(desk: Desk) -> None:
@@ -178,8 +178,8 @@ async def test_a_second_history_stops_its_partition_at_the_fork(desk: Desk) -> N
     await desk.publish([*ours, at(other, shard, 5)])
     async with desk.worker() as worker:
         await desk.folded(all_but(desk.log, shard, 4))
-        await eventually(lambda: f"partition {shard}" in worker.telemetry.readiness.waiting, what="an alarm is up")
-        assert "another history" in worker.telemetry.readiness.waiting[f"partition {shard}"]
+        await eventually(lambda: f"partition {shard}" in worker.metrics.readiness.waiting, what="an alarm is up")
+        assert "another history" in worker.metrics.readiness.waiting[f"partition {shard}"]
 
 
 async def test_an_event_of_tomorrow_stops_its_partition_and_says_the_cure(desk: Desk) -> None:
@@ -192,8 +192,8 @@ async def test_an_event_of_tomorrow_stops_its_partition_and_says_the_cure(desk: 
     await desk.publish_raw(shard, Outgoing(entry.record.key, entry.record.value, headers, entry.record.timestamp_ms))
     async with desk.worker() as worker:
         await desk.folded(all_but(desk.log, shard, 5))
-        await eventually(lambda: f"partition {shard}" in worker.telemetry.readiness.waiting, what="an alarm is up")
-        assert "upgrade this service" in worker.telemetry.readiness.waiting[f"partition {shard}"]
+        await eventually(lambda: f"partition {shard}" in worker.metrics.readiness.waiting, what="an alarm is up")
+        assert "upgrade this service" in worker.metrics.readiness.waiting[f"partition {shard}"]
 
 
 async def test_bytes_that_are_no_event_stop_their_partition(desk: Desk) -> None:
@@ -204,7 +204,7 @@ async def test_bytes_that_are_no_event_stop_their_partition(desk: Desk) -> None:
     async with desk.worker() as worker:
         await desk.folded()
         alarm = f"partition {first.shard}"
-        await eventually(lambda: alarm in worker.telemetry.readiness.waiting, what="an alarm is up")
+        await eventually(lambda: alarm in worker.metrics.readiness.waiting, what="an alarm is up")
 
 
 async def test_a_record_that_cannot_even_be_handed_over_stops_its_partition_alone(desk: Desk) -> None:
@@ -218,8 +218,8 @@ async def test_a_record_that_cannot_even_be_handed_over_stops_its_partition_alon
     await desk.publish(desk.log.entries[before:])
     async with desk.worker() as worker:
         await desk.folded(all_but(desk.log, shard, folded))
-        await eventually(lambda: f"partition {shard}" in worker.telemetry.readiness.waiting, what="an alarm is up")
-        assert "UnicodeDecodeError" in worker.telemetry.readiness.waiting[f"partition {shard}"]
+        await eventually(lambda: f"partition {shard}" in worker.metrics.readiness.waiting, what="an alarm is up")
+        assert "UnicodeDecodeError" in worker.metrics.readiness.waiting[f"partition {shard}"]
 
 
 async def test_an_event_that_postgres_refuses_stops_its_partition_after_what_was_before_it(desk: Desk) -> None:
@@ -233,8 +233,8 @@ async def test_an_event_that_postgres_refuses_stops_its_partition_after_what_was
     await desk.publish_raw(shard, bad.record._replace(value=nul))
     async with desk.worker() as worker:
         await desk.folded(all_but(desk.log, shard, 6))
-        await eventually(lambda: f"partition {shard}" in worker.telemetry.readiness.waiting, what="an alarm is up")
-        assert f"shard {shard}, position 7: can't be stored" in worker.telemetry.readiness.waiting[f"partition {shard}"]
+        await eventually(lambda: f"partition {shard}" in worker.metrics.readiness.waiting, what="an alarm is up")
+        assert f"shard {shard}, position 7: can't be stored" in worker.metrics.readiness.waiting[f"partition {shard}"]
 
 
 async def test_foreign_records_become_dead_letters_and_take_no_position(desk: Desk) -> None:
@@ -249,15 +249,15 @@ async def test_foreign_records_become_dead_letters_and_take_no_position(desk: De
         await desk.folded()
 
         async def relayed() -> bool:
-            return len(await desk.rows("SELECT FROM projection.dead_letters WHERE relayed_at IS NOT NULL")) == 2
+            return len(await desk.rows("SELECT FROM projections.dead_letters WHERE relayed_at IS NOT NULL")) == 2
 
         def told() -> bool:
-            name, labels = "tallystick_projection_open_dead_letters", {"reason": "foreign_record"}
+            name, labels = "tallystick_projections_open_dead_letters", {"reason": "foreign_record"}
             return worker.registry.get_sample_value(name, labels) == 2
 
         await eventually(relayed, what="both are on the dead-letter topic")
         await eventually(told, what="both are told of as open")
-    rows = await desk.rows("SELECT * FROM projection.dead_letters ORDER BY record_offset")
+    rows = await desk.rows('SELECT * FROM projections.dead_letters ORDER BY "offset"')
     assert [row["reason"] for row in rows] == ["foreign_record", "foreign_record"]
     assert (rows[0]["partition"], rows[0]["key"], rows[0]["value"]) == (shard, foreign.key, foreign.value)
     assert await desk.balances() == desk.balances_of_log()

@@ -68,23 +68,17 @@ async def test_the_books_of_a_period_balance(folded: Desk) -> None:
     assert (later.opening, later.closing) == (640, 590)
 
 
-async def test_tiers_earners_and_programs(folded: Desk) -> None:
+async def test_tiers_and_earners(folded: Desk) -> None:
     session = await connect(folded.dsn, role="analyst", application="test")
     counts = await query.tier_counts(session, "grocer")
     earners = await query.top_earners(session, "grocer", 1)
-    programs = await query.programs(session)
     await session.close()
     assert {count.tier: count.members for count in counts} == {"gold": 1, None: 1}
     assert [(earner.member, earner.earned) for earner in earners] == [("anna", 610)]
-    assert [(program.program, program.members) for program in programs] == [("grocer", 2)]
 
 
-async def test_positions_and_lag(folded: Desk) -> None:
+async def test_what_is_shown(folded: Desk) -> None:
     session = await connect(folded.dsn, role="projector", application="test")
-    known = await query.positions(session)
+    shown = await query.shown(session)
     await session.close()
-    assert {at.partition: at.position for at in known if at.position} == folded.log.positions
-    folded.log.earn("ben", 5)
-    await folded.publish(folded.log.entries[-1:])
-    lags = await query.with_lag(known, folded.bootstrap_servers, folded.topics.points)
-    assert sum(at.lag or 0 for at in lags) == 1
+    assert (shown.generation, shown.events) == (1, len(folded.log.entries))

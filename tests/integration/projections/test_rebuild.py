@@ -17,7 +17,8 @@ from tests.integration.projections.kafka_log import publish_a_header_name_that_i
 from tests.integration.projections.projection_rig import Desk
 from tests.unit.projections.points_log import PointsLog
 
-READ_SECONDS = 3
+READ_SECONDS = 30
+"""A reader who is kept waiting waits for as long as the other one holds the views."""
 
 
 async def run(desk: Desk, *, check_only: bool = False, processes: int = 1) -> Report:
@@ -34,7 +35,7 @@ async def folded_once(desk: Desk, events: int = 200) -> None:
 
 async def tables_there(desk: Desk) -> set[str]:
     rows = await desk.rows(
-        "SELECT relname FROM pg_class WHERE relnamespace = 'projection'::regnamespace AND relname ~ '_[0-9]+$'"
+        "SELECT relname FROM pg_class WHERE relnamespace = 'projections'::regnamespace AND relname ~ '_[0-9]+$'"
     )
     return {row["relname"] for row in rows}
 
@@ -62,7 +63,7 @@ async def test_a_check_changes_nothing(desk: Desk) -> None:
 async def test_a_corrupted_balance_is_named_and_right_after_the_swap(desk: Desk) -> None:
     await folded_once(desk)
     before = await desk.tables()
-    await desk.rows("UPDATE projection.members_1 SET available = available + 1000 WHERE member = 'm3'")
+    await desk.rows("UPDATE projections.members_1 SET available = available + 1000 WHERE member = 'm3'")
     report = await run(desk, check_only=True)
     assert not report.identical
     assert report.differing_members == 1
@@ -78,8 +79,8 @@ async def test_a_corrupted_balance_is_named_and_right_after_the_swap(desk: Desk)
 
 async def test_corrupted_history_is_named_by_member_and_row(desk: Desk) -> None:
     await folded_once(desk)
-    await desk.rows("DELETE FROM projection.history_1 WHERE member = 'm1' AND sequence = 2")
-    await desk.rows("UPDATE projection.history_1 SET reason = 'whim' WHERE member = 'm2' AND sequence = 1")
+    await desk.rows("DELETE FROM projections.history_1 WHERE member = 'm1' AND sequence = 2")
+    await desk.rows("UPDATE projections.history_1 SET reason = 'whim' WHERE member = 'm2' AND sequence = 1")
     report = await run(desk, check_only=True)
     assert report.differing_members == 2
     found = {(d.table, d.member, d.what, d.live, d.rebuilt) for d in report.differences}
@@ -90,9 +91,9 @@ async def test_corrupted_history_is_named_by_member_and_row(desk: Desk) -> None:
 async def test_a_row_of_nobody_is_named(desk: Desk) -> None:
     await folded_once(desk)
     await desk.rows(
-        "INSERT INTO projection.members_1 SELECT partition, program, 'ghost', sequence, booked_at, available, pending,"
+        "INSERT INTO projections.members_1 SELECT partition, program, 'ghost', sequence, booked_at, available, pending,"
         " deficit, earned, restored, adjusted, imported, expired_reversed, forgiven, reinstated, transferred_in,"
-        " transferred_out, reversed, redeemed, expired, reverted FROM projection.members_1 WHERE member = 'm1'"
+        " transferred_out, reversed, redeemed, expired, reverted FROM projections.members_1 WHERE member = 'm1'"
     )
     report = await run(desk, check_only=True)
     assert [(d.member, d.what, d.live, d.rebuilt) for d in report.differences] == [("ghost", "row", "there", None)]
@@ -146,7 +147,7 @@ async def test_tables_that_lag_are_compared_where_they_are_and_replaced_by_the_w
 
 async def test_tables_that_forgot_where_they_were_are_made_anew(desk: Desk) -> None:
     await folded_once(desk)
-    await desk.rows("UPDATE projection.positions_1 SET position = 0, hash = '', next_offset = 0")
+    await desk.rows("UPDATE projections.positions_1 SET position = 0, hash = '', next_offset = 0")
     report = await run(desk)
     assert not report.identical
     assert await desk.positions() == desk.log.positions
@@ -188,7 +189,7 @@ async def test_what_stopped_the_live_tables_does_not_stop_a_rebuild(desk: Desk) 
     await publish_a_header_name_that_is_no_text(desk.bootstrap_servers, desk.topics.points, broken)
     async with desk.worker() as worker:
         alarms = {f"partition {tomorrow}", f"partition {broken}"}
-        await eventually(lambda: alarms <= worker.telemetry.readiness.waiting.keys(), what="both alarms are up")
+        await eventually(lambda: alarms <= worker.metrics.readiness.waiting.keys(), what="both alarms are up")
         await desk.folded(folded)
         report = await run(desk)
     assert (report.identical, report.swapped) == (True, True)
@@ -278,7 +279,7 @@ async def test_a_log_with_two_histories_is_refused_and_nothing_changes(desk: Des
     other = PointsLog(shards=desk.log.shards).busy(60, seed=77)
     await desk.publish(other.entries[:8])
     await desk.rows(
-        "UPDATE projection.positions_1 SET position = position + 1 WHERE position > 0"
+        "UPDATE projections.positions_1 SET position = position + 1 WHERE position > 0"
     )  # read on, past them
     with pytest.raises(ReadingFailedError, match="other content"):
         await run(desk)

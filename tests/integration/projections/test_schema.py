@@ -14,7 +14,8 @@ VIEWS = {
     "tiers": "program, member, tier, since, valid_until, qualifying, to_next, to_keep, booked_at",
     "history": (
         "program, member, sequence, occurred_at, booked_at, kind, why, change, balance, pending, deficit, net, source,"
-        " order_id, key_kind, key_id, reason, rules, tier, program_version, partition, position"
+        " order_id, key_kind, key_id, reason, rules, tier, program_version, partition, position,"
+        " rules_json"
     ),
     "points_status": (
         "program, day, opening, earned, reversed, redeemed, restored, expired, reinstated, adjusted, imported,"
@@ -62,7 +63,7 @@ async def test_readers_can_read_the_views(desk: Desk, role: str) -> None:
 async def test_readers_can_read_nothing_else(desk: Desk, role: str) -> None:
     relations = await desk.rows(
         "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE c.relkind IN ('r', 'p', 'v', 'm') AND n.nspname IN ('earning', 'projection')"
+        " WHERE c.relkind IN ('r', 'p', 'v', 'm') AND n.nspname IN ('earning', 'projections')"
     )
     assert len(relations) > len(VIEWS)
     for schema, relation in relations:
@@ -78,7 +79,7 @@ async def test_readers_can_write_nothing(desk: Desk, role: str, view: str) -> No
 
 
 async def test_readers_cannot_make_tables_of_their_own_beside_ours(desk: Desk) -> None:
-    for schema in ("loyalty", "projection", "public"):
+    for schema in ("loyalty", "projections", "public"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await desk.rows(f"CREATE TABLE {schema}.mine ()", role="analyst")
 
@@ -86,4 +87,4 @@ async def test_readers_cannot_make_tables_of_their_own_beside_ours(desk: Desk) -
 async def test_readers_and_services_cannot_change_what_the_views_show(desk: Desk) -> None:
     for role in ("analyst", "api", "earning", "projector"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await desk.rows("SELECT projection.show(1)", role=role)
+            await desk.rows("CREATE OR REPLACE VIEW loyalty.balances AS SELECT 1 AS program", role=role)

@@ -14,8 +14,6 @@ from tests.integration.projections.kafka_log import make_topics
 from tests.integration.projections.projection_rig import Desk
 from tests.unit.projections.points_log import PointsLog
 
-AGAIN_SECONDS = 60
-
 
 @pytest.fixture
 async def fragile(own_stack: LocalStack) -> AsyncIterator[Desk]:
@@ -26,8 +24,8 @@ async def fragile(own_stack: LocalStack) -> AsyncIterator[Desk]:
     desk = Desk(endpoints.bootstrap_servers, endpoints.dsn, topics, PointsLog(shards=SHARDS))
     yield desk
     session = await asyncpg.connect(endpoints.dsn)
-    await session.execute("TRUNCATE projection.members_1, projection.history_1, projection.positions_1")
-    await session.execute("UPDATE projection.generation SET partitions = NULL")
+    await session.execute("TRUNCATE projections.members_1, projections.history_1, projections.positions_1")
+    await session.execute("UPDATE projections.generation SET partitions = NULL")
     await session.close()
 
 
@@ -43,10 +41,10 @@ async def test_postgres_away(fragile: Desk, own_stack: LocalStack) -> None:
         await fragile.folded()
         own_stack.postgres.kill()
         await grow(fragile, 2)
-        await eventually(lambda: "postgres" in worker.telemetry.readiness.waiting, what="the worker says it waits")
+        await eventually(lambda: "postgres" in worker.metrics.readiness.waiting, what="the worker says it waits")
         own_stack.postgres.start()
-        await fragile.folded(seconds=AGAIN_SECONDS)
-        await eventually(lambda: worker.telemetry.readiness.waiting == {}, what="the worker is ready again")
+        await fragile.folded()
+        await eventually(lambda: worker.metrics.readiness.waiting == {}, what="the worker is ready again")
     assert await fragile.balances() == fragile.balances_of_log()
 
 
@@ -55,11 +53,11 @@ async def test_kafka_away(fragile: Desk, own_stack: LocalStack) -> None:
     async with fragile.worker() as worker:
         await fragile.folded()
         own_stack.kafka.kill()
-        await eventually(lambda: "kafka" in worker.telemetry.readiness.waiting, what="the worker says it waits")
+        await eventually(lambda: "kafka" in worker.metrics.readiness.waiting, what="the worker says it waits")
         own_stack.kafka.start()
         await grow(fragile, 2)
-        await fragile.folded(seconds=AGAIN_SECONDS)
-        await eventually(lambda: worker.telemetry.readiness.waiting == {}, what="the worker is ready again")
+        await fragile.folded()
+        await eventually(lambda: worker.metrics.readiness.waiting == {}, what="the worker is ready again")
     assert await fragile.balances() == fragile.balances_of_log()
 
 
@@ -68,11 +66,11 @@ async def test_both_away_at_the_start(fragile: Desk, own_stack: LocalStack) -> N
     own_stack.kafka.kill()
     own_stack.postgres.kill()
     async with fragile.worker() as worker:
-        assert worker.telemetry.readiness.waiting
+        assert worker.metrics.readiness.waiting
         own_stack.postgres.start()
         own_stack.kafka.start()
-        await fragile.folded(seconds=AGAIN_SECONDS)
-        await eventually(lambda: worker.telemetry.readiness.waiting == {}, what="the worker is ready")
+        await fragile.folded()
+        await eventually(lambda: worker.metrics.readiness.waiting == {}, what="the worker is ready")
     assert await fragile.balances() == fragile.balances_of_log()
 
 

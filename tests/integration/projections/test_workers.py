@@ -10,8 +10,6 @@ from shared.postgres import TRANSIENT_ERRORS, connect
 from tests.eventually import eventually
 from tests.integration.projections.projection_rig import Desk, Process
 
-SESSION_GIVEN_UP_SECONDS = 60
-
 
 async def right(desk: Desk) -> None:
     """The tables are exactly what the log says: balances, and each line of history, once and in order."""
@@ -99,12 +97,12 @@ async def test_a_paused_worker_that_wakes_up_late_changes_nothing(desk: Desk, tm
         sleeper.pause()
         with desk.process(tmp_path):
             # The group takes the sleeper's partitions away once its session is over.
-            await desk.folded(seconds=SESSION_GIVEN_UP_SECONDS)
+            await desk.folded()
             await grow(desk, 200, seed=2)
-            await desk.folded(seconds=SESSION_GIVEN_UP_SECONDS)
+            await desk.folded()
             sleeper.resume()
             await grow(desk, 200, seed=3)
-            await desk.folded(seconds=SESSION_GIVEN_UP_SECONDS)
+            await desk.folded()
             await alive(sleeper)
     await right(desk)
 
@@ -129,7 +127,7 @@ async def alive(worker: Process) -> None:
 
 
 async def test_another_number_of_partitions_is_refused(desk: Desk, tmp_path: Path) -> None:
-    session = "UPDATE projection.generation SET partitions = 9"
+    session = "UPDATE projections.generation SET partitions = 9"
     await desk.rows(session)
     with desk.process(tmp_path) as worker:
         await eventually(lambda: "9" in worker.said() and worker.ended(), what="the worker refuses to start")
@@ -159,14 +157,14 @@ async def test_a_lock_held_by_a_process_paused_inside_a_copy_is_freed(desk: Desk
     session = await connect(desk.dsn, role="projector", application="tallystick-projections-0")
     holding = session.transaction()
     await holding.start()
-    await session.execute("SELECT FROM projection.positions_1 FOR UPDATE")
+    await session.execute("SELECT FROM projections.positions_1 FOR UPDATE")
     copying = asyncio.create_task(
         session.copy_records_to_table(
-            "dead_letters", schema_name="projection", records=stands_still(), columns=["partition"]
+            "dead_letters", schema_name="projections", records=stands_still(), columns=["partition"]
         )
     )
     with desk.process(tmp_path):
-        await desk.folded(seconds=SESSION_GIVEN_UP_SECONDS)
+        await desk.folded()
     never.set()
     with pytest.raises(TRANSIENT_ERRORS):
         await copying

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -11,11 +12,13 @@ from aiokafka import AIOKafkaConsumer
 from shared.broker import CONSUMER_SETTINGS, producer
 from shared.postgres import SESSION_SETTINGS, connect
 from tests.conftest import new_topics
+from tests.dying import end_fetching
 from tests.integration.projections.kafka_log import make_topics
+from tests.support.simulation.cases_generated import outcome
 from tests.support.simulation.cases_kafka import KAFKA
 from tests.support.simulation.cases_postgres import LOCKS, Case
 from tests.support.simulation.cases_statements import STATEMENTS
-from tests.support.simulation.servers import PARTITIONS
+from tests.support.simulation.servers import PARTITIONS, Door, Doubles
 
 
 class Real:
@@ -32,7 +35,11 @@ class Real:
         return session
 
     async def member(self, session: Any, columns: Sequence[str]) -> tuple[Any, ...]:
-        return tuple(await session.fetchrow(f"SELECT {', '.join(columns)} FROM projection.members_1"))  # noqa: S608 (our own names)
+        return tuple(await session.fetchrow(f"SELECT {', '.join(columns)} FROM projections.members_1"))  # noqa: S608 (our own names)
+
+    async def rows(self, session: Any, table: str) -> Sequence[Mapping[str, Any]]:
+        rows: Sequence[Mapping[str, Any]] = await session.fetch(f"SELECT * FROM earning.{table}")  # noqa: S608 (our own names)
+        return rows
 
     async def topic(self) -> str:
         name = new_topics().points
@@ -55,12 +62,29 @@ class Real:
             consumer.subscribe(topics, listener=listener)
         return consumer
 
+    def end_fetching(self, consumer: Any) -> None:
+        end_fetching(consumer)
+
+
+@pytest.fixture
+def real(dsn: str, bootstrap_servers: str) -> Iterator[Real]:
+    real = Real(dsn, bootstrap_servers)
+    yield real
+    for session in real.sessions:
+        session.terminate()
+
 
 @pytest.mark.parametrize("case", [*LOCKS, *STATEMENTS, *KAFKA], ids=lambda case: case.__name__)
-async def test_the_real_one(case: Case, dsn: str, bootstrap_servers: str) -> None:
-    real = Real(dsn, bootstrap_servers)
-    try:
-        await case(real)
-    finally:
-        for session in real.sessions:
-            session.terminate()
+async def test_the_real_one(case: Case, real: Real) -> None:
+    await case(real)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_random_rows_and_arguments_come_to_the_same_on_both(seed: int, real: Real) -> None:
+    of_the_double: list[Any] = []
+
+    async def on_the_double(door: Door) -> None:
+        of_the_double.extend(await outcome(door, seed))
+
+    await asyncio.to_thread(Doubles().run, on_the_double)
+    assert of_the_double == await outcome(real, seed)

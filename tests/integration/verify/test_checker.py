@@ -20,17 +20,17 @@ MEMBERS = ("ann", "bea", "cem", "dan")
 SECOND = "(shard, position) = (SELECT min(shard), 2 FROM earning.shards WHERE position > 2)"
 LAST = "(shard, position) = (SELECT shard, position FROM earning.shards WHERE position > 2 ORDER BY shard LIMIT 1)"
 NOBODYS = """
-INSERT INTO projection.members_1
-SELECT (jsonb_populate_record(m, '{"member": "nobody"}')).* FROM projection.members_1 m WHERE member = 'ann'
+INSERT INTO projections.members_1
+SELECT (jsonb_populate_record(m, '{"member": "nobody"}')).* FROM projections.members_1 m WHERE member = 'ann'
 """
 DOLLARS = "UPDATE earning.journal SET bytes = convert_to(replace(convert_from(bytes, 'UTF8'), 'EUR', 'USD'), 'UTF8')"
 
 DAMAGE = {
-    "a balance is changed": ("I4", "UPDATE projection.members_1 SET available = available + 1"),
-    "a balance is lost": ("I4", "DELETE FROM projection.members_1 WHERE member = 'ann'"),
+    "a balance is changed": ("I4", "UPDATE projections.members_1 SET available = available + 1"),
+    "a balance is lost": ("I4", "DELETE FROM projections.members_1 WHERE member = 'ann'"),
     "a balance is nobody's": ("I4", NOBODYS),
-    "a line of history is lost": ("I4", "DELETE FROM projection.history_1 WHERE position = 2"),
-    "a line of history is changed": ("I4", "UPDATE projection.history_1 SET change = change + 1"),
+    "a line of history is lost": ("I4", "DELETE FROM projections.history_1 WHERE position = 2"),
+    "a line of history is changed": ("I4", "UPDATE projections.history_1 SET change = change + 1"),
     "an input is counted twice": ("I3", "UPDATE earning.fences SET duplicate = duplicate + 1"),
     "a dead letter is lost": ("I3", "DELETE FROM earning.dead_letters"),
     "a dead letter never came to its topic": ("I3", 'UPDATE earning.dead_letters SET "offset" = "offset" + 1000'),

@@ -6,13 +6,24 @@ history that fails by what it says (`tests.support.model.shorten`), which tells 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, TypeVar
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 T = TypeVar("T")
+
+bounded = settings(
+    max_examples=int(os.environ.get("TALLYSTICK_EXAMPLES", "25")),
+    deadline=None,
+    derandomize="TALLYSTICK_EXAMPLES" not in os.environ,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+"""How properties are tried: a few histories, the same every time; many new ones by `make properties`."""
 
 
 class Chance:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from services.earning.source_events.facts import FACT_TYPES, Fact, FactData
+from services.earning.source_events.facts import Fact
+from shared.facts.fact import FactData
 from shared.facts.orders import Order, OrderLine, Refund, RefundLine
 from shared.money import decimal
 from tests.support.model.chance import Chance
@@ -38,13 +39,12 @@ AGES = (
     timedelta(days=400),
     timedelta(minutes=-4),
 )
-TYPES = {kind: name for name, kind in FACT_TYPES.items()}
 
 
 def fact(data: FactData, member: str, occurred_at: datetime, received_at: datetime, number: int) -> Fact:
     """A fact in its envelope."""
     return Fact(
-        type=TYPES[type(data)],
+        type=data.TYPE,
         id=f"e{number}",
         source="shop",
         program="club",

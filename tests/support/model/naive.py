@@ -222,7 +222,7 @@ class Naive(Touching):
                 return commands.revert(member, self.versions, program, fact)
 
     def _order_fact(self, fact: Fact) -> str:
-        key: KeyId = (fact.source, "order", fact.data.order_id)  # type: ignore[union-attr,assignment]
+        key: KeyId = (fact.source, "order", fact.data.order_id)  # type: ignore[union-attr]
         if self.owners.get(key, fact.member) != fact.member:
             raise DeadLetterError("owned_by_another_member")
         known = self.members.get(fact.member)

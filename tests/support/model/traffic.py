@@ -10,7 +10,8 @@ from typing import Any, get_args
 import msgspec
 
 from services.earning.program.terms import Caps, Conditions, Expiry, Program, Versions
-from services.earning.source_events.facts import Fact, FactData
+from services.earning.source_events.facts import Fact
+from shared.facts.fact import FactData
 from shared.facts.orders import (
     Order,
     OrderCancelled,

@@ -7,8 +7,8 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from services.earning.program.terms import Card, Conditions, Program, Versions
-from services.earning.source_events.facts import FactData
 from shared.facts.activities import ActivityRecorded, ActivityWithdrawn
+from shared.facts.fact import FactData
 from shared.facts.reviews import ReviewPublished, ReviewRemoved, ReviewUpdated
 from tests.support.model.chance import Chance
 from tests.support.model.facts import START

@@ -20,7 +20,7 @@ from rich.table import Table
 
 TOP = Path(__file__).parents[3]
 MUTMUT = Path(sys.executable).with_name("mutmut")
-FIRST = "services.projections.fold.member.*"
+FIRST = "services.projections.models.members.fold.*"
 """The smallest room: trying it first makes all mutants and learns which test runs which function."""
 
 NOTICED = {"killed", "timeout", "suspicious", "segfault", "caught by type check"}

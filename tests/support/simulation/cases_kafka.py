@@ -18,19 +18,22 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
 )
 
+from shared import consumer_watch
 from shared.broker import Outgoing, Written, publish
+from shared.consumer_watch import ClientDiedError, Watchdog
 from tests.eventually import eventually
 from tests.support.simulation.cases_postgres import Case
 from tests.support.simulation.servers import Door
 
-WAIT_MS = 2000
+WAIT_MS = 30_000
+"""Far longer than a record takes to come; who waits for nothing to come waits shorter."""
 
 
 @asynccontextmanager
 async def started(client: Any) -> AsyncIterator[Any]:
     """A client for the length of the block."""
-    await client.start()
     try:
+        await client.start()
         yield client
     finally:
         await client.stop()
@@ -129,7 +132,7 @@ async def an_offset_that_a_log_lacks_is_said(door: Door) -> None:
         consumer.assign([where])
         consumer.seek(where, 99)
         with pytest.raises(OffsetOutOfRangeError) as said:
-            await consumer.getmany(where, timeout_ms=5 * WAIT_MS)
+            await consumer.getmany(where, timeout_ms=WAIT_MS)
         assert said.value.args[0] == {where: 99}
         await consumer.seek_to_beginning(where)
         assert await read(consumer, where, 1) == [b"1"]
@@ -193,7 +196,7 @@ async def where_a_group_has_left_no_offset_that_is_said_and_else_it_is_begun_the
     async with started(door.consumer(where.topic, group=where.topic, listener=told)) as consumer:
         await eventually(lambda: where in told.owned, what="it has its partitions")
         with pytest.raises(NoOffsetForPartitionError):
-            await consumer.getmany(where, timeout_ms=5 * WAIT_MS)
+            await consumer.getmany(where, timeout_ms=WAIT_MS)
         await consumer.commit({where: 1, where._replace(partition=1): 0})
     async with started(door.consumer(where.topic, group=where.topic, listener=Told())) as consumer:
         assert await read(consumer, where, 1) == [b"2"]
@@ -210,6 +213,20 @@ async def what_somebody_else_has_is_not_ours_to_commit(door: Door) -> None:
             await first.commit({not_mine: 1})
 
 
+async def a_consumer_that_fetches_no_more_gives_nothing_and_only_its_watchdog_says_so(door: Door) -> None:
+    where = await written(door, [b"1"])
+    async with started(door.consumer()) as consumer:
+        consumer.assign([where])
+        watchdog = Watchdog(consumer, "test")
+        await watchdog.look()
+        door.end_fetching(consumer)
+        await eventually(lambda: any(consumer_watch.Inside(consumer).ended()), what="it fetches no more")
+        consumer.seek(where, 0)
+        assert await consumer.getmany(where, timeout_ms=500) == {}
+        with pytest.raises(ClientDiedError, match="fetch task has ended"):
+            await watchdog.look()
+
+
 KAFKA: tuple[Case, ...] = (
     records_lie_in_the_order_in_which_they_were_published,
     a_record_comes_with_its_key_headers_and_timestamp,
@@ -222,4 +239,5 @@ KAFKA: tuple[Case, ...] = (
     partitions_are_shared_out_by_range_and_go_back_to_who_stays,
     where_a_group_has_left_no_offset_that_is_said_and_else_it_is_begun_there,
     what_somebody_else_has_is_not_ours_to_commit,
+    a_consumer_that_fetches_no_more_gives_nothing_and_only_its_watchdog_says_so,
 )

@@ -19,19 +19,18 @@ from services.earning.background.holds import QUERIES as HOLDS
 from services.earning.background.sweep import QUERIES as SWEEP
 from services.earning.installation import check_state_format, install, state_format
 from services.earning.ledger import journal
-from services.earning.ledger.dead_letters import COLUMNS as LETTER_COLUMNS
+from services.earning.ledger.dead_letters import QUERIES as LETTERS
 from services.earning.ledger.emissions import QUERIES as EMISSIONS
 from services.earning.ledger.fences import QUERIES as FENCES
 from services.earning.ledger.journal import QUERIES as JOURNAL
 from services.earning.ledger.load import QUERIES as ROWS
 from services.earning.ledger.save import KEY_COLUMNS, LOT_COLUMNS, STANDING_COLUMNS, insert
 from services.earning.program.registry import QUERIES as PROGRAMS
-from services.earning.relay.dead_letters import QUERIES as RELAY
 from services.earning.state.standing import FORMAT
 from services.projections import store
-from services.projections.fold import MEMBER_COLUMNS
+from services.projections.models import members
 from services.projections.positions import Fence
-from services.projections.store import statement
+from shared.dead_letters import COLUMNS as LETTER_COLUMNS
 from tests.support.simulation.cases_postgres import Case, entry, opened
 from tests.support.simulation.servers import PARTITIONS, Door
 
@@ -195,8 +194,8 @@ async def dead_letters_wait_until_they_are_relayed(door: Door) -> None:
     values = [("orders", 0, offset, "why", "text", "", None, b"v", b"\x90", AT, 0) for offset in (1, 2)]
     columns = (*LETTER_COLUMNS, "log")
     await session.copy_records_to_table("dead_letters", schema_name="earning", columns=columns, records=values)
-    await session.execute(RELAY["record_relayed"], ["orders"], [0], [1], [0])
-    assert tuples(await session.fetch(RELAY["dead_letters_to_relay"], 10)) == [values[1]]
+    await session.execute(LETTERS["record_relayed"], ["orders"], [0], [1], [0])
+    assert tuples(await session.fetch(LETTERS["to_relay"], 10)) == [values[1]]
     assert tuples(await session.fetch(BACKLOG["open_dead_letters"])) == [("why", 2)]
     assert tuples(await session.fetch(BACKLOG["waiting"], CHANGED_LATELY)) == [(0, 1, 0, 0, 0, 0, 0)]
 
@@ -212,7 +211,7 @@ async def projection(door: Door) -> Any:
 def member(sequence: int, **said: Any) -> list[Any]:
     """A member's row, in the order of its columns."""
     known = {"partition": 0, "program": "shop", "member": "ann", "sequence": sequence, "booked_at": AT}
-    return [{**known, **said}.get(name, None if name.startswith(("t", "q")) else 0) for name in MEMBER_COLUMNS]
+    return [{**known, **said}.get(name, None if name.startswith(("t", "q")) else 0) for name in members.MODEL.columns]
 
 
 async def a_member_keeps_of_their_tier_what_a_batch_leaves_unsaid(door: Door) -> None:
@@ -226,8 +225,8 @@ async def a_member_keeps_of_their_tier_what_a_batch_leaves_unsaid(door: Door) ->
         member(3, tier="base", qualifying=Decimal(1), **none),
     ):
         async with session.transaction():
-            await session.copy_records_to_table("changed_members", records=[row], columns=MEMBER_COLUMNS)
-            await session.execute(statement("save_members", 1))
+            await session.copy_records_to_table("changed_members", records=[row], columns=members.MODEL.columns)
+            await session.execute(store.save_statement(members.MODEL, 1))
     assert await door.member(session, names) == (3, 0, "base", AT, None, Decimal(1), None)
 
 

@@ -94,12 +94,14 @@ class Checks:
 
     def _compare_read_model(self, shard: Shard) -> None:
         """Balances and history are the fold of the journal (I4, I9)."""
-        history = sorted(row for row in self._rows(tables.HistoryRow) if row.partition == shard.number)
+        history = sorted(row for row in self._rows(tables.ROWS["history"]) if row.partition == shard.number)
         found = [(row.position, row.hash) for row in history]
         expected = [(position, shard.hash_at(position)) for position in range(1, shard.position + 1)]
         self._report.expect("I9", f"history of {shard.number}", "rows", found=found, expected=expected)
         members = {
-            (row.program, row.member): row for row in self._rows(tables.MemberRow) if row.partition == shard.number
+            (row.program, row.member): row
+            for row in self._rows(tables.ROWS["members"])
+            if row.partition == shard.number
         }
         self._report.expect("I4", f"members of {shard.number}", "who", found=set(members), expected=set(shard.accounts))
         for member, account in shard.accounts.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 from aiokafka import ConsumerRecord, TopicPartition
@@ -29,6 +30,14 @@ WAIT_S = 15.0
 Found = dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]
 
 
+class Fetching(Enum):
+    """What the task does that brings records."""
+
+    WORKS = "works"
+    ENDED = "ended"
+    HANGS = "hangs"
+
+
 class Consumer(Client):
     """aiokafka's consumer: in a group, or with partitions that it was told to take."""
 
@@ -47,10 +56,22 @@ class Consumer(Client):
         self._without_offset: set[TopicPartition] = set()
         self._number = loop().number()
         self._waiting: list[asyncio.Future[None]] = []
+        self.fetching = Fetching.WORKS
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether its group has given it partitions."""
+        return not self._rejoining
+
+    def behind(self) -> dict[TopicPartition, int]:
+        """The positions of partitions that should be fetched; one that works has all there is at hand."""
+        known = {one: at for one, at in self._positions.items() if at is not None and one not in self._paused}
+        return {} if self.fetching is Fetching.WORKS else known
 
     async def start(self) -> None:
         """Connect, and join the group."""
         await self._ask()
+        self._broker.consumers.append(self)
         if self._group is not None:
             self._broker.watch(self, self._group)
             self._group.join(self)
@@ -60,6 +81,8 @@ class Consumer(Client):
         """Leave the group, and disconnect."""
         if self._group is not None and not self._closed:
             self._group.leave(self)
+        if self in self._broker.consumers:
+            self._broker.consumers.remove(self)
         await super().stop()
         self._wake()
 
@@ -149,6 +172,8 @@ class Consumer(Client):
         """Go on from the log's beginning."""
         await self._ask()
         self._assigned(*partitions)
+        while self.fetching is not Fetching.WORKS:
+            await self._hear(WAIT_S)
         for one in partitions:
             self.seek(one, self._broker.log(one).start)
 
@@ -224,7 +249,7 @@ class Consumer(Client):
 
     def _next(self, partitions: Sequence[TopicPartition], at_most: int) -> Found:
         found: Found = {}
-        if not self._broker.up:
+        if not self._broker.up or self.fetching is not Fetching.WORKS:
             return found
         wanted = [one for one in partitions or self._positions if one in self._positions and one not in self._paused]
         self._fates.chance.shuffle(wanted)

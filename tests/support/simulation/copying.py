@@ -10,15 +10,16 @@ import asyncpg
 
 from tests.support.simulation.postgres import Backend, Table, Waits
 from tests.support.simulation.tables import (
+    ROWS,
     DeadLetterRow,
-    HistoryRow,
     InboxRow,
     JournalRow,
     KeyRow,
     LotRow,
-    MemberRow,
     StandingRow,
 )
+
+CHANGED = "changed_"
 
 TABLES: dict[tuple[str, str], Table] = {
     ("earning", "standings"): StandingRow,
@@ -27,8 +28,8 @@ TABLES: dict[tuple[str, str], Table] = {
     ("earning", "inbox"): InboxRow,
     ("earning", "journal"): JournalRow,
     ("earning", "dead_letters"): DeadLetterRow,
-    ("projection", "history_1"): HistoryRow,
-    ("", "changed_members"): MemberRow,
+    **{("projections", f"{name}_1"): row for name, row in ROWS.items()},
+    **{("", f"{CHANGED}{name}"): row for name, row in ROWS.items()},
 }
 
 
@@ -48,12 +49,13 @@ def work(schema: str, table: str, columns: Sequence[str]) -> Callable[[Backend, 
             yield from backend.insert(_checked(into(**row)))
 
     def noted(backend: Backend, records: list[Sequence[Any]]) -> None:
-        backend.changed_members = [MemberRow(**dict(zip(columns, values, strict=True))) for values in records]
+        rows = [into(**dict(zip(columns, values, strict=True))) for values in records]
+        backend.changed[table.removeprefix(CHANGED)] = rows
 
     if set(columns) - set(fields):
         msg = f"the double of {schema}.{table} doesn't know its columns {sorted(set(columns) - set(fields))}"
         raise AssertionError(msg)
-    return noted if into is MemberRow else copied
+    return noted if table.startswith(CHANGED) else copied
 
 
 def _checked(row: Any) -> Any:

@@ -23,6 +23,7 @@ from services.earning.relay.log_check import LogCheck
 from services.projections import positions, project
 from services.projections.positions import Fence, Followed, Received
 from shared.broker import NOWHERE, Written, publish
+from shared.consumer_watch import Watchdog
 from shared.postgres import TRANSIENT_ERRORS
 from tests.support.simulation.loop import Host, here
 from tests.support.simulation.postgres import Backend, statement
@@ -257,6 +258,20 @@ def errors_of_the_database_end_a_lane(patch: Patch) -> None:
     patch.setattr(lane, "TRANSIENT_ERRORS", tuple(set(TRANSIENT_ERRORS[2:]) - {OSError}))
 
 
+def nobody_watches_the_clients(patch: Patch) -> None:
+    """A consumer that has died in silence is kept."""
+
+    async def looked(_: Watchdog) -> None:
+        return
+
+    patch.setattr(Watchdog, "look", looked)
+
+
+def what_hangs_is_taken_for_alive(patch: Patch) -> None:
+    """Only tasks are looked at, and not whether positions move."""
+    patch.setattr(Watchdog, "_count", lambda *_: None)
+
+
 DEFECTS: tuple[Plant, ...] = (
     shards_are_not_locked,
     shards_are_read_before_the_wait,
@@ -277,4 +292,6 @@ DEFECTS: tuple[Plant, ...] = (
     readers_skip_what_is_missing,
     readers_fold_again_what_they_know,
     errors_of_the_database_end_a_lane,
+    nobody_watches_the_clients,
+    what_hangs_is_taken_for_alive,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
@@ -110,6 +111,11 @@ def _wake(host: Host) -> None:
 
 async def turn() -> None:
     """Let everybody else go first; a host that stands still goes on from here when it wakes up."""
-    future = loop().create_future()
-    loop().call_soon(future.set_result, None)
+    future: asyncio.Future[None] = loop().create_future()
+    loop().call_soon(_come, future)
     await future
+
+
+def _come(future: asyncio.Future[None]) -> None:
+    if not future.done():  # whoever waited may have been cancelled
+        future.set_result(None)

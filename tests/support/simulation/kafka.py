@@ -155,6 +155,7 @@ class Broker:
         self.now_ms = now_ms
         self.up = True
         self.logs: dict[TopicPartition, Log] = {}
+        self.consumers: list[Any] = []
         self._sizes: dict[str, int] = {}
         self._groups: dict[str, Group] = {}
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 import asyncpg
 
 from tests.support.simulation.loop import Loop
-from tests.support.simulation.tables import KEYS, MemberRow
+from tests.support.simulation.tables import KEYS, Registry
 
 Key = tuple[Any, ...]
 Table = type[tuple[Any, ...]]
@@ -71,7 +71,7 @@ class Backend:
         self.writes: dict[Table, dict[Key, tuple[Any, ...] | None]] = {}
         self.locks: list[Lockable] = []
         self.waits_for: Lockable | None = None
-        self.changed_members: list[MemberRow] = []
+        self.changed: dict[str, list[Any]] = {}
         self.idle_timeout_s = _seconds(settings, "idle_in_transaction_session_timeout")
         self.transaction_timeout_s = _seconds(settings, "transaction_timeout")
         self.lock_timeout_s = _seconds(settings, "lock_timeout")
@@ -152,6 +152,7 @@ class Server:
         self._number = 0
         self.up = True
         self.tables: dict[Table, dict[Key, tuple[Any, ...]]] = {table: {} for table in KEYS}
+        self.tables[Registry][True,] = Registry()  # as a migration puts it there
         self.backends: list[Backend] = []
         self._holders: dict[Lockable, Backend] = {}
         self._queues: dict[Lockable, deque[_Waiting]] = {}

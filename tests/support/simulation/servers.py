@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import pytest
 
 import shared.clients
+import shared.consumer_watch
 from shared.broker import producer
 from shared.clients import clients
 from shared.postgres import SESSION_SETTINGS
-from tests.support.simulation.consumer import Consumer
+from tests.support.simulation.consumer import Consumer, Fetching
 from tests.support.simulation.faults import Fates
+from tests.support.simulation.inside import Inside
 from tests.support.simulation.kafka import Broker
 from tests.support.simulation.loop import Host, Loop, here
 from tests.support.simulation.postgres import Server
 from tests.support.simulation.producer import Producer
 from tests.support.simulation.session import Session
 from tests.support.simulation.statements import statements
-from tests.support.simulation.tables import MemberRow
+from tests.support.simulation.tables import EARNING, ROWS
 
 BEGAN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PARTITIONS = 2
@@ -36,6 +38,9 @@ class Door(Protocol):
     async def member(self, session: Any, columns: Sequence[str]) -> tuple[Any, ...]:
         """Columns of the one row of projections' members."""
 
+    async def rows(self, session: Any, table: str) -> Sequence[Mapping[str, Any]]:
+        """All rows of a table of earning, every column by its name."""
+
     async def topic(self) -> str:
         """A new topic with two partitions."""
 
@@ -44,6 +49,9 @@ class Door(Protocol):
 
     def consumer(self, *topics: str, group: str | None = None, listener: Any = None) -> Any:
         """A consumer with the services' settings, not started."""
+
+    def end_fetching(self, consumer: Any) -> None:
+        """Let the task of a consumer die that brings its records."""
 
 
 class Doubles:
@@ -61,6 +69,7 @@ class Doubles:
         """Run a case."""
         with ExitStack() as stack:
             patch = stack.enter_context(pytest.MonkeyPatch.context())
+            patch.setattr(shared.consumer_watch, "Inside", Inside)
             simulated = clients()._replace(producer=lambda **_: Producer(self._broker, self._fates))
             patch.setattr(shared.clients, "CLIENTS", simulated)
             self._loop.run(self._on_a_host(case))
@@ -76,8 +85,12 @@ class Doubles:
 
     async def member(self, _: Any, columns: Sequence[str]) -> tuple[Any, ...]:
         """Columns of the one row of projections' members."""
-        (row,) = self._server.tables[MemberRow].values()
+        (row,) = self._server.tables[ROWS["members"]].values()
         return tuple(getattr(row, column) for column in columns)
+
+    async def rows(self, _: Any, table: str) -> Sequence[Mapping[str, Any]]:
+        """All rows of a table of earning."""
+        return [row._asdict() for row in cast("Any", self._server.tables[EARNING[table][0]].values())]
 
     async def topic(self) -> str:
         """A new topic with two partitions."""
@@ -95,3 +108,7 @@ class Doubles:
     def consumer(self, *topics: str, group: str | None = None, listener: Any = None) -> Any:
         """A consumer, not started."""
         return Consumer(self._broker, self._fates, topics=topics, group=group, listener=listener)
+
+    def end_fetching(self, consumer: Any) -> None:
+        """Let the task of a consumer die that brings its records."""
+        consumer.fetching = Fetching.ENDED

@@ -9,19 +9,16 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any, NamedTuple
 
+from shared.facts.builders import Publisher
 from shared.shards import member_key, shard_of
+from tests.support.builders.programs import ONE_A_EURO, document
 
 PROGRAM = "shop"
-SOURCE = "shop-eu"
+SHOP = Publisher(PROGRAM, "shop-eu")
 MEMBERS = ("ann", "bob", "cat")
-DOCUMENT = """
-program: shop
-effective_from: 2025-01-01T00:00:00+01:00
-currency: EUR
-time_zone: Europe/Berlin
-rules:
-  - id: base
-    rate: 1
+DOCUMENT = document(
+    ONE_A_EURO,
+    """
 orders: {pending: {days: 1}}
 expiry: {mode: after_available, months: 1}
 tiers:
@@ -29,7 +26,8 @@ tiers:
   months: 1
   levels: [{id: bronze}, {id: silver, threshold: 60}]
 referrals: {referrer: 20, referee: 10, minimum: 30}
-"""
+""",
+)
 REFEREE = "dan"
 REFERRER_POINTS, REFEREE_POINTS, MINIMUM = 20, 10, 30
 
@@ -120,16 +118,7 @@ class _Writer:
         return self._chance.random() * self._ends_s
 
     def _fact(self, topic: str, kind: str, member: str, at_s: float, data: dict[str, Any]) -> None:
-        event = {
-            "specversion": "1.0",
-            "id": f"fact-{self.facts}",
-            "source": SOURCE,
-            "type": kind,
-            "subject": member,
-            "time": self._time(at_s).isoformat(),
-            "program": PROGRAM,
-            "data": data,
-        }
+        event = SHOP.event(kind, data, id=f"fact-{self.facts}", member=member, time=self._time(at_s))
         self.facts += 1
         value = json.dumps(event).encode()
         for _ in range(1 + (self._chance.random() < TWICE)):

@@ -98,7 +98,7 @@ class Projections:
 
     def waiting(self) -> dict[str, str]:
         """What it waits for, and why."""
-        return _waiting(self._app.telemetry.readiness)
+        return _waiting(self._app.metrics.readiness)
 
     async def work(self, stopping: asyncio.Event) -> None:
         """Fold."""

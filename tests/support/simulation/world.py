@@ -15,6 +15,7 @@ import pytest
 from aiokafka import TopicPartition
 
 import shared.clients
+import shared.consumer_watch
 import shared.migrations
 from services.earning.decide import SETTLE
 from services.earning.intake import lane
@@ -27,8 +28,9 @@ from shared.clients import Clients
 from shared.telemetry import RoomClock
 from tests.support.simulation.checks import Checks, whole_to
 from tests.support.simulation.clients import Admin, Stream
-from tests.support.simulation.consumer import Consumer
+from tests.support.simulation.consumer import Consumer, Fetching
 from tests.support.simulation.faults import Fate, Fates
+from tests.support.simulation.inside import Inside
 from tests.support.simulation.kafka import Broker
 from tests.support.simulation.loop import Host, Loop, here, loop
 from tests.support.simulation.postgres import Server
@@ -83,6 +85,8 @@ HARMS = (
     "stop kafka",
     "lose points",
     "write foreign",
+    "end fetching",
+    "hang fetching",
 )
 """What is done to hosts and servers at some moment, beside what becomes of single requests."""
 
@@ -216,6 +220,17 @@ class World:
         where = TopicPartition(TOPICS.points, self.fates.chance.randrange(SHARDS))
         self.broker.append(where, *self.fates.chance.choice(FOREIGN))
 
+    def _end_fetching(self) -> None:
+        self._let_fetching_be(Fetching.ENDED)
+
+    def _hang_fetching(self) -> None:
+        self._let_fetching_be(Fetching.HANGS)
+
+    def _let_fetching_be(self, what: Fetching) -> None:
+        living = [one for one in self.broker.consumers if not one.host.dead]
+        if living:
+            self.fates.chance.choice(living).fetching = what
+
     def _calm(self) -> None:
         """Nothing fails from now on; who stands still wakes up, who is down comes back."""
         self.fates.harmful = False
@@ -301,6 +316,7 @@ class World:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(shared.clients, "CLIENTS", self._clients())
+            patch.setattr(shared.consumer_watch, "Inside", Inside)
             patch.setattr(shared.migrations, "check", checked)
             patch.setattr(RoomClock, "add", lambda *_: None)
             patch.setattr(RoomClock, "measure", lambda *_: nullcontext())

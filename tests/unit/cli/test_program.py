@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from deploy.programs import likes
 from services.cli.main import app
-from services.cli.starts import likes
 
 PROJECT = Path(__file__).parents[3]
 GROCER = str(PROJECT / "deploy" / "programs" / "grocer.yaml")

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from services.cli.main import app
-from services.cli.try_lines import Line
+from shared.try_lines import Line
 
 EXAMPLES = Path(__file__).parents[3] / "docs" / "reference" / "examples"
 PROGRAM = EXAMPLES / "try.yaml"

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from services.earning.background.backlog import Backlog
 from services.earning.metrics import Metrics
-from services.projections.telemetry import Telemetry
+from services.projections.metrics import Metrics as ProjectionsMetrics
 from shared.telemetry import Readiness
 from tests.chaos.runbook import RUNBOOKS, anchor_of, sections
 
@@ -33,7 +33,12 @@ def rules() -> list[dict[str, Any]]:
 def exposed() -> dict[str, set[str]]:
     """Metric, as it is written in a query → its labels: all that both services expose."""
     earning, projections = CollectorRegistry(), CollectorRegistry()
-    meters = (Metrics(earning), Readiness(earning), Backlog("", earning, asyncio.Event()), Telemetry(projections))
+    meters = (
+        Metrics(earning),
+        Readiness(earning),
+        Backlog("", earning, asyncio.Event()),
+        ProjectionsMetrics(projections),
+    )
     assert all(meters)
     found: dict[str, set[str]] = {}
     for registry in (earning, projections):

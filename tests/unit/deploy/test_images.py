@@ -118,7 +118,9 @@ for module in sys.argv[2:]:
 def test_what_is_in_the_image_is_enough_to_run_its_commands(tmp_path: Path) -> None:
     for room in ("shared", "services", "deploy"):
         shutil.copytree(TOP / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
-    for path in re.findall(r"^(deploy/\S+)$", (TOP / ".dockerignore").read_text(encoding="utf-8"), re.MULTILINE):
+    for path in re.findall(
+        r"^((?:deploy|services)/\S+)$", (TOP / ".dockerignore").read_text(encoding="utf-8"), re.MULTILINE
+    ):
         shutil.rmtree(tmp_path / path)
     locked = re.findall(r"^([a-z0-9-]+)==", (TOP / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)
     commands = ["services.earning.__main__", "services.projections.__main__", "services.cli.main", "deploy.migrate"]

@@ -7,7 +7,8 @@ import pytest
 
 from services.projections.decode import decode_partition, received
 from services.projections.events import KINDS, decode
-from services.projections.fold import fold_member, history_row
+from services.projections.models.history.fold import history_row
+from services.projections.models.members.fold import fold_member
 from shared.codec import headers_of
 from shared.errors import PermanentError
 from shared.point_events import EVENT_CLASSES, PointsEarned

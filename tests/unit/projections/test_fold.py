@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.projections.events import Event, decode
-from services.projections.fold import HISTORY_COLUMNS, MEMBER_COLUMNS, fold_member, history_row
+from services.projections.models import history, members
+from services.projections.models.history.fold import HistoryRow, history_row
+from services.projections.models.members.fold import MemberRow, fold_member
 from services.projections.positions import Received
-from services.projections.project import Members, fold_all
+from services.projections.project import fold_all
 from shared.codec import encode_data
 from shared.point_events import (
     Balances,
@@ -84,7 +86,8 @@ def test_history_says_what_when_and_the_resulting_balance() -> None:
         "key_kind": "order",
         "key_id": "o-1",
         "reason": None,
-        "rules": "base 40, dairy 9",
+        "rules": '[{"rule":"base","points":40},{"rule":"dairy","points":9}]',
+        "card": None,
         "tier": None,
         "program_version": 4,
         "hash": b"h" * 16,
@@ -145,13 +148,22 @@ def test_what_counts_for_the_tier_is_said_as_a_whole() -> None:
 
 def test_rows_have_a_value_for_each_column() -> None:
     row = fold_member(None, earned())
-    assert dict(zip(MEMBER_COLUMNS, row.values(), strict=True))["earned"] == 125
-    assert len(history_row(earned(), b"")) == len(HISTORY_COLUMNS)
+    assert dict(zip(members.MODEL.columns, row.values(), strict=True))["earned"] == 125
+    assert len(history_row(earned(), b"")) == len(history.MODEL.columns)
 
 
 RECORDS = all_received(PointsLog(shards=1).busy(60, members=6, seed=3).entries)
-WHOLE: Members = {}
-WHOLE_HISTORY = fold_all(RECORDS, WHOLE)
+Members = dict[Any, MemberRow]
+
+
+def folded(records: list[Received]) -> tuple[Members, list[HistoryRow]]:
+    """The rows of members and of history that records make."""
+    states, events = members.MODEL.begin(), history.MODEL.begin()
+    fold_all(records, [states, events])
+    return states._rows, list(events.take_appended())  # type: ignore[attr-defined, arg-type]
+
+
+WHOLE, WHOLE_HISTORY = folded(RECORDS)
 
 
 def stored_over(stored: Members, batch: Members) -> Members:
@@ -171,12 +183,12 @@ def stored_over(stored: Members, batch: Members) -> Members:
 @given(st.lists(st.integers(1, 15), max_size=10))
 def test_any_split_into_batches_folds_to_the_same_rows(sizes: list[int]) -> None:
     left: list[Received] = RECORDS
-    members: Members = {}
-    history = []
+    stored: Members = {}
+    rows = []
     for size in [*sizes, len(left)]:
-        batch: Members = {}
-        history += fold_all(left[:size], batch)
-        members = stored_over(members, batch)
+        batch, appended = folded(left[:size])
+        rows += appended
+        stored = stored_over(stored, batch)
         left = left[size:]
-    assert members == WHOLE
-    assert history == WHOLE_HISTORY
+    assert stored == WHOLE
+    assert rows == WHOLE_HISTORY

@@ -14,20 +14,16 @@ from services.earning.background.sweep import mark_versions, sweep
 from services.earning.ledger.load import read_standing
 from services.earning.program.registry import ProgramCache
 from services.earning.replay.rederive import rederive
+from shared.facts.builders import Publisher
 from tests.conftest import new_database
 from tests.integration.earning.earning_rig import BEGAN, PROGRAM, SHARDS, TOPIC, Counter, opened, span
+from tests.support.builders.programs import ONE_A_EURO, document
 
-DOCUMENT = """
-program: shop
-effective_from: 2025-01-01T00:00:00+01:00
-currency: EUR
-time_zone: Europe/Berlin
-orders:
-  pending: {after: paid, days: 3}
+DOCUMENT = document(
+    ONE_A_EURO,
+    """
+orders: {pending: {after: paid, days: 3}}
 expiry: {mode: after_available, months: 1}
-rules:
-  - id: base
-    rate: 1
 tiers:
   measure: points_earned
   window: rolling
@@ -35,7 +31,9 @@ tiers:
   levels:
     - {id: bronze}
     - {id: silver, threshold: 30, multiplier: 1.5}
-"""
+""",
+)
+SHOP = Publisher(PROGRAM, "shop-eu")
 MEMBERS = [f"m-{number}" for number in range(12)]
 DAYS = 24 * 3600
 TABLES = {
@@ -46,18 +44,8 @@ TABLES = {
 
 
 def fact(kind: str, data: dict[str, Any], member: str, at: datetime) -> bytes:
-    return msgspec.json.encode(
-        {
-            "specversion": "1.0",
-            "id": f"{kind}-{member}-{at.isoformat()}",
-            "source": "shop-eu",
-            "type": f"{kind}.v1",
-            "subject": member,
-            "time": at.isoformat(),
-            "program": PROGRAM,
-            "data": data,
-        }
-    )
+    told = SHOP.event(f"{kind}.v1", data, id=f"{kind}-{member}-{at.isoformat()}", member=member, time=at)
+    return msgspec.json.encode(told)
 
 
 def days() -> list[list[bytes]]:

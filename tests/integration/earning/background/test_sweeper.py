@@ -33,14 +33,14 @@ async def test_once_all_is_read_what_is_due_by_now_is_done_and_published(
                 (True,)
             ]
 
-        await eventually(idle, what="every partition is idle", seconds=30)
+        await eventually(idle, what="every partition is idle")
         assert await kinds(town) == [EARNED]  # held, though its time has come
         await town.execute("DELETE FROM earning.sweep_holds")
 
         async def swept() -> bool:
             return await kinds(town) == [EARNED, RELEASED, EXPIRED]
 
-        await eventually(swept, what="the points are released and have expired", seconds=30)
+        await eventually(swept, what="the points are released and have expired")
         await town.emitted()
         assert [record.offset for record in await town.log()] == [0, 1, 2]
         assert worker.registry.get_sample_value("tallystick_earning_swept_total") == 1
@@ -59,4 +59,4 @@ async def test_who_only_decides_sweeps_nothing(bootstrap_servers: str, dsn: str,
         async def swept() -> bool:
             return await kinds(town) == [EARNED, RELEASED, EXPIRED]
 
-        await eventually(swept, what="another process sweeps", seconds=30)
+        await eventually(swept, what="another process sweeps")

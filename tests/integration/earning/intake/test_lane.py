@@ -23,8 +23,8 @@ AT_MS = int(BEGAN.timestamp() * 1000)
 @asynccontextmanager
 async def admin(town: Town) -> AsyncIterator[AIOKafkaAdminClient]:
     client = AIOKafkaAdminClient(bootstrap_servers=town.bootstrap_servers)
-    await client.start()
     try:
+        await client.start()
         yield client
     finally:
         await client.close()
@@ -93,8 +93,7 @@ async def test_another_number_of_partitions_than_at_the_beginning_is_refused(tow
 
     await eventually(grown, what="the topic has grown", seconds=PATIENCE_S)
     with pytest.raises(ConfigurationError, match=r"has 4 shards, but .*orders has 6"):
-        async with town.worker() as worker:
-            await eventually(lambda: worker.shards == 4, what="the worker to refuse", seconds=PATIENCE_S)
+        await town.worker_ends()
 
 
 @asynccontextmanager

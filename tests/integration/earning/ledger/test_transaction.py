@@ -20,7 +20,7 @@ KEY = BusinessKey(PROGRAM, "shop-eu", "order", "made by hand")
 def closed(at: datetime) -> Decision:
     """A decision with a standing, a row and an event."""
     event = MemberClosed(
-        cause=Cause("loyalty.member.closed.v1", "shop-eu", "1"),
+        cause=Cause("test", "test", ""),
         program=PROGRAM,
         member="ann",
         sequence=1,

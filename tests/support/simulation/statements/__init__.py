@@ -9,6 +9,7 @@ from shared.postgres import Queries
 from tests.support.simulation.postgres import Statement
 from tests.support.simulation.statements import (
     backlog,
+    dead_letters,
     emissions,
     fences,
     holds,
@@ -16,8 +17,8 @@ from tests.support.simulation.statements import (
     installation,
     journal,
     leases,
+    models,
     programs,
-    relay,
     rows,
     sessions,
     shards,
@@ -29,6 +30,7 @@ ROOT = Path(__file__).parents[4]
 FILES = {
     "services/earning/sql": {
         "backlog": backlog,
+        "dead_letters": dead_letters,
         "emissions": emissions,
         "fences": fences,
         "holds": holds,
@@ -37,7 +39,6 @@ FILES = {
         "journal": journal,
         "leases": leases,
         "programs": programs,
-        "relay": relay,
         "rows": rows,
         "shards": shards,
         "sweep": sweep,
@@ -55,4 +56,4 @@ def statements() -> dict[str, Statement]:
         for folder, files in FILES.items()
         for file, module in files.items()
         for double in module.STATEMENTS
-    }
+    } | dict(models.by_text())

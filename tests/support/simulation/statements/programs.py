@@ -21,11 +21,11 @@ VERSION = "program version document checksum published_at in_force_from relayed_
 
 
 def _serial(backend: Backend) -> Rows:
-    return [backend.get(Registry, ONLY) or Registry()]
+    return backend.rows(Registry)
 
 
 def _lock(backend: Backend) -> Waits:
-    return [(yield from backend.lock(Registry, ONLY)) or Registry()]
+    return [(yield from backend.lock(Registry, ONLY))]
 
 
 def _move_serial(backend: Backend, serial: int) -> Waits:

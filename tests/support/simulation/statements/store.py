@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from tests.support.simulation.postgres import Backend, Waits, statement
-from tests.support.simulation.tables import ForeignRow, Generation, HistoryRow, MemberRow, PositionRow
+from tests.support.simulation.tables import ROWS, ForeignRow, Generation, PositionRow
 
 Rows = list[tuple[Any, ...]]
 
@@ -59,34 +59,14 @@ def _move_positions(backend: Backend, *columns: Sequence[Any]) -> Waits:
     )
 
 
-def _create_changed_members(backend: Backend) -> None:
-    backend.changed_members = []
-
-
-def _save_members(backend: Backend) -> Waits:
-    changed, backend.changed_members = backend.changed_members, []
-    for row in changed:
-        if (yield from backend.insert(row, unless_there=True)):
-            continue
-        held = backend.get(MemberRow, (row.program, row.member, row.partition))
-        backend.put(row if held is None else _over(held, row))
-
-
-def _over(held: MemberRow, row: MemberRow) -> MemberRow:
-    """What a batch leaves unsaid of a tier stays as it is."""
-    if row.tier is None:
-        row = row._replace(tier=held.tier, tier_since=row.tier_since or held.tier_since, tier_until=held.tier_until)
-    elif row.tier_since is None:
-        row = row._replace(tier_since=held.tier_since)
-    if row.qualifying is None:
-        row = row._replace(qualifying=held.qualifying, to_next=held.to_next, to_keep=held.to_keep)
-    return row
+def _columns(_: Backend, names: Sequence[str]) -> Rows:
+    return [(name, list(ROWS[name]._fields)) for name in names]
 
 
 def _find_fork(backend: Backend, *columns: Sequence[Any]) -> Rows:
     def other() -> Iterator[tuple[int, int]]:
         for partition, position, program, member, sequence, digest in zip(*columns, strict=True):
-            row = backend.get(HistoryRow, (program, member, sequence, partition))
+            row: Any = backend.get(ROWS["history"], (program, member, sequence, partition))
             if row is None or (row.position, row.hash) != (position, digest):
                 yield partition, position
 
@@ -111,7 +91,7 @@ def _unrelayed_dead_letters(backend: Backend, at_most: int) -> Waits:
     for row in waiting:
         # SKIP LOCKED: what another relay has just now is its own.
         if len(found) < at_most and backend.server.grant(backend, (ForeignRow, row[:3])):
-            found.append(row[:9])
+            found.append(row[:10])
     yield from ()
     return found
 
@@ -121,7 +101,7 @@ def _mark_relayed(backend: Backend, *columns: Sequence[Any]) -> Waits:
     return backend.update(ForeignRow, ((key, relayed) for key in zip(*columns, strict=True)))
 
 
-LETTER = "topic partition record_offset reason message key value headers received_at"
+LETTER = "topic partition offset reason text field key value headers received_at"
 
 STATEMENTS = [
     statement("current_generation", "current", _current_generation),
@@ -131,8 +111,7 @@ STATEMENTS = [
     statement("read_positions", "partition position hash next_offset", _read_positions),
     statement("lock_positions", "partition position hash next_offset successor", _lock_positions),
     statement("move_positions", "", _move_positions),
-    statement("create_changed_members", "", _create_changed_members),
-    statement("save_members", "", _save_members),
+    statement("columns", "name columns", _columns),
     statement("find_fork", "partition position", _find_fork),
     statement("add_dead_letter", "", _add_dead_letter),
     statement("dead_letters_wait", "exists", _dead_letters_wait),

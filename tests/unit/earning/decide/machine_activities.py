@@ -13,7 +13,7 @@ from tests.support.model.programs import KINDS, LABELS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from services.earning.source_events.facts import FactData
+    from shared.facts.fact import FactData
     from tests.support.model.chance import Chance
     from tests.support.model.naive import Naive
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from services.earning.source_events.facts import FactData
+    from shared.facts.fact import FactData
     from tests.support.model.chance import Chance
     from tests.support.model.core import Core
     from tests.support.model.naive import Naive

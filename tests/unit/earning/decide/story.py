@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 from services.earning.decide import Decision, advance, decide, decide_message, needs
 from services.earning.ledger.ledger import DecideFact, deciding
 from services.earning.program.terms import Program, Rule, TierLevel, Tiers, Versions
-from services.earning.source_events.facts import FACT_TYPES, Fact, FactData
+from services.earning.source_events.facts import Fact
 from services.earning.state.standing import Standing
 from shared.errors import PermanentError
+from shared.facts.fact import FactData
 from shared.facts.orders import (
     OrderCancelled,
     OrderFulfilled,
@@ -28,7 +29,6 @@ from tests.support.model.event_checks import refused_badly, told_badly
 from tests.support.stored_rows import StoredRows
 
 ZONE = ZoneInfo("Europe/Berlin")
-TYPES = {kind: name for name, kind in FACT_TYPES.items()}
 
 
 def instant(text: str) -> datetime:
@@ -105,7 +105,7 @@ class Told:
 
     def fact(self, number: int) -> Fact:
         return Fact(
-            type=TYPES[type(self.data)],
+            type=self.data.TYPE,
             id=f"fact-{number}",
             source=self.source,
             program="club",
@@ -216,3 +216,13 @@ def check(event: EventData) -> None:
     assert not sum(event.postings.values())
     assert min(b.available, b.pending, b.deficit) >= 0
     assert not (b.deficit and b.available)
+
+
+def story(**settings: Any) -> Story:
+    """The story of one version of a program, with these settings."""
+    return Story(Versions((program(**settings),)))
+
+
+def balances(told: Story) -> tuple[int, int, int]:
+    """What `ann` has available, pending and owed."""
+    return told.ann.balances.available, told.ann.balances.pending, told.ann.balances.deficit

@@ -17,8 +17,9 @@ from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis.stateful import initialize, precondition, rule
 
 from services.earning.program.terms import Versions
-from services.earning.source_events.facts import Fact, FactData
+from services.earning.source_events.facts import Fact
 from shared.facts.adjustments import PointsAdjust, PointsReinstate
+from shared.facts.fact import FactData
 from shared.facts.imports import BalanceImport, ImportRevert
 from shared.facts.members import MemberClosed, MemberEnrolled, MemberUpdated, TierAssigned
 from shared.facts.orders import OrderCancelled, OrderFulfilled, OrderPaid, OrderRefunded, OrderUpdated, Refund

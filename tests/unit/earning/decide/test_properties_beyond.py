@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 
 from services.earning.state.keys import ActivityState, ReviewState
 from services.earning.state.standing import Standing
-from tests.support.model.chance import Chance, chances
+from tests.support.model.chance import Chance, bounded, chances
 from tests.support.model.core import Core
 from tests.support.model.programs import program_versions
 from tests.support.model.traffic import Happening, arrive, order_life, plain
 from tests.support.model.traffic_beyond import activity_life, lives_beyond, review_life, steady_beyond, taken_back
-
-EXAMPLES = int(os.environ.get("TALLYSTICK_EXAMPLES", "25"))
-bounded = settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    derandomize="TALLYSTICK_EXAMPLES" not in os.environ,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
 
 
 def standing_of(core: Core) -> Standing:

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
-from services.earning.source_events.facts import FactData
+from shared.facts.fact import FactData
 from shared.facts.imports import BalanceImport, ImportRevert
 from shared.facts.orders import OrderCancelled
 from shared.facts.redemptions import RedemptionCancelled, RedemptionRequested
-from tests.support.model.chance import Chance, chances
+from tests.support.model.chance import Chance, bounded, chances
 from tests.support.model.core import Core
 from tests.support.model.facts import START, fact
 from tests.support.model.programs import program_versions
 from tests.support.model.traffic import Happening, order_life, plain
 from tests.support.model.traffic_beyond import lives_beyond, taken_back
-
-EXAMPLES = int(os.environ.get("TALLYSTICK_EXAMPLES", "25"))
-bounded = settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    derandomize="TALLYSTICK_EXAMPLES" not in os.environ,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
 
 
 def life(chance: Chance, currency: str) -> list[Happening]:

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 
 from services.earning.state.keys import OrderState
 from services.earning.state.standing import Standing
 from shared.facts.orders import OrderCancelled, OrderPaid, OrderRefunded, Refund
-from tests.support.model.chance import Chance, chances
+from tests.support.model.chance import Chance, bounded, chances
 from tests.support.model.core import Core
 from tests.support.model.facts import START, order
 from tests.support.model.priced import price
 from tests.support.model.programs import program_versions
 from tests.support.model.traffic import Happening, arrive, full_refunds, order_life, plain, steady
-
-EXAMPLES = int(os.environ.get("TALLYSTICK_EXAMPLES", "25"))
-bounded = settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    derandomize="TALLYSTICK_EXAMPLES" not in os.environ,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
 
 
 def standing_of(core: Core, member: str) -> Standing:

@@ -10,6 +10,8 @@ import pytest
 from services.earning.program.terms import Campaign, Versions
 from services.earning.source_events.codec import decode
 from shared.errors import PermanentError
+from shared.facts.builders import Publisher
+from shared.facts.orders import OrderPaid
 from tests.unit.earning.decide.story import Story, Told, instant, paid, program, refunded, updated
 
 
@@ -36,16 +38,8 @@ def test_rule_35_a_campaign_is_never_applied_after_the_fact_but_by_a_new_version
 @pytest.mark.rule(47)
 def test_rule_47_an_unknown_currency_is_a_dead_letter_even_with_a_rate() -> None:
     order = {"order_id": "o", "currency": "XXQ", "exchange_rate": "1.5", "lines": []}
-    envelope = {
-        "specversion": "1.0",
-        "id": "e",
-        "source": "shop",
-        "type": "commerce.order.paid.v1",
-        "subject": "ann",
-        "program": "club",
-        "time": "2026-06-01T12:00:00Z",
-        "data": order,
-    }
+    noon = instant("2026-06-01 12:00")
+    envelope = Publisher("club", "shop").event(OrderPaid.TYPE, order, id="e", member="ann", time=noon)
     with pytest.raises(PermanentError) as caught:
         decode(
             json.dumps(envelope).encode(),

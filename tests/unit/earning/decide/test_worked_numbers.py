@@ -21,8 +21,8 @@ from services.earning.program.terms import (
     Tiers,
     Versions,
 )
-from services.earning.source_events.facts import FactData
 from shared.facts.adjustments import PointsAdjust
+from shared.facts.fact import FactData
 from shared.facts.imports import BalanceImport, ImportRevert
 from shared.facts.orders import OrderCancelled, OrderLine, OrderPaid, OrderRefunded, OrderUpdated, Refund, RefundLine
 from shared.facts.redemptions import RedemptionCancelled, RedemptionRequested

@@ -33,7 +33,7 @@ WORKED = (
     _shown(
         2, "a tier and a campaign on one order, rounded down once", "9.99 10.00 49", "multipliers_before_the_one_floor"
     ),
-    _shown(2, "the reckoning that the event tells", "19.99 49.975 49", "worked_number", "test_orders"),
+    _shown(2, "the reckoning that the event tells", "19.99 49.975 49", "worked_number", "facts/test_orders"),
     _shown(6, "an order paid, cancelled and paid once more", "49", "paid_cancelled_paid_again"),
     _shown(7, "a day's limit, with refunds that give room back", "500 1000 400 300 200", "a_cap_of_500_a_day"),
     _shown(8, "an order in dollars for a program in euros", "50.00 0.92 46", "another_currency"),
@@ -53,9 +53,7 @@ WORKED = (
     _shown(
         23, "gold by points released in the year after", "400 600 12-20 01-04 01-10", "gold_through_a_closed_window"
     ),
-    _shown(
-        25, "a photo added to a review", "10 5 15", "a_review_is_worth_what_it_is_now", "test_reviews_and_activities"
-    ),
+    _shown(25, "a photo added to a review", "10 5 15", "a_review_is_worth_what_it_is_now", "facts/test_reviews"),
     _shown(32, "an import taken out and brought in again", "500 200 400", "an_import_reverted_and_corrected"),
     _shown(37, "a fact that came a year late", "2025-01-10 2026-02-01 100 2026-03-03", "a_fact_a_year_late"),
     _shown(40, "half of an order paid with points", "100 19 59.50 50", "half_paid_with_points"),

@@ -1,0 +1,25 @@
+CREATE TABLE projections.history_{generation} (
+    partition integer NOT NULL,
+    position bigint NOT NULL,
+    program text COLLATE "C" NOT NULL,
+    member text COLLATE "C" NOT NULL,
+    sequence bigint NOT NULL,
+    kind text NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    booked_at timestamptz NOT NULL,
+    change bigint NOT NULL,
+    balance bigint NOT NULL,
+    pending bigint NOT NULL,
+    deficit bigint NOT NULL,
+    net bigint NOT NULL,
+    source text NOT NULL,
+    key_kind text,
+    key_id text,
+    reason text,
+    rules jsonb,
+    card text,
+    tier text,
+    program_version integer NOT NULL,
+    hash bytea NOT NULL
+) WITH (autovacuum_vacuum_insert_scale_factor = 0.5);
+COMMENT ON TABLE projections.history_{generation} IS 'One row a point event, in order of position.';

@@ -1,0 +1,65 @@
+"""Builders: facts as records, for whoever publishes them: an adapter, a demo, a bench, a test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from shared.broker import Outgoing
+from shared.facts.codec import encode
+from shared.facts.fact import FactData
+from shared.facts.routing import CONTENT_TYPE
+from shared.shards import member_key
+
+
+class Publisher(NamedTuple):
+    """A shop that publishes facts about the members of one program."""
+
+    program: str
+    source: str
+
+    def encode(self, data: FactData, *, id: str, member: str, time: datetime) -> bytes:
+        """A fact in structured mode, canonical. `id` is the event's own; `time`, aware, is when it happened."""
+        return encode(data, id=id, source=self.source, program=self.program, member=member, time=time)
+
+    def record(
+        self, data: FactData, *, id: str, member: str, time: datetime, arrived: datetime | None = None
+    ) -> Outgoing:
+        """The record of a fact, for the topic `topic_of(data.TYPE, topics)`.
+
+        `arrived` is its timestamp where it isn't the broker's clock that tells it: of history.
+        """
+        return record(self.encode(data, id=id, member=member, time=time), self.program, member, arrived)
+
+    def event(
+        self,
+        fact_type: str,
+        data: Mapping[str, Any],
+        *,
+        id: str,
+        member: str,
+        time: datetime,
+        **extensions: str,
+    ) -> dict[str, Any]:
+        """A fact in structured mode as plain values, its data as it is given: nothing is checked.
+
+        `extensions` are further attributes of CloudEvents.
+        """
+        return {
+            "specversion": "1.0",
+            "id": id,
+            "source": self.source,
+            "type": fact_type,
+            "subject": member,
+            "time": time.isoformat(),
+            **extensions,
+            "program": self.program,
+            "data": data,
+        }
+
+
+def record(value: bytes, program: str, member: str, arrived: datetime | None = None) -> Outgoing:
+    """The record of a fact in structured mode; without `arrived` the broker says when that was."""
+    timestamp_ms = None if arrived is None else int(arrived.timestamp() * 1000)
+    return Outgoing(member_key(program, member).encode(), value, [CONTENT_TYPE], timestamp_ms)

@@ -1,0 +1,61 @@
+"""Bytes to facts and back, for whoever publishes or reads them: CloudEvents 1.0, structured or binary mode."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from shared.errors import PermanentError
+from shared.facts.checks import check_name, utc
+from shared.facts.explain import explain
+from shared.facts.fact import FACT_TYPES, Attributes, FactData, data_decoder, envelope_of, structured
+from shared.facts.headers import Headers, binary_attributes
+from shared.facts.limits import check_depth, check_size, check_text
+from shared.reasons import Reason
+
+_encode = msgspec.json.Encoder().encode
+_REFUSALS = (msgspec.MsgspecError, PermanentError, UnicodeDecodeError, RecursionError)
+
+
+def decode(value: bytes, headers: Headers = ()) -> tuple[Attributes, FactData]:
+    """What a record says of a fact, and its data; all times in UTC and all money proved readable.
+
+    Raises:
+        PermanentError: what is wrong, with a reason of its own for each kind of fault, and the field's path.
+    """
+    check_size(value)
+    attributes = binary_attributes(headers) if headers else None
+    try:
+        event, data = _structured(value) if attributes is None else _binary(value, attributes)
+        check_text(value)
+        check_depth(value)
+        check_name(event.program)
+        check_name(event.subject)
+        data.check()
+        event.time = utc(event.time)
+    except _REFUSALS as refusal:
+        raise explain(value, attributes, refusal) from None
+    return event, data
+
+
+def encode(data: FactData, *, id: str, source: str, program: str, member: str, time: datetime) -> bytes:
+    """A fact in structured mode, canonical: known fields only, defaults left out, `time` as it is given."""
+    return _encode(
+        envelope_of(type(data))(
+            specversion="1.0", id=id, source=source, subject=member, time=time, program=program, data=data
+        )
+    )
+
+
+def _structured(value: bytes) -> tuple[Attributes, FactData]:
+    event = structured().decode(value)
+    return event, event.data
+
+
+def _binary(value: bytes, attributes: dict[str, str]) -> tuple[Attributes, FactData]:
+    fact_type = attributes.get("type", "")
+    data_class = FACT_TYPES.get(fact_type)
+    if data_class is None:
+        raise PermanentError(Reason.UNKNOWN_TYPE, f"no contract has the type {fact_type!r}")
+    return msgspec.convert(attributes, Attributes), data_decoder(data_class).decode(value)

@@ -1,0 +1,1 @@
+"""Tests of what both services share, on the real servers."""

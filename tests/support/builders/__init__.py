@@ -1,0 +1,1 @@
+"""Builders: what many tests begin with, in few words."""

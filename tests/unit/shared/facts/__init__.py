@@ -1,0 +1,1 @@
+"""Unit tests of the facts that publishers see."""
