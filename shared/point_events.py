@@ -7,6 +7,7 @@ classes below. JSON Schemas, AsyncAPI and the reference page are made from here.
 from __future__ import annotations
 
 from datetime import datetime
+from operator import attrgetter
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 import msgspec
@@ -16,6 +17,12 @@ SOURCE = "tallystick/earning"
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 """A time in UTC."""
+
+_BY_ITS_DECISION: Any = msgspec.UNSET
+"""What a field of `COMMON` is until the decision that the event belongs to has set it."""
+
+COMMON = ("program", "member", "sequence", "decision", "occurred_at", "decided_at", "cause", "balances")
+"""The fields of every event that its decision sets. Required: an envelope takes no event that lacks one."""
 
 
 class Cause(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -84,6 +91,8 @@ class RuleShare(msgspec.Struct, omit_defaults=True):
 class EventData(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What every point event carries.
 
+    A decision makes an event of what its kind says, and sets the rest of it (`COMMON`) where it records it.
+
     `position` is dense per partition and `sequence` dense per member, both from 1; `chain` is the hash (BLAKE2b-128,
     hex) of the bytes of the partition's previous event; `postings` (account → points) add up to 0; `fact` is the
     canonical input, in the first event that it caused only.
@@ -95,21 +104,21 @@ class EventData(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     TYPE: ClassVar[str]
 
-    program: str
-    member: str
+    program: str = _BY_ITS_DECISION
+    member: str = _BY_ITS_DECISION
     shard: int = 0
     position: int = 0
     chain: str = ""
-    sequence: int
-    decision: int
+    sequence: int = _BY_ITS_DECISION
+    decision: int = _BY_ITS_DECISION
     index: int = 0
-    occurred_at: Instant
-    decided_at: Instant
-    cause: Cause
+    occurred_at: Instant = _BY_ITS_DECISION
+    decided_at: Instant = _BY_ITS_DECISION
+    cause: Cause = _BY_ITS_DECISION
     key: Key | None = None
     program_version: int = 0
     postings: dict[str, int] = {}
-    balances: Balances
+    balances: Balances = _BY_ITS_DECISION
     fact: Any = None
     qualifies: str = ""
     qualifying: str = ""
@@ -353,34 +362,12 @@ class FactRecorded(EventData, kw_only=True, omit_defaults=True):
     lines: dict[str, int] = {}
 
 
-EVENT_CLASSES: tuple[type[EventData], ...] = (
-    PointsEarned,
-    PointsReversed,
-    DeficitForgiven,
-    PointsReleased,
-    PointsExpired,
-    PointsRedeemed,
-    RedemptionRejected,
-    PointsRestored,
-    PointsAdjusted,
-    BalanceImported,
-    ImportReverted,
-    PointsReinstated,
-    TierChanged,
-    TierRetained,
-    PointsTransferred,
-    StampCollected,
-    StampCardCompleted,
-    ReferralRewarded,
-    ReferralBlocked,
-    ReferralReversed,
-    MemberEnrolled,
-    MemberClosed,
-    FactRecorded,
-)
+EVENT_CLASSES: tuple[type[EventData], ...] = tuple(EventData.__subclasses__())
 """Every type that can be in the log; the newest version of each."""
 
 D = TypeVar("D", bound=EventData)
+
+_common_of = attrgetter(*COMMON)
 
 
 class PointEvent(msgspec.Struct, Generic[D], kw_only=True):
@@ -396,3 +383,13 @@ class PointEvent(msgspec.Struct, Generic[D], kw_only=True):
     partitionkey: str
     program: str
     data: D
+
+    def __post_init__(self) -> None:
+        """Refuse data that no decision has made whole.
+
+        Raises:
+            ValueError: a field of `COMMON` is missing; `msgspec.ValidationError` where it is so in bytes.
+        """
+        if msgspec.UNSET in _common_of(self.data):
+            missing = next(name for name in COMMON if getattr(self.data, name) is msgspec.UNSET)
+            raise ValueError(f"the data has no {missing}")

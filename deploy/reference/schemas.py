@@ -9,7 +9,7 @@ import msgspec
 from deploy.reference.meanings import MEANINGS
 from shared.facts.fact import FactData, envelope_of
 from shared.facts.kinds import kind_of
-from shared.point_events import SOURCE, EventData, PointEvent
+from shared.point_events import COMMON, SOURCE, EventData, PointEvent
 
 Schema = dict[str, Any]
 
@@ -82,6 +82,8 @@ def point_event_schema(event_class: type[EventData]) -> Schema:
     envelope, parts = _components(generic[event_class])
     for part in (envelope, *parts.values()):
         _explain(part)
+    data = parts[event_class.__name__]
+    data["required"] = [*COMMON, *data["required"]]
     envelope["properties"]["type"]["const"] = event_class.TYPE
     envelope["properties"]["specversion"]["const"] = "1.0"
     envelope["properties"]["source"]["const"] = SOURCE

@@ -148,7 +148,7 @@ def decide(versions: Versions, standing: Standing | None, rows: Rows, fact: Fact
         return Decision(standing, {}, {}, [], Outcome.DUPLICATE)
     draft = _begun(versions, standing, rows, fact, decided_at)
     outcome = prepared(draft) if prepared is not None else Outcome.DUPLICATE
-    schedule_next(draft, versions)
+    schedule_next(draft)
     return draft.decision(outcome)
 
 
@@ -183,8 +183,8 @@ def refuse(
         RowsMissingError: lots that are due must be loaded; refuse again then.
     """
     draft = _begun(versions, standing, rows, fact, decided_at)
-    draft.say(FactRecorded, key=event_key(key_of(fact)), reason=reason)
-    schedule_next(draft, versions)
+    draft.record(FactRecorded(key=event_key(key_of(fact)), reason=reason))
+    schedule_next(draft)
     return draft.decision(Outcome.REJECTED)
 
 
@@ -194,9 +194,9 @@ def advance(versions: Versions, standing: Standing, rows: Rows, until: datetime)
     Raises:
         RowsMissingError: lots that are due must be loaded; advance again then.
     """
-    draft = Draft(standing, rows)
-    run_due(draft, versions, until)
-    schedule_next(draft, versions)
+    draft = Draft(versions, standing, rows)
+    run_due(draft, until)
+    schedule_next(draft)
     if not draft.events:
         draft.standing.decision -= 1
     return draft.decision(Outcome.APPLIED)
@@ -216,8 +216,8 @@ def _begun(versions: Versions, standing: Standing | None, rows: Rows, fact: Fact
     clock = max(min(fact.occurred_at, decided_at), decided_at - SETTLE)
     if standing is None:
         standing = new_standing(versions, fact, clock, decided_at)
-    draft = Draft(standing, rows)
+    draft = Draft(versions, standing, rows)
     if clock > standing.clock:
-        run_due(draft, versions, clock)
+        run_due(draft, clock)
     draft.at(fact.occurred_at, decided_at, fact.cause, LoggedFact.of(fact))
     return draft

@@ -225,6 +225,16 @@ class Program(msgspec.Struct, frozen=True):
     enrolment_bonus: int = 0
     enrolment_required: bool = False
 
+    @property
+    def forgives(self) -> bool:
+        """Whether what a reversal did not find is forgiven, not owed."""
+        return self.deficit == "forgive"
+
+    @property
+    def qualifies_by_points(self) -> bool:
+        """Whether what waits qualifies for tiers with its points, and so never without them."""
+        return self.tiers is None or self.tiers.measure == "points_earned"
+
     def activity(self, kind: str) -> Activity | None:
         """What an activity of a kind is worth; None: the program doesn't know the kind."""
         return next((activity for activity in self.activities if activity.id == kind), None)

@@ -35,9 +35,9 @@ DEFECTS = (
             f"{DECIDE}.facts.reviews:_claim",
             """
             others = tuple(...)
-            _write(draft, case, book.claimed, others)
+            draft.put(_product_key(case, book.claimed), ClaimState(others))
             """,
-            "_write(draft, case, book.claimed, ())",
+            "draft.put(_product_key(case, book.claimed), ClaimState(()))",
         ),
     ),
     Defect(
@@ -120,9 +120,9 @@ DEFECTS = (
         "awards keep their version for life",
         (TESTS,),
         Change(
-            f"{DECIDE}.facts.orders:_Settlement._pin",
-            "self.program = versions.numbered(pin.version) if pin.version else None",
-            "self.program = versions.all[-1]",
+            f"{DECIDE}.facts.orders:_pin",
+            "program = program_of(...)",
+            "program = draft.versions.all[-1]",
         ),
     ),
     Defect(

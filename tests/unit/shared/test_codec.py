@@ -1,12 +1,15 @@
 """Point events keep their bytes, their headers say their place, and foreign records are told from broken ones."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
+from msgspec import UNSET
+from msgspec.structs import replace
 
 from shared.codec import CLASSES, chain_of, decode_point, encode, encode_data, envelope, headers_of, place_of
 from shared.errors import PermanentError, UnreadableEventError
-from shared.point_events import EVENT_CLASSES, Balances, Cause, FactRecorded
+from shared.point_events import COMMON, EVENT_CLASSES, Balances, Cause, FactRecorded
 from shared.reasons import Reason
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -33,6 +36,16 @@ def test_an_event_is_read_back_and_written_again_as_the_same_bytes() -> None:
     event = decode_point(VALUE, HEADERS)
     assert encode(event) == VALUE
     assert event.data.fact == {"order_id": "o-1", "placed_at": "2026-01-31T12:00:00Z"}
+
+
+@pytest.mark.parametrize("lost", COMMON)
+def test_an_event_without_a_field_that_all_have_is_neither_read_nor_written(lost: str) -> None:
+    whole = json.loads(VALUE)
+    value = json.dumps(whole | {"data": {name: said for name, said in whole["data"].items() if name != lost}}).encode()
+    with pytest.raises(UnreadableEventError, match=f"has no {lost}"):
+        decode_point(value, HEADERS)
+    with pytest.raises(ValueError, match=f"has no {lost}"):
+        encode_data(replace(RECORDED, **{lost: UNSET}))
 
 
 def test_the_envelope_says_who_and_when() -> None:

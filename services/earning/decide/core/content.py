@@ -6,6 +6,7 @@ Rules 11 and 51.
 from __future__ import annotations
 
 from hashlib import blake2b
+from operator import attrgetter
 
 import msgspec
 
@@ -13,6 +14,8 @@ from services.earning.source_events.facts import Fact
 from services.earning.state.keys import RefundedLine, RefundKnown, Sold, SoldLine
 from shared.facts.orders import Order, Refund
 from shared.money import micros
+
+_LINE_ID = attrgetter("line_id")
 
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 
@@ -43,7 +46,7 @@ def sold_of(order: Order) -> Sold:
         )
         for line in order.lines
     ]
-    lines.sort(key=_line_id)
+    lines.sort(key=_LINE_ID)
     return Sold(
         order.currency,
         tuple(lines),
@@ -55,10 +58,6 @@ def sold_of(order: Order) -> Sold:
         None if order.exchange_rate is None else micros(order.exchange_rate),
         order.test,
     )
-
-
-def _line_id(line: SoldLine) -> str:
-    return line.line_id
 
 
 def refund_of(fact: Fact, refund: Refund) -> RefundKnown:

@@ -6,13 +6,16 @@ Rules 31 and 72.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TypeVar
 
+import msgspec
 from msgspec.structs import replace
 
 from services.earning.decide.core.decision import Decision, Outcome
+from services.earning.program.terms import Versions
 from services.earning.source_events.facts import Fact
 from services.earning.source_events.messages import MessageData
+from services.earning.state.keys import KeyState
 from services.earning.state.standing import BusinessKey, KeyRow, Lot, Rows, RowsMissingError, Standing
 from shared.point_events import SOURCE, Balances, Cause, EventData, Key, LotChange
 
@@ -24,6 +27,21 @@ LOTS_MAX = 1_000
 
 _GROW_WITH_PLUS = frozenset({"available", "pending", "transferred_out", "reversed", "redeemed", "expired", "reverted"})
 """What is held, and where it went; what is owed and where it came from grow with minus, so that postings balance."""
+
+
+S = TypeVar("S", bound=KeyState)
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """What an event says of its member's tier: by how much it moved what qualifies, and how far they are after it.
+
+    Decimal text, as in the event; empty where there is nothing to say.
+    """
+
+    qualifies: str
+    qualifying: str
+    to_next: str
+    to_keep: str
 
 
 class Draft:
@@ -45,9 +63,11 @@ class Draft:
         "occurred_at",
         "rows",
         "standing",
+        "versions",
     )
 
-    def __init__(self, standing: Standing, rows: Rows) -> None:
+    def __init__(self, versions: Versions, standing: Standing, rows: Rows) -> None:
+        self.versions = versions
         self.standing: Standing = replace(standing)
         self.standing.decision += 1
         self.rows = rows
@@ -69,39 +89,28 @@ class Draft:
         self.cause = cause
         self.standing.decided_at = decided_at
 
-    def say(
-        self,
-        kind: type[EventData],
-        *,
-        key: Key | None = None,
-        version: int = 0,
-        postings: dict[str, int] | None = None,
-        **own: Any,  # noqa: ANN401 (each kind's own fields; their types are checked where it is made)
-    ) -> None:
-        """Add an event of a kind, with its own fields; its postings change the balances."""
+    def record(self, event: EventData, progress: Progress | None = None) -> None:
+        """Add an event, made of what its kind says; the common part is set here. Its postings change the balances."""
         standing = self.standing
         standing.sequence += 1
-        if postings:
-            standing.balances = posted(standing.balances, postings)
-        self.events.append(
-            kind(
-                program=standing.program,
-                member=standing.member,
-                sequence=standing.sequence,
-                decision=standing.decision,
-                index=len(self.events),
-                occurred_at=self.occurred_at,
-                decided_at=self.decided_at,
-                cause=self.cause,
-                key=key,
-                program_version=version,
-                postings=postings or {},
-                balances=standing.balances,
-                fact=self.fact,
-                **own,
-            )
-        )
-        self.fact = None
+        if event.postings:
+            standing.balances = posted(standing.balances, event.postings)
+        event.program = standing.program
+        event.member = standing.member
+        event.sequence = standing.sequence
+        event.decision = standing.decision
+        event.index = len(self.events)
+        event.occurred_at = self.occurred_at
+        event.decided_at = self.decided_at
+        event.cause = self.cause
+        event.balances = standing.balances
+        event.fact, self.fact = self.fact, None
+        if progress is not None:
+            event.qualifies = progress.qualifies
+            event.qualifying = progress.qualifying
+            event.to_next = progress.to_next
+            event.to_keep = progress.to_keep
+        self.events.append(event)
 
     def send(self, member: str, key: BusinessKey, kind: str, version: int, data: MessageData) -> None:
         """Tell another member's side of a key what this decision means for it."""
@@ -156,6 +165,21 @@ class Draft:
             raise RowsMissingError(keys=(key,))
         return None
 
+    def state(self, key: BusinessKey, kind: type[S]) -> S:
+        """The state of a key that `needs` didn't name; an empty one where nothing is known of it.
+
+        Raises:
+            RowsMissingError: it was not looked for yet.
+        """
+        return state_of(self.row(key), kind)
+
+    def put(self, key: BusinessKey, state: KeyState) -> KeyRow:
+        """The member's own row of a key, with its state from now on and the lots it had; it may be changed."""
+        known = self.keys.get(key) or self.rows.keys.get(key)
+        row = KeyRow(key, self.standing.member, state, known.lots if known is not None else [])
+        self.keys[key] = row
+        return row
+
     @property
     def is_late(self) -> bool:
         """Whether the present fact is older than the standing's clock."""
@@ -164,6 +188,16 @@ class Draft:
     def decision(self, outcome: Outcome) -> Decision:
         """The finished decision."""
         return Decision(self.standing, self.keys, self.lots, self.events, outcome, self.messages, self.gone)
+
+
+def state_of(row: KeyRow | None, kind: type[S]) -> S:
+    """The state that a row keeps; an empty one where there is no row."""
+    return row.book if row is not None and isinstance(row.book, kind) else kind()
+
+
+def postings_of(**changes: int) -> dict[str, int]:
+    """Postings: the change of each account that has one."""
+    return {account: change for account, change in changes.items() if change}
 
 
 def in_parts(lots: list[LotChange]) -> list[list[LotChange]]:

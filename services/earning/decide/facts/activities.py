@@ -16,7 +16,7 @@ from services.earning.decide.facts.stamps import collect, stamps_of_activity
 from services.earning.decide.points.settlement import (
     Deserved,
     Settlement,
-    first_pinned,
+    first_granted,
     multiplied,
     nothing,
     program_of,
@@ -27,7 +27,6 @@ from services.earning.decide.value.plans import plan_of
 from services.earning.program.terms import Activity, Program, Versions
 from services.earning.source_events.facts import Fact
 from services.earning.state.keys import ActivityState, Done, Grant
-from services.earning.state.standing import KeyRow
 from shared.facts.activities import ActivityRecorded, ActivityWithdrawn
 from shared.reasons import Reason
 
@@ -45,7 +44,7 @@ def declared_only(versions: Versions, fact: Fact, data: ActivityRecorded) -> Fac
 
 def prepare_activity(case: Case, data: ActivityRecorded | ActivityWithdrawn) -> Prepared | None:
     """Take a fact into its activity's book; None: it is known already."""
-    book = case.row.book if case.row is not None and isinstance(case.row.book, ActivityState) else ActivityState()
+    book = case.state(ActivityState)
     status, rank = ("recorded", 0) if isinstance(data, ActivityRecorded) else ("withdrawn", 1)
     new_hash = content_hash(case.fact)
     changes = with_change(book.changes, case.fact, status, rank, new_hash)
@@ -54,26 +53,27 @@ def prepare_activity(case: Case, data: ActivityRecorded | ActivityWithdrawn) -> 
     content = _newest(book, case, data, new_hash)
 
     def settle(draft: Draft) -> Outcome:
-        row = KeyRow(case.key, draft.standing.member, book, case.row.lots if case.row is not None else [])
-        draft.keys[case.key] = row
+        row = draft.put(case.key, book)
         done = content if content is not None and is_active(changes, "recorded", "withdrawn") else None
-        grant = first_pinned(draft, case.versions, book.grant, first_seen_at(changes, {"withdrawn"}), stands=bool(done))
-        activity, reason = _counting(case.versions, grant, done)
-        place, refused = _place(draft, case.versions, book, grant, done, activity)
+        held = first_granted(draft, book.grant, first_seen_at(changes, {"withdrawn"}), stands=done is not None)
+        program = program_of(case.versions, held.pin)
+        activity, reason = _counting(program, held, done)
+        place, refused = _place(draft, program, book, held, done, activity)
         deserved, stamps = nothing(reason), dict[str, int]()
-        if activity is not None and done is not None:
+        if program is not None and held.pin is not None and activity is not None and done is not None:
             if activity.limit is None or place:
-                deserved = _deserved(case.versions, grant, activity, done)
-                stamps = stamps_of_activity(program_of(case.versions, grant), done.kind, done.quantity)
+                points = activity.points * done.quantity if activity.per_unit else activity.points
+                deserved = multiplied(program, held.pin, activity.id, activity.id, points)
+                stamps = stamps_of_activity(program, done.kind, done.quantity)
             else:
                 deserved = nothing(Reason.LIMIT_REACHED if refused else Reason.MEMBER_CLOSED)
         stamps, why_none = _kept_stamps(draft, book, stamps)
-        deserved = Deserved(deserved.rules, why_none or deserved.reason)
-        granting = Settlement(draft, case.versions, "withdrawn" if done is None else "edited")
-        grant = granting.bring(row, grant, deserved, quiet=stamps != book.stamps)
-        collect(granting, row, program_of(case.versions, grant), book.stamps, stamps)
+        deserved = Deserved(deserved.points, deserved.rules, why_none or deserved.reason)
+        settlement = Settlement(draft, "withdrawn" if done is None else "edited")
+        grant = settlement.settle(row, held, deserved, only_if_points_move=stamps != book.stamps)
+        collect(settlement, row, program, book.stamps, stamps)
         row.book = ActivityState(changes, content, grant, place, refused, stamps)
-        granting.settle(row)
+        settlement.move_tier(row)
         return Outcome.APPLIED
 
     return settle
@@ -87,17 +87,16 @@ def _newest(book: ActivityState, case: Case, data: ActivityRecorded | ActivityWi
     return Done(*told, data.kind, data.quantity, data.attributes)
 
 
-def _counting(versions: Versions, grant: Grant, done: Done | None) -> tuple[Activity | None, Reason]:
+def _counting(program: Program | None, grant: Grant, done: Done | None) -> tuple[Activity | None, Reason]:
     """What the program says of an activity, where it counts; else why it doesn't. None done: withdrawn, or not told."""
-    program, pin = program_of(versions, grant), grant.pin
     if done is None:
         return None, Reason.NOTHING_CHANGED
-    if program is None or pin is None:
+    if program is None or grant.pin is None:
         return None, Reason.NOT_IN_FORCE
     activity = program.activity(done.kind)
     if activity is None:
         return None, Reason.UNKNOWN_ACTIVITY
-    if not holds(plan_of(program), activity.conditions, pin, done):
+    if not holds(plan_of(program), activity.conditions, grant.pin, done):
         return None, Reason.NOTHING_ELIGIBLE
     return activity, Reason.NOTHING_ELIGIBLE
 
@@ -114,7 +113,12 @@ def _kept_stamps(draft: Draft, book: ActivityState, stamps: dict[str, int]) -> t
 
 
 def _place(
-    draft: Draft, versions: Versions, book: ActivityState, grant: Grant, done: Done | None, activity: Activity | None
+    draft: Draft,
+    program: Program | None,
+    book: ActivityState,
+    grant: Grant,
+    done: Done | None,
+    activity: Activity | None,
 ) -> tuple[str, bool]:
     """The activity's place under its kind's limit, and whether it was refused one; none: withdrawn, or without limit.
 
@@ -128,18 +132,9 @@ def _place(
         return book.place, False
     leave_place(draft, book.place)
     refused = book.refused and done is not None and book.content is not None and book.content.kind == done.kind
-    program, pin = program_of(versions, grant), grant.pin
-    if activity is None or program is None or pin is None:
+    if activity is None or program is None or grant.pin is None:
         return "", refused
     if limit is None or refused or draft.standing.closed:
         return "", refused and limit is not None
-    place = take_place(draft, program, limit, activity.id, pin.when)
+    place = take_place(draft, program, limit, activity.id, grant.pin.when)
     return place, not place
-
-
-def _deserved(versions: Versions, grant: Grant, activity: Activity, done: Done) -> Deserved:
-    program: Program | None = program_of(versions, grant)
-    if program is None or grant.pin is None:
-        return nothing(Reason.NOT_IN_FORCE)
-    points = activity.points * done.quantity if activity.per_unit else activity.points
-    return multiplied(program, grant.pin, activity.id, activity.id, points)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from services.earning.decide.core.case import Case, Prepared
 from services.earning.decide.core.content import command_hash
 from services.earning.decide.core.decision import Outcome
 from services.earning.decide.core.draft import Draft, event_key
 from services.earning.decide.core.local_days import end_of_day, local_date
-from services.earning.decide.points.ladder import ladder_of
-from services.earning.decide.points.lifetimes import LATE_DAYS_MIN, begin_life
-from services.earning.decide.points.lots import fill_available, new_lot
-from services.earning.decide.points.reversal import forgive, take_back
-from services.earning.decide.points.tiers import Qualified, move_tier, qualify
-from services.earning.state.keys import CommandState, OrderState
+from services.earning.decide.points.ladder import ladder_of, present_ladder
+from services.earning.decide.points.lifetimes import LATE_DAYS_MIN
+from services.earning.decide.points.lots import give_lot
+from services.earning.decide.points.reversal import forgive_owed, take_back
+from services.earning.decide.points.tiers import UNMOVED, Qualified, move_tier, qualify
+from services.earning.program.terms import Program
+from services.earning.state.keys import CommandState
 from services.earning.state.standing import BusinessKey, KeyRow
 from shared.errors import PermanentError
 from shared.facts.adjustments import PointsAdjust, PointsReinstate
-from shared.point_events import FactRecorded, PointsAdjusted, PointsReinstated
+from shared.point_events import FactRecorded, LotChange, PointsAdjusted, PointsReinstated
 from shared.reasons import Reason
 
 
@@ -31,7 +31,7 @@ def known_command(case: Case) -> bool:
     """
     if case.row is None:
         return False
-    if isinstance(case.row.book, CommandState) and case.row.book.content_hash == command_hash(case.fact):
+    if case.state(CommandState).content_hash == command_hash(case.fact):
         return True
     raise PermanentError(Reason.CONFLICT, f"{case.key.kind} {case.key.id!r} is known with another content")
 
@@ -46,21 +46,13 @@ def check_date(expires_at: datetime | None, now: datetime) -> None:
         raise PermanentError(Reason.EXPIRES_IN_PAST, f"{expires_at.isoformat()} is over", field="data.expires_at")
 
 
-def qualify_points(case: Case, draft: Draft, points: int) -> Qualified:
-    """Count points for the tier window of the fact's time, where points earned are the measure."""
-    ladder = ladder_of(case.program)
-    present = ladder_of(case.versions.at(draft.standing.clock)) or ladder
-    if ladder is None or ladder.tiers.measure != "points_earned" or not points:
-        return qualify(draft.standing, None, {})
-    window = ladder.key(draft.standing, case.fact.occurred_at)
-    return qualify(draft.standing, present, {window: points})
-
-
-def settle_tier(case: Case, draft: Draft, qualified: Qualified) -> None:
-    """Rise or fall by what was counted."""
-    present = ladder_of(case.versions.at(draft.standing.clock)) or ladder_of(case.program)
-    if present is not None and qualified.changes:
-        move_tier(draft, present, qualified, event_key(case.key))
+def qualify_points(draft: Draft, program: Program, points: int) -> Qualified:
+    """Count points for the tier window of the fact's time, where points earned are the measure (rule 59)."""
+    ladder = ladder_of(program)
+    if ladder is None or not program.qualifies_by_points or not points:
+        return UNMOVED
+    window = ladder.key(draft.standing, draft.occurred_at)
+    return qualify(draft.standing, present_ladder(draft, program), {window: points})
 
 
 def prepare_adjustment(case: Case, data: PointsAdjust) -> Prepared | None:
@@ -76,36 +68,43 @@ def prepare_adjustment(case: Case, data: PointsAdjust) -> Prepared | None:
     check_date(data.expires_at, case.fact.received_at)
 
     def adjust(draft: Draft) -> Outcome:
-        row = KeyRow(case.key, draft.standing.member, CommandState(command_hash(case.fact)))
-        draft.keys[case.key] = row
+        row = draft.put(case.key, CommandState(command_hash(case.fact)))
         if draft.standing.closed:
-            draft.say(FactRecorded, key=event_key(case.key), reason=Reason.MEMBER_CLOSED)
+            draft.record(FactRecorded(key=event_key(case.key), reason=Reason.MEMBER_CLOSED))
             return Outcome.APPLIED
         program = case.program
-        version = program.version
-        qualified = qualify_points(case, draft, data.points if data.qualifying else 0)
-        own: dict[str, Any] = {"points": data.points, "reason": data.reason, "actor": data.actor_id}
-        own["note"] = data.note_id or ""
-        if data.points > 0:
-            lot = new_lot(draft, row, data.points, version)
-            lot.expires_at = data.expires_at
-            if data.expires_at is None:
-                begin_life(draft, lot, program, own_clock=True)
-            change, postings = fill_available(draft, lot)
-            own |= {"lots": [change]}
-        else:
-            taken = take_back(draft, None, -data.points)
-            postings = taken.postings
-            own |= {"lots": taken.lots, "to_deficit": taken.to_deficit}
-        postings["adjusted"] = -data.points
-        draft.say(PointsAdjusted, key=event_key(case.key), version=version, postings=postings, **own, **qualified.told)
-        owed = own.get("to_deficit", 0)
-        if owed and program.deficit == "forgive":
-            forgive(draft, event_key(case.key), version, owed, data.reason)
-        settle_tier(case, draft, qualified)
+        qualified = qualify_points(draft, program, data.points if data.qualifying else 0)
+        lots, postings, owed = _moved(draft, row, program, data)
+        draft.record(
+            PointsAdjusted(
+                key=event_key(case.key),
+                program_version=program.version,
+                postings={**postings, "adjusted": -data.points},
+                points=data.points,
+                reason=data.reason,
+                actor=data.actor_id,
+                note=data.note_id or "",
+                lots=lots,
+                to_deficit=owed,
+            ),
+            qualified.progress,
+        )
+        forgive_owed(draft, program, event_key(case.key), owed, data.reason)
+        move_tier(draft, present_ladder(draft, program), [qualified], case.key)
         return Outcome.APPLIED
 
     return adjust
+
+
+def _moved(
+    draft: Draft, row: KeyRow, program: Program, data: PointsAdjust
+) -> tuple[list[LotChange], dict[str, int], int]:
+    """Give or take the points: the lots touched, the postings' left side, and what is owed then."""
+    if data.points > 0:
+        change, postings = give_lot(draft, row, data.points, program, data.expires_at)
+        return [change], postings, 0
+    taken = take_back(draft, None, -data.points)
+    return taken.lots, taken.postings, taken.to_deficit
 
 
 def award_key(case: Case, data: PointsReinstate) -> BusinessKey:
@@ -123,8 +122,7 @@ def prepare_reinstatement(case: Case, data: PointsReinstate) -> Prepared | None:
         return None
     check_date(data.expires_at, case.fact.received_at)
     award = case.rows.keys.get(award_key(case, data))
-    owned = award is not None and award.member == case.fact.member and isinstance(award.book, OrderState)
-    if award is None or not owned:
+    if award is None or award.member != case.fact.member:
         raise PermanentError(Reason.UNKNOWN_AWARD, f"the member has no award {data.award!r}", field="data.award")
 
     def reinstate(draft: Draft) -> Outcome:
@@ -132,37 +130,35 @@ def prepare_reinstatement(case: Case, data: PointsReinstate) -> Prepared | None:
         if data.points > expired:
             message = f"{expired} points of it have expired, {data.points} should come back"
             raise PermanentError(Reason.UNKNOWN_AWARD, message, field="data.points")
-        draft.keys[case.key] = KeyRow(case.key, draft.standing.member, CommandState(command_hash(case.fact)))
+        key = event_key(case.key)
+        draft.put(case.key, CommandState(command_hash(case.fact)))
         if draft.standing.closed:
-            draft.say(FactRecorded, key=event_key(case.key), reason=Reason.MEMBER_CLOSED)
+            draft.record(FactRecorded(key=key, reason=Reason.MEMBER_CLOSED))
             return Outcome.APPLIED
-        qualified = _revive(case, draft, award, data.points)
-        row = KeyRow(award.key, award.member, award.book, award.lots)
-        draft.keys[award.key] = row
-        version = case.program.version
-        lot = new_lot(draft, row, data.points, version)
-        zone = case.program.zone
-        last = local_date(zone, draft.decided_at) + timedelta(days=LATE_DAYS_MIN)
-        lot.expires_at = data.expires_at or end_of_day(zone, last)
-        change, postings = fill_available(draft, lot)
-        draft.say(
-            PointsReinstated,
-            key=event_key(case.key),
-            version=version,
-            postings={**postings, "reinstated": -data.points},
-            points=data.points,
-            reason=data.reason,
-            award=event_key(award.key),
-            lots=[change],
-            **qualified.told,
+        program = case.program
+        qualified = _revive(draft, program, award, data.points)
+        last = local_date(program.zone, draft.decided_at) + timedelta(days=LATE_DAYS_MIN)
+        expires_at = data.expires_at or end_of_day(program.zone, last)
+        change, postings = give_lot(draft, draft.put(award.key, award.book), data.points, program, expires_at)
+        draft.record(
+            PointsReinstated(
+                key=key,
+                program_version=program.version,
+                postings={**postings, "reinstated": -data.points},
+                points=data.points,
+                reason=data.reason,
+                award=event_key(award.key),
+                lots=[change],
+            ),
+            qualified.progress,
         )
-        settle_tier(case, draft, qualified)
+        move_tier(draft, present_ladder(draft, program), [qualified], case.key)
         return Outcome.APPLIED
 
     return reinstate
 
 
-def _revive(case: Case, draft: Draft, award: KeyRow, points: int) -> Qualified:
+def _revive(draft: Draft, program: Program, award: KeyRow, points: int) -> Qualified:
     """Lower an award's expired part, its newest lots first; what ended while it waited qualifies from now on."""
     changes: dict[str, int] = {}
     for number in reversed(award.lots):
@@ -173,11 +169,9 @@ def _revive(case: Case, draft: Draft, award: KeyRow, points: int) -> Qualified:
         points -= part
         lot = draft.own_lot(number)
         lot.expired -= part
-        ladder = ladder_of(case.versions.numbered(lot.version)) if lot.available_at is None else None
-        if ladder is not None and ladder.tiers.measure == "points_earned":
+        ladder = ladder_of(draft.versions.numbered(lot.version)) if lot.available_at is None else None
+        if ladder is not None and ladder.program.qualifies_by_points:
             lot.qualifies -= part
             window = ladder.key(draft.standing, lot.when or lot.earned_at)
             changes[window] = changes.get(window, 0) + part
-    return qualify(
-        draft.standing, ladder_of(case.versions.at(draft.standing.clock)) or ladder_of(case.program), changes
-    )
+    return qualify(draft.standing, present_ladder(draft, program), changes)

@@ -15,15 +15,15 @@ from msgspec.structs import replace
 from services.earning.decide.core.case import Case, Prepared
 from services.earning.decide.core.content import command_hash
 from services.earning.decide.core.decision import Outcome
-from services.earning.decide.core.draft import Draft, event_key, in_parts
+from services.earning.decide.core.draft import Draft, event_key, in_parts, postings_of
 from services.earning.decide.facts.handover import given_account, given_lot, given_row
-from services.earning.decide.points.ladder import ladder_of
+from services.earning.decide.points.ladder import present_ladder
 from services.earning.decide.points.tiers import move_to
 from services.earning.source_events.facts import Fact
 from services.earning.source_events.handover import ClaimGiven, LotGiven, RowGiven
 from services.earning.source_events.messages import ClaimAsked, ClaimRefused
 from services.earning.state.keys import CommandState
-from services.earning.state.standing import KeyRow, Lot, RowsMissingError
+from services.earning.state.standing import Lot, RowsMissingError
 from shared.facts.members import MemberClaimed, MemberClosed, MemberEnrolled, MemberUpdated
 from shared.point_events import FactRecorded, Key, PointsTransferred
 from shared.reasons import Reason
@@ -49,15 +49,15 @@ def prepare_claim(case: Case, data: MemberClaimed) -> Prepared | None:
     def ask(draft: Draft) -> Outcome:
         standing = draft.standing
         if standing.closed:
-            draft.keys[case.key] = KeyRow(case.key, standing.member, _REFUSED)
-            draft.say(FactRecorded, key=event_key(case.key), reason=Reason.MEMBER_CLOSED)
+            draft.put(case.key, _REFUSED)
+            draft.record(FactRecorded(key=event_key(case.key), reason=Reason.MEMBER_CLOSED))
             return Outcome.APPLIED
-        draft.keys[case.key] = KeyRow(case.key, standing.member, CommandState(command_hash(case.fact)))
+        draft.put(case.key, CommandState(command_hash(case.fact)))
         if data.guest == standing.member or data.guest in standing.claiming:
-            draft.say(FactRecorded, key=event_key(case.key), reason=Reason.NOTHING_CHANGED)
+            draft.record(FactRecorded(key=event_key(case.key), reason=Reason.NOTHING_CHANGED))
             return Outcome.APPLIED
         standing.claiming = (*standing.claiming, data.guest)
-        draft.say(FactRecorded, key=event_key(case.key), reason=Reason.CLAIM_ASKED)
+        draft.record(FactRecorded(key=event_key(case.key), reason=Reason.CLAIM_ASKED))
         draft.send(data.guest, case.key, ASKED, 1, ClaimAsked(by=standing.member))
         return Outcome.APPLIED
 
@@ -72,8 +72,8 @@ def prepare_refusal(case: Case, data: ClaimRefused) -> Prepared:
         standing.claiming = tuple(one for one in standing.claiming if one != data.guest)
         claim = case.key._replace(kind="claim")
         if draft.row(claim) is not None:
-            draft.keys[claim] = KeyRow(claim, standing.member, _REFUSED)
-        draft.say(FactRecorded, key=event_key(case.key), reason=Reason.CLAIM_REFUSED)
+            draft.put(claim, _REFUSED)
+        draft.record(FactRecorded(key=event_key(case.key), reason=Reason.CLAIM_REFUSED))
         return Outcome.APPLIED
 
     return note
@@ -86,7 +86,7 @@ def prepare_handing(case: Case, data: ClaimAsked) -> Prepared:
         standing = draft.standing
         both = data.by in standing.claiming and standing.member > data.by
         if standing.claimed_by or (standing.claiming and not both):
-            draft.say(FactRecorded, key=event_key(case.key), reason=Reason.CLAIM_REFUSED)
+            draft.record(FactRecorded(key=event_key(case.key), reason=Reason.CLAIM_REFUSED))
             draft.send(data.by, case.key, REFUSED, 1, ClaimRefused(guest=standing.member))
         else:
             _hand_over(draft, case, data.by)
@@ -106,7 +106,7 @@ def _hand_over(draft: Draft, case: Case, by: str) -> None:
     account, lots_made = given_account(draft.standing), draft.standing.lots
     rows = sorted(draft.rows.keys.values(), key=lambda row: row.key)
     lots = sorted((replace(lot) for lot in draft.visible_lots()), key=lambda lot: lot.lot)
-    _say_out(draft, case, by, lots)
+    _record_out(draft, case, by, lots)
     draft.gone = frozenset(row.key for row in rows)
     parts = [*_parts(map(given_lot, lots), map(given_row, rows))] or [((), ())]
     for number, (some_lots, some_rows) in enumerate(parts, 1):
@@ -123,7 +123,7 @@ def _hand_over(draft: Draft, case: Case, by: str) -> None:
     _leave(draft, case, by)
 
 
-def _say_out(draft: Draft, case: Case, by: str, lots: list[Lot]) -> None:
+def _record_out(draft: Draft, case: Case, by: str, lots: list[Lot]) -> None:
     """What is taken out of the lots, and what was owed, as events."""
     key = event_key(case.key)
     changes = []
@@ -135,26 +135,25 @@ def _say_out(draft: Draft, case: Case, by: str, lots: list[Lot]) -> None:
     for some in in_parts(changes):
         pending = sum(change.change for change in some if change.pending)
         points = sum(change.change for change in some)
-        moved = {"available": points - pending, "pending": pending, "transferred_out": -points}
-        postings = {account: change for account, change in moved.items() if change}
-        draft.say(PointsTransferred, key=key, postings=postings, points=points, other=by, lots=some)
+        postings = postings_of(available=points - pending, pending=pending, transferred_out=-points)
+        draft.record(PointsTransferred(key=key, postings=postings, points=points, other=by, lots=some))
     owed = draft.standing.balances.deficit
     if owed:
         postings = {"deficit": owed, "transferred_out": -owed}
-        draft.say(PointsTransferred, key=key, postings=postings, points=owed, other=by)
+        draft.record(PointsTransferred(key=key, postings=postings, points=owed, other=by))
     if not changes and not owed:
-        draft.say(FactRecorded, key=key, reason=Reason.MEMBER_CLAIMED)
+        draft.record(FactRecorded(key=key, reason=Reason.MEMBER_CLAIMED))
 
 
 def _leave(draft: Draft, case: Case, by: str) -> None:
     """Nothing is left that time could change; the tier goes with the rest, and an event says so."""
-    standing, ladder = draft.standing, ladder_of(case.versions.at(draft.standing.clock))
+    standing, ladder = draft.standing, present_ladder(draft)
     standing.claimed_by, standing.claiming, standing.referred = by, (), ()
     standing.qualifying, standing.cards, standing.caps = {}, {}, {}
     standing.orders_open, standing.lifetime, standing.bonuses = 0, 0, ()
     standing.assigned_tier, standing.assigned_until, standing.assigned_by = "", None, ""
     if ladder is not None:
-        move_to(draft, ladder, ladder.tiers.base, "claimed", event_key(case.key))
+        move_to(draft, ladder, ladder.tiers.base, "claimed", case.key)
     standing.tier_until = None
     standing.lots_due = standing.inactive_at = standing.tier_check = None
 
@@ -182,7 +181,7 @@ def _sorted_out(some: list[LotGiven | RowGiven]) -> _Part:
 def forward(draft: Draft, fact: Fact, key: Key) -> None:
     """A fact of an alias is its owner's; what it says of the alias as a member is only noted."""
     standing = draft.standing
-    draft.say(FactRecorded, key=key, reason=Reason.MEMBER_CLAIMED)
+    draft.record(FactRecorded(key=key, reason=Reason.MEMBER_CLAIMED))
     if not isinstance(fact.data, MemberEnrolled | MemberUpdated | MemberClosed):
         draft.messages.append(
             msgspec.structs.replace(fact, member=standing.claimed_by, topic="", partition=-1, offset=-1)

@@ -6,15 +6,15 @@ Rules 30 and 71.
 from __future__ import annotations
 
 from services.earning.decide.core.case import Case
-from services.earning.decide.core.draft import Draft, event_key
-from services.earning.decide.points.ladder import ladder_of
+from services.earning.decide.core.draft import Draft
+from services.earning.decide.points.ladder import present_ladder
 from services.earning.decide.points.lots import note_due
-from services.earning.decide.points.settlement import Deserved, Settlement, pinned
-from services.earning.decide.points.tiers import Qualified, move_tier, together
+from services.earning.decide.points.settlement import Settlement, by_rule, granted
+from services.earning.decide.points.tiers import Qualified, move_tier
 from services.earning.decide.points.timers import release_lot
 from services.earning.state.keys import EnrolmentState, Grant
-from services.earning.state.standing import BusinessKey, KeyRow, RowsMissingError
-from shared.point_events import SOURCE, RuleShare
+from services.earning.state.standing import BusinessKey, RowsMissingError
+from shared.point_events import SOURCE
 
 
 def bring_in(draft: Draft, case: Case) -> None:
@@ -23,14 +23,12 @@ def bring_in(draft: Draft, case: Case) -> None:
     Raises:
         RowsMissingError: not all lots are there, or the bonus's row was not looked for yet.
     """
-    released = release_waiting(draft, case) if draft.standing.provisional else []
-    qualified = together([*released, *welcome(draft, case)])
-    present = ladder_of(case.versions.at(draft.standing.clock))
-    if present is not None and qualified.changes:
-        move_tier(draft, present, qualified, event_key(case.key))
+    released = release_waiting(draft) if draft.standing.provisional else []
+    moved = [*released, *welcome(draft, case)]
+    move_tier(draft, present_ladder(draft), moved, case.key)
 
 
-def release_waiting(draft: Draft, case: Case) -> list[Qualified]:
+def release_waiting(draft: Draft) -> list[Qualified]:
     """A guest is one no more: points that waited for that alone become available; others wait for their own date.
 
     What that changed in tier windows is given back: the tier moves when all has come.
@@ -48,7 +46,7 @@ def release_waiting(draft: Draft, case: Case) -> list[Qualified]:
         due = lot.due if lot.available_at is None else None
         if due is not None and due <= standing.clock:
             instant = max(due, draft.occurred_at)
-            released.append(release_lot(draft, case.versions, lot.lot, instant))
+            released.append(release_lot(draft, lot.lot, instant))
     return released
 
 
@@ -63,9 +61,7 @@ def welcome(draft: Draft, case: Case) -> list[Qualified]:
     key = BusinessKey(standing.program, SOURCE, "enrolment", standing.member)
     if not points or draft.row(key) is not None:
         return []
-    row = KeyRow(key, standing.member, EnrolmentState())
-    draft.keys[key] = row
-    granting = Settlement(draft, case.versions, "")
-    grant = pinned(draft, case.versions, Grant(), case.fact.occurred_at)
-    row.book = EnrolmentState(granting.bring(row, grant, Deserved([RuleShare("enrolment", points)])))
-    return granting.moved
+    row, settlement = draft.put(key, EnrolmentState()), Settlement(draft, "")
+    grant = granted(draft, Grant(), case.fact.occurred_at)
+    row.book = EnrolmentState(settlement.settle(row, grant, by_rule("enrolment", points)))
+    return settlement.moved

@@ -5,13 +5,13 @@ from __future__ import annotations
 from services.earning.decide.core.case import Case, Prepared
 from services.earning.decide.core.content import command_hash
 from services.earning.decide.core.decision import Outcome
-from services.earning.decide.core.draft import Draft, event_key
-from services.earning.decide.facts.adjustments import check_date, qualify_points, settle_tier
-from services.earning.decide.points.ladder import ladder_of
-from services.earning.decide.points.lifetimes import begin_life
-from services.earning.decide.points.lots import fill_available, new_lot
+from services.earning.decide.core.draft import Draft, event_key, postings_of, state_of
+from services.earning.decide.facts.adjustments import check_date, qualify_points
+from services.earning.decide.points.ladder import ladder_of, present_ladder
+from services.earning.decide.points.lots import give_lot
 from services.earning.decide.points.reversal import forgive, take_back
 from services.earning.decide.points.tiers import TierGiven, give_tier, move_tier, qualify, take_imported_tier
+from services.earning.program.terms import Program
 from services.earning.source_events.facts import Fact
 from services.earning.state.keys import BatchState, ImportState
 from services.earning.state.standing import BusinessKey, KeyRow, RowsMissingError
@@ -56,10 +56,6 @@ def _quoted(part: str) -> str:
     return part.replace("%", "%25").replace("/", "%2F")
 
 
-def _batch_of(row: KeyRow | None) -> BatchState:
-    return row.book if row is not None and isinstance(row.book, BatchState) else BatchState()
-
-
 def prepare_import(case: Case, data: BalanceImport) -> Prepared | None:
     """Bring in a row: its points as a lot, its lifetime points for tiers, its tier. None: it is known already.
 
@@ -67,8 +63,8 @@ def prepare_import(case: Case, data: BalanceImport) -> Prepared | None:
         PermanentError: `conflict`, `expires_in_past`, or `unknown_tier`.
     """
     asked = command_hash(case.fact)
-    if case.row is not None and isinstance(case.row.book, ImportState):
-        if case.row.book.content_hash == asked:
+    if case.row is not None:
+        if case.state(ImportState).content_hash == asked:
             return None
         raise PermanentError(Reason.CONFLICT, f"row {data.row} of {data.batch_id!r} is known with another content")
     check_date(data.expires_at, case.fact.received_at)
@@ -79,58 +75,49 @@ def prepare_import(case: Case, data: BalanceImport) -> Prepared | None:
 
     def bring_in(draft: Draft) -> Outcome:
         batch = batch_key(case.fact)
-        known = _batch_of(case.rows.keys.get(batch))
-        rows = BatchState([*known.rows, str(data.row)], known.reverts)
-        draft.keys[batch] = KeyRow(batch, draft.standing.member, rows)
-        row = KeyRow(case.key, draft.standing.member, ImportState(asked))
-        draft.keys[case.key] = row
+        known = state_of(case.rows.keys.get(batch), BatchState)
+        draft.put(batch, BatchState([*known.rows, str(data.row)], known.reverts))
+        row = draft.put(case.key, ImportState(asked))
         refused = Reason.REVERTED if known.reverts else Reason.MEMBER_CLOSED if draft.standing.closed else None
         if refused is not None:
-            draft.say(FactRecorded, key=event_key(case.key), reason=refused)
+            draft.record(FactRecorded(key=event_key(case.key), reason=refused))
         else:
-            _bring_in(case, draft, row, data, asked)
+            _bring_in(case.program, draft, row, data, asked)
         return Outcome.APPLIED
 
     return bring_in
 
 
-def _bring_in(case: Case, draft: Draft, row: KeyRow, data: BalanceImport, asked: int) -> None:
-    program = case.program
-    version = program.version
-    lifetime = data.lifetime_points or 0
-    qualified = qualify_points(case, draft, lifetime)
+def _bring_in(program: Program, draft: Draft, row: KeyRow, data: BalanceImport, asked: int) -> None:
+    lifetime, key = data.lifetime_points or 0, event_key(row.key)
+    qualified = qualify_points(draft, program, lifetime)
     window = next(iter(qualified.changes), "")
     row.book = ImportState(asked, data.points, lifetime if window else 0, window, data.tier or "", lifetime)
     draft.standing.lifetime += lifetime
-    postings: dict[str, int] = {}
-    lots = []
+    lots, postings = [], dict[str, int]()
     if data.points:
-        lot = new_lot(draft, row, data.points, version)
-        lot.expires_at = data.expires_at
-        if data.expires_at is None:
-            begin_life(draft, lot, program, own_clock=True)
-        change, postings = fill_available(draft, lot)
+        change, postings = give_lot(draft, row, data.points, program, data.expires_at)
         lots = [change]
         postings["imported"] = -data.points
-    draft.say(
-        BalanceImported,
-        key=event_key(case.key),
-        version=version,
-        postings=postings,
-        batch=data.batch_id,
-        row=str(data.row),
-        points=data.points,
-        lifetime_points=lifetime,
-        tier=data.tier or "",
-        lots=lots,
-        **qualified.told,
+    draft.record(
+        BalanceImported(
+            key=key,
+            program_version=program.version,
+            postings=postings,
+            batch=data.batch_id,
+            row=str(data.row),
+            points=data.points,
+            lifetime_points=lifetime,
+            tier=data.tier or "",
+            lots=lots,
+        ),
+        qualified.progress,
     )
-    present = ladder_of(case.versions.at(draft.standing.clock)) or ladder_of(program)
+    present = present_ladder(draft, program)
     if data.tier is None or present is None:
-        settle_tier(case, draft, qualified)
+        move_tier(draft, present, [qualified], row.key)
     else:
-        given = TierGiven(data.tier, by=_giver(case.key))
-        give_tier(draft, present, given, "imported", event_key(case.key))
+        give_tier(draft, present, TierGiven(data.tier, by=_giver(row.key)), "imported", row.key)
 
 
 def _giver(key: BusinessKey) -> str:
@@ -140,7 +127,7 @@ def _giver(key: BusinessKey) -> str:
 
 def prepare_revert(case: Case, data: ImportRevert) -> Prepared | None:
     """Take a member's rows of a batch out again, each like an award that is refunded. None: it is known already."""
-    known, asked = _batch_of(case.row), command_hash(case.fact)
+    known, asked = case.state(BatchState), command_hash(case.fact)
     if asked in known.reverts:
         return None
 
@@ -149,51 +136,47 @@ def prepare_revert(case: Case, data: ImportRevert) -> Prepared | None:
         missing = tuple(key for key in keys if key not in case.rows.keys and key not in case.rows.asked)
         if missing:
             raise RowsMissingError(keys=missing)
-        draft.keys[case.key] = KeyRow(case.key, draft.standing.member, BatchState(known.rows, [*known.reverts, asked]))
-        given_by, found = draft.standing.assigned_by, False
-        for key in keys:
-            row = draft.row(key)
-            book = row.book if row is not None else None
-            if row is not None and isinstance(book, ImportState) and (book.points or book.lifetime or book.tier):
-                found = True
-                _take_out(case, draft, row, book, data)
-        if not found:
-            draft.say(FactRecorded, key=event_key(case.key), reason=Reason.NOTHING_CHANGED)
-        present = ladder_of(case.versions.at(draft.standing.clock)) or ladder_of(case.program)
+        draft.put(case.key, BatchState(known.rows, [*known.reverts, asked]))
+        given_by = draft.standing.assigned_by
+        taken_out = [_take_out(case.program, draft, key, data) for key in keys]
+        if not any(taken_out):
+            draft.record(FactRecorded(key=event_key(case.key), reason=Reason.NOTHING_CHANGED))
+        present = present_ladder(draft, case.program)
         ended = next((key for key in keys if given_by == _giver(key)), None)
         if ended is not None and present is not None:
-            take_imported_tier(draft, present, event_key(ended))
+            take_imported_tier(draft, present, ended)
         return Outcome.APPLIED
 
     return revert
 
 
-def _take_out(case: Case, draft: Draft, row: KeyRow, book: ImportState, data: ImportRevert) -> None:
-    row = KeyRow(row.key, row.member, ImportState(book.content_hash), row.lots)
-    draft.keys[row.key] = row
-    standing, program = draft.standing, case.program
-    version = program.version
-    present = ladder_of(case.versions.at(standing.clock)) or ladder_of(program)
+def _take_out(program: Program, draft: Draft, key: BusinessKey, data: ImportRevert) -> bool:
+    """Take a row out. False: nothing of it is left to be taken."""
+    standing, book = draft.standing, draft.state(key, ImportState)
+    if not (book.points or book.lifetime or book.tier):
+        return False
+    row = draft.put(key, ImportState(book.content_hash))
     standing.lifetime -= book.lifetime
     taken = take_back(draft, row, book.points)
     changes = {book.window: -book.lifetime_points} if book.lifetime_points else {}
+    present = present_ladder(draft, program)
     qualified = qualify(standing, present, changes)
-    draft.say(
-        ImportReverted,
-        key=event_key(row.key),
-        version=version,
-        postings={**taken.postings, "reverted": book.points} if book.points else {},
-        batch=data.batch_id,
-        row=row.key.id.rpartition("/")[2].replace("%2F", "/").replace("%25", "%"),
-        points=book.points,
-        lifetime_points=book.lifetime_points,
-        lots=taken.lots,
-        to_deficit=taken.to_deficit,
-        from_expired=taken.from_expired,
-        **qualified.told,
+    draft.record(
+        ImportReverted(
+            key=event_key(key),
+            program_version=program.version,
+            postings=taken.postings | postings_of(reverted=book.points),
+            batch=data.batch_id,
+            row=key.id.rpartition("/")[2].replace("%2F", "/").replace("%25", "%"),
+            points=book.points,
+            lifetime_points=book.lifetime_points,
+            lots=taken.lots,
+            to_deficit=taken.to_deficit,
+            from_expired=taken.from_expired,
+        ),
+        qualified.progress,
     )
-    forgiving = data.keep_spent or program.deficit == "forgive"
-    if taken.to_deficit and forgiving:
-        forgive(draft, event_key(row.key), version, taken.to_deficit, "reverted")
-    if present is not None and qualified.changes:
-        move_tier(draft, present, qualified, event_key(row.key))
+    if taken.to_deficit and (data.keep_spent or program.forgives):
+        forgive(draft, event_key(key), program.version, taken.to_deficit, "reverted")
+    move_tier(draft, present, [qualified], key)
+    return True

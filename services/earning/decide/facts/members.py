@@ -12,14 +12,14 @@ from services.earning.decide.core.content import content_hash
 from services.earning.decide.core.decision import Outcome
 from services.earning.decide.core.draft import Draft, event_key
 from services.earning.decide.facts.enrolment import bring_in
-from services.earning.decide.points.ladder import ladder_of, qualifies_by_points
+from services.earning.decide.points.ladder import ladder_of, present_ladder
 from services.earning.decide.points.reversal import forgive
 from services.earning.decide.points.tiers import TierGiven, base_of, give_tier
-from services.earning.decide.points.timers import expire_lot, say_expired
+from services.earning.decide.points.timers import expire_lot, record_expired
 from services.earning.program.terms import Versions
 from services.earning.source_events.facts import Fact
 from services.earning.state.keys import MemberState, Said
-from services.earning.state.standing import KeyRow, RowsMissingError, Standing
+from services.earning.state.standing import RowsMissingError, Standing
 from shared.errors import PermanentError
 from shared.facts.members import MemberClosed, MemberEnrolled, MemberUpdated, TierAssigned
 from shared.point_events import Balances, FactRecorded
@@ -40,17 +40,12 @@ def new_standing(versions: Versions, fact: Fact, clock: datetime, decided_at: da
     return Standing(fact.program, fact.member, clock, decided_at, Balances(), tier=tier, since=since, provisional=guest)
 
 
-def _book_of(row: KeyRow | None) -> MemberState:
-    return row.book if row is not None and isinstance(row.book, MemberState) else MemberState()
-
-
 def _kept(case: Case, draft: Draft, new_hash: int, *things: str) -> set[str]:
     """Keep a fact about the member in its book; on which of the things it speaks of it is the newest, and so counts."""
-    known, said = _book_of(case.row), Said(case.fact.occurred_at, new_hash)
+    known, said = case.state(MemberState), Said(case.fact.occurred_at, new_hash)
     newest = {thing for thing in things if thing not in known.said or known.said[thing] < said}
-    book = MemberState([*known.seen[-_SEEN_MAX + 1 :], new_hash], known.said | dict.fromkeys(sorted(newest), said))
-    lots = case.row.lots if case.row is not None else []
-    draft.keys[case.key] = KeyRow(case.key, case.fact.member, book, lots)
+    seen = [*known.seen[-_SEEN_MAX + 1 :], new_hash]
+    draft.put(case.key, MemberState(seen, known.said | dict.fromkeys(sorted(newest), said)))
     return newest
 
 
@@ -60,7 +55,7 @@ def prepare_member(case: Case, data: MemberEnrolled | MemberUpdated) -> Prepared
     None: it is known already.
     """
     new_hash = content_hash(case.fact)
-    if new_hash in _book_of(case.row).seen:
+    if new_hash in case.state(MemberState).seen:
         return None
     enrols = isinstance(data, MemberEnrolled)
     told = {"membership": enrols, "segments": data.segments is not None, "attributes": data.attributes is not None}
@@ -76,12 +71,13 @@ def prepare_member(case: Case, data: MemberEnrolled | MemberUpdated) -> Prepared
             standing.segments = data.segments or ()
         if "attributes" in newest:
             standing.attributes = data.attributes or {}
-        draft.say(
-            MemberEnrolledEvent,
-            key=event_key(case.key),
-            joined_at=standing.joined_at or standing.since or case.fact.occurred_at,
-            segments=list(standing.segments),
-            attributes=standing.attributes,
+        draft.record(
+            MemberEnrolledEvent(
+                key=event_key(case.key),
+                joined_at=standing.joined_at or standing.since or case.fact.occurred_at,
+                segments=list(standing.segments),
+                attributes=standing.attributes,
+            )
         )
         if isinstance(data, MemberEnrolled):
             bring_in(draft, case)
@@ -93,26 +89,26 @@ def prepare_member(case: Case, data: MemberEnrolled | MemberUpdated) -> Prepared
 def prepare_close(case: Case, _: MemberClosed) -> Prepared | None:
     """End a membership: what is left expires, what is owed is forgiven. None: it is known already."""
     new_hash = content_hash(case.fact)
-    if new_hash in _book_of(case.row).seen:
+    if new_hash in case.state(MemberState).seen:
         return None
 
     def close(draft: Draft) -> Outcome:
         newest = _kept(case, draft, new_hash, "membership")
         standing = draft.standing
         if not newest or standing.closed:
-            draft.say(FactRecorded, key=event_key(case.key), reason=Reason.NOTHING_CHANGED)
+            draft.record(FactRecorded(key=event_key(case.key), reason=Reason.NOTHING_CHANGED))
             return Outcome.APPLIED
         if not draft.rows.all_lots:
             raise RowsMissingError(everything=True)
         lots = sorted(draft.visible_lots(), key=lambda lot: lot.lot)
-        say_expired(draft, [expire_lot(draft, lot.lot) for lot in lots if lot.remaining], "closed")
+        record_expired(draft, [expire_lot(draft, lot.lot) for lot in lots if lot.remaining], "closed")
         for lot in lots:
-            if lot.available_at is None and qualifies_by_points(case.versions.numbered(lot.version)):
+            if lot.available_at is None and case.versions.numbered(lot.version).qualifies_by_points:
                 draft.own_lot(lot.lot).release_at = None
         standing.closed = True
         if standing.balances.deficit:
             forgive(draft, event_key(case.key), 0, standing.balances.deficit, "closed")
-        draft.say(MemberClosedEvent, key=event_key(case.key))
+        draft.record(MemberClosedEvent(key=event_key(case.key)))
         return Outcome.APPLIED
 
     return close
@@ -125,7 +121,7 @@ def prepare_tier(case: Case, data: TierAssigned) -> Prepared | None:
         PermanentError: `unknown_tier`, where the program in force has none of that name.
     """
     new_hash = content_hash(case.fact)
-    if new_hash in _book_of(case.row).seen:
+    if new_hash in case.state(MemberState).seen:
         return None
     ladder = ladder_of(case.program)
     if ladder is None or ladder.rank(data.tier) < 0:
@@ -136,11 +132,13 @@ def prepare_tier(case: Case, data: TierAssigned) -> Prepared | None:
         newest = _kept(case, draft, new_hash, "tier")
         if draft.standing.closed or not newest:
             reason = Reason.MEMBER_CLOSED if draft.standing.closed else Reason.NOTHING_CHANGED
-            draft.say(FactRecorded, key=event_key(case.key), reason=reason)
+            draft.record(FactRecorded(key=event_key(case.key), reason=reason))
             return Outcome.APPLIED
-        present = ladder_of(case.versions.at(draft.standing.clock)) or ladder
-        draft.say(FactRecorded, key=event_key(case.key), version=present.program.version, reason=Reason.TIER_ASSIGNED)
-        give_tier(draft, present, TierGiven(data.tier, data.until), "assigned", event_key(case.key))
+        present = present_ladder(draft) or ladder
+        draft.record(
+            FactRecorded(key=event_key(case.key), program_version=present.program.version, reason=Reason.TIER_ASSIGNED)
+        )
+        give_tier(draft, present, TierGiven(data.tier, data.until), "assigned", case.key)
         return Outcome.APPLIED
 
     return assign

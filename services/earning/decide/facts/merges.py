@@ -8,17 +8,17 @@ from msgspec.structs import replace
 
 from services.earning.decide.core.case import Case, Prepared
 from services.earning.decide.core.decision import Outcome
-from services.earning.decide.core.draft import Draft, event_key, in_parts, lot_change
+from services.earning.decide.core.draft import Draft, event_key, in_parts, lot_change, postings_of
 from services.earning.decide.facts.enrolment import release_waiting
 from services.earning.decide.facts.handover import taken_lots, taken_rows
 from services.earning.decide.facts.imports import batch_of, both
 from services.earning.decide.facts.stamps import collect
-from services.earning.decide.points.ladder import Ladder, ladder_of, qualifies_by_points
+from services.earning.decide.points.ladder import Ladder, present_ladder
 from services.earning.decide.points.lots import note_due
 from services.earning.decide.points.reversal import forgive, take_back
 from services.earning.decide.points.settlement import Settlement
-from services.earning.decide.points.tiers import Qualified, TierGiven, give_tier, move_tier, qualify, together
-from services.earning.decide.points.timers import expire, expire_lot, release_lot, say_expired
+from services.earning.decide.points.tiers import Qualified, TierGiven, give_tier, qualify, rise_or_fall, together
+from services.earning.decide.points.timers import expire, expire_lot, record_expired, release_lot
 from services.earning.decide.value.caps import use
 from services.earning.source_events.handover import AccountGiven, ClaimGiven
 from services.earning.source_events.handover_v1 import ClaimGivenV1, upgraded
@@ -48,22 +48,22 @@ def prepare_taking_v1(case: Case, data: ClaimGivenV1) -> Prepared | None:
 
 def prepare_taking(case: Case, data: ClaimGiven) -> Prepared | None:
     """Take a part in. None: it was taken before."""
-    known = case.row.book if case.row is not None and isinstance(case.row.book, AliasState) else None
-    if known is not None and data.part in known.parts:
+    known = case.state(AliasState)
+    if data.part in known.parts:
         return None
 
     def take(draft: Draft) -> Outcome:
         standing = draft.standing
         book = known
-        if book is None:
+        if case.row is None:
             cards = {name: (held.cards, held.last) for name, held in standing.cards.items()}
             book = AliasState(standing.lots, (), _moved_on(standing, data.account), cards)
             standing.lots += data.lots_made
         book = replace(book, parts=(*book.parts, data.part))
-        draft.keys[case.key] = KeyRow(case.key, standing.member, book)
+        draft.put(case.key, book)
         said = len(draft.events)
         enrolled = data.account is not None and standing.provisional and not data.account.provisional
-        moved = release_waiting(draft, case) if enrolled else []
+        moved = release_waiting(draft) if enrolled else []
         moved += _take_lots(draft, case, data, book)
         _take_rows(draft, data, book)
         if data.account is not None:
@@ -72,10 +72,10 @@ def prepare_taking(case: Case, data: ClaimGiven) -> Prepared | None:
         if len(book.parts) == data.parts:
             standing.claiming = tuple(one for one in standing.claiming if one != data.guest)
         if len(draft.events) == said:
-            draft.say(FactRecorded, key=event_key(case.key), reason=Reason.MEMBER_CLAIMED)
-        present = ladder_of(case.versions.at(standing.clock))
+            draft.record(FactRecorded(key=event_key(case.key), reason=Reason.MEMBER_CLAIMED))
+        present = present_ladder(draft)
         if present is not None and not _take_tier(draft, present, case, data.account):
-            move_tier(draft, present, together(moved), event_key(case.key))
+            rise_or_fall(draft, present, together(moved), case.key)
         return Outcome.APPLIED
 
     return take
@@ -101,34 +101,31 @@ def _take_lots(draft: Draft, case: Case, data: ClaimGiven, alias: AliasState) ->
         if theirs.remaining:
             changes.append(lot_change(lot, lot.remaining))
     for number, some in enumerate(in_parts(changes)):
-        _say_in(draft, case, data, some, paid if not number else 0)
-    return [
-        release_lot(draft, case.versions, lot.lot, max(lot.release_at or draft.occurred_at, draft.occurred_at))
-        for lot in waiting
-    ]
+        _record_in(draft, case, data, some, paid if not number else 0)
+    return [release_lot(draft, lot.lot, max(lot.release_at or draft.occurred_at, draft.occurred_at)) for lot in waiting]
 
 
 def _end(draft: Draft, case: Case) -> None:
     """What came too late, for its own time or because the claimer's membership has ended, ends at once."""
     standing = draft.standing
-    expire(draft, case.versions, standing.clock)
+    expire(draft, standing.clock)
     if not standing.closed:
         return
     lots = sorted(draft.lots.values(), key=lambda lot: lot.lot)
-    say_expired(draft, [expire_lot(draft, lot.lot) for lot in lots if lot.remaining], "closed")
+    record_expired(draft, [expire_lot(draft, lot.lot) for lot in lots if lot.remaining], "closed")
     for lot in lots:
-        if lot.available_at is None and qualifies_by_points(case.versions.numbered(lot.version)):
+        if lot.available_at is None and case.versions.numbered(lot.version).qualifies_by_points:
             lot.release_at = None
     if standing.balances.deficit:
         forgive(draft, event_key(case.key), 0, standing.balances.deficit, "closed")
 
 
-def _say_in(draft: Draft, case: Case, data: ClaimGiven, some: list[LotChange], paid: int) -> None:
+def _record_in(draft: Draft, case: Case, data: ClaimGiven, some: list[LotChange], paid: int) -> None:
     pending = sum(change.change for change in some if change.pending)
     points = sum(change.change for change in some) + paid
-    moved = {"available": points - pending - paid, "pending": pending, "deficit": paid, "transferred_in": -points}
-    postings = {account: change for account, change in moved.items() if change}
-    draft.say(PointsTransferred, key=event_key(case.key), postings=postings, points=points, other=data.guest, lots=some)
+    key = event_key(case.key)
+    postings = postings_of(available=points - pending - paid, pending=pending, deficit=paid, transferred_in=-points)
+    draft.record(PointsTransferred(key=key, postings=postings, points=points, other=data.guest, lots=some))
 
 
 def _take_rows(draft: Draft, data: ClaimGiven, alias: AliasState) -> None:
@@ -222,15 +219,9 @@ def _take_sums(draft: Draft, case: Case, theirs: AccountGiven) -> list[Qualified
     owed = theirs.owed
     if owed:
         taken = take_back(draft, None, owed)
-        postings = {**taken.postings, "transferred_in": owed}
-        draft.say(
-            PointsTransferred,
-            key=event_key(case.key),
-            postings=postings,
-            points=-owed,
-            other=theirs.member,
-            lots=taken.lots,
-        )
+        key, postings = event_key(case.key), {**taken.postings, "transferred_in": owed}
+        event = PointsTransferred(key=key, postings=postings, points=-owed, other=theirs.member, lots=taken.lots)
+        draft.record(event)
     standing.since = min(filter(None, (standing.since, theirs.since)), default=None)
     standing.joined_at = min(filter(None, (standing.joined_at, theirs.joined_at)), default=None)
     standing.segments = tuple(dict.fromkeys((*standing.segments, *theirs.segments)))
@@ -243,15 +234,14 @@ def _take_sums(draft: Draft, case: Case, theirs: AccountGiven) -> list[Qualified
     for window, points in theirs.caps.items():
         use(draft, (window,), points)
     standing.inactive_at = max(filter(None, (standing.inactive_at, theirs.inactive_at)), default=None)
-    present = ladder_of(case.versions.at(standing.clock))
-    return [qualify(standing, present, theirs.qualifying), *_take_cards(draft, case, theirs)]
+    return [qualify(standing, present_ladder(draft), theirs.qualifying), *_take_cards(draft, case, theirs)]
 
 
 def _take_cards(draft: Draft, case: Case, theirs: AccountGiven) -> list[Qualified]:
     """Stamps add up: together they may complete a card that neither had."""
     standing = draft.standing
     program = case.versions.at(standing.clock)
-    granting = Settlement(draft, case.versions, "stamps_lost")
+    settlement = Settlement(draft, "stamps_lost")
     for name, held in theirs.cards.items():
         mine = standing.cards.get(name, CardHeld())
         stamps = mine.stamps + held.stamps if standing.closed else mine.stamps
@@ -262,8 +252,8 @@ def _take_cards(draft: Draft, case: Case, theirs: AccountGiven) -> list[Qualifie
     if standing.closed:
         return []
     row = KeyRow(case.key, standing.member, AliasState())
-    collect(granting, row, program, {}, {name: held.stamps for name, held in theirs.cards.items()})
-    return granting.moved
+    collect(settlement, row, program, {}, {name: held.stamps for name, held in theirs.cards.items()})
+    return settlement.moved
 
 
 def _take_tier(draft: Draft, ladder: Ladder, case: Case, theirs: AccountGiven | None) -> bool:
@@ -272,5 +262,5 @@ def _take_tier(draft: Draft, ladder: Ladder, case: Case, theirs: AccountGiven | 
     own = ladder.higher(standing.tier or ladder.tiers.base, ladder.qualified(standing))
     if theirs is None or ladder.rank(theirs.tier) <= ladder.rank(own):
         return False
-    give_tier(draft, ladder, TierGiven(theirs.tier, theirs.tier_until), "claimed", event_key(case.key))
+    give_tier(draft, ladder, TierGiven(theirs.tier, theirs.tier_until), "claimed", case.key)
     return True

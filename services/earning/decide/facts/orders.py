@@ -5,43 +5,28 @@ Rules 6, 7, 9, 13, 34 to 36, 48 and 50.
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
-
-import msgspec
-from msgspec.structs import replace
+from functools import partial
 
 from services.earning.decide.core.case import Case, Prepared
 from services.earning.decide.core.decision import Outcome
 from services.earning.decide.core.draft import Draft, event_key
-from services.earning.decide.facts.purchases import buy
 from services.earning.decide.facts.referrals import follow_order
 from services.earning.decide.facts.stamps import collect, stamps_of_order
-from services.earning.decide.points.ladder import Ladder, ladder_of
-from services.earning.decide.points.lots import fill_pending, new_lot
-from services.earning.decide.points.pending import (
-    earn_lot,
-    first_with_points,
-    release_of,
-    wait_anew,
-    wait_as_one,
-    wait_with_points,
-    waiting_sum,
-)
-from services.earning.decide.points.reversal import forgive, take_back
-from services.earning.decide.points.settlement import Settlement, attributes_asked
-from services.earning.decide.points.tiers import Qualified, move_tier, qualify, tier_at, together
-from services.earning.decide.points.timers import release_lot
+from services.earning.decide.points.pending import release_of
+from services.earning.decide.points.settlement import Deserved, Settlement, kept, pinned, program_of
 from services.earning.decide.value.award import Split, split_of
 from services.earning.decide.value.caps import room_for, use, windows_of
 from services.earning.decide.value.order_state import Known, OrderFact, known_of, merged
 from services.earning.decide.value.valuation import Valuation, exchange_of, value_of
-from services.earning.program.terms import Program, Versions
-from services.earning.state.keys import OrderState, Pin
+from services.earning.program.terms import Program
+from services.earning.state.keys import Grant, OrderState
 from services.earning.state.standing import KeyRow
 from shared.facts.orders import Order, OrderCancelled, OrderRefunded
-from shared.point_events import FactRecorded, PointsEarned, PointsReversed, RuleShare
+from shared.point_events import FactRecorded
 from shared.reasons import Reason
+
+_TAKING: dict[type, str] = {OrderRefunded: "refunded", OrderCancelled: "cancelled"}
+"""Facts that only take, and why points are taken back then."""
 
 
 def prepare_order(case: Case, data: OrderFact) -> Prepared | None:
@@ -50,8 +35,7 @@ def prepare_order(case: Case, data: OrderFact) -> Prepared | None:
     Raises:
         PermanentError: `no_exchange_rate`.
     """
-    row = case.row
-    before = row.book if row is not None and isinstance(row.book, OrderState) else OrderState()
+    before = case.state(OrderState)
     book = merged(before, case.fact, data)
     if book is None:
         return None
@@ -59,227 +43,90 @@ def prepare_order(case: Case, data: OrderFact) -> Prepared | None:
         exchange_of(book, case.program.currency)
 
     def settle(draft: Draft) -> Outcome:
-        saved = KeyRow(case.key, draft.standing.member, book, row.lots if row is not None else [])
-        draft.keys[case.key] = saved
-        if row is not None or not buy(draft, case.versions, saved, book):
-            _Settlement(draft, case.versions, saved, book, before, data).settle()
+        row = draft.put(case.key, book)
+        known = known_of(book.changes)
+        waits = _waits(book, known)
+        if waits is not None:
+            draft.record(FactRecorded(key=event_key(row.key), reason=waits))
+        else:
+            _settle(draft, row, book, before, known, data)
         if draft.standing.referred:
-            follow_order(draft, case.versions, case.key, _why(data))
+            follow_order(draft, case.key, _reason(data))
         return Outcome.APPLIED
 
     return settle
 
 
-class _Difference(msgspec.Struct, frozen=True):
-    """An award less what the order has: by rule and by line; both add up to `points`."""
+def _settle(draft: Draft, row: KeyRow, book: OrderState, before: OrderState, known: Known, data: OrderFact) -> None:
+    """Bring the order to what its book says it is worth now; the book has it then."""
+    program = _pin(draft, row, book, known)
+    basis = (program or draft.versions.all[0]).basis
+    worth = value_of(program, basis, book, known.status)
+    draft.standing.orders_open += worth.counts - book.counts
+    book.counts = worth.counts
+    held = Grant(book.pin, book.rules, book.qualified, book.window)
+    deserved = _deserved(draft, program, book, before, worth, data)
+    release = release_of(program, known, None)
+    raised = partial(release_of, program, known) if release.waits else None
+    settlement = Settlement(draft, _reason(data), release, raised)
+    grant = settlement.settle(row, held, deserved, book.lines)
+    book.lines, book.rules, book.qualified, book.window = deserved.lines, grant.rules, grant.qualified, grant.window
+    if book.stamps or (program is not None and program.cards):
+        settlement.moved += _collect(draft, row, book, program, worth).moved
+    settlement.move_tier(row, program)
 
-    points: int
-    rules: list[RuleShare]
-    lines: dict[str, int]
+
+def _pin(draft: Draft, row: KeyRow, book: OrderState, known: Known) -> Program | None:
+    """Pin who and when, the first time; choose the version anew when an earlier payment turned up (rule 34)."""
+    when, pin = book.placed_at or known.paid_at or draft.occurred_at, book.pin
+    book.pin = pinned(draft, pin, when, book.channel, book.store)
+    program = program_of(draft.versions, book.pin)
+    if pin is None and program is not None:
+        book.caps = windows_of(program, when)
+    if pin is not None and pin.when != when:
+        for lot in row.lots:
+            if draft.lot(lot).available_at is None:
+                draft.own_lot(lot).when = when
+    return program
 
 
-class _Settlement:
-    """One order brought to what its book says it is worth now."""
+def _deserved(
+    draft: Draft, program: Program | None, book: OrderState, before: OrderState, worth: Valuation, data: OrderFact
+) -> Deserved:
+    """What the order should have: its award as far as the program's caps leave room; nothing more, who is closed."""
+    if draft.standing.closed and worth.award.points > book.points:
+        split, reason = Split(book.points, kept(book.rules), book.lines), Reason.MEMBER_CLOSED
+    elif program is not None and (program.caps.order is not None or book.caps):
+        split, reason = _capped(draft, program, book, before, worth)
+    else:
+        split, reason = split_of(worth.award, worth.lines), worth.reason
+    if type(data) in _TAKING:
+        reason = Reason.NOTHING_CHANGED
+    counts = worth.counts and worth.is_due
+    return Deserved(split.points, split.rules, reason, split.lines, worth.rate, worth.spend, counts=counts)
 
-    __slots__ = ("before", "book", "data", "draft", "known", "program", "row", "versions")
 
-    def __init__(
-        self, draft: Draft, versions: Versions, row: KeyRow, book: OrderState, before: OrderState, data: OrderFact
-    ) -> None:
-        self.draft = draft
-        self.versions = versions
-        self.row = row
-        self.book = book
-        self.before = before
-        self.data = data
-        self.known = known_of(book.changes)
-        self.program: Program | None = None
+def _capped(
+    draft: Draft, program: Program, book: OrderState, before: OrderState, worth: Valuation
+) -> tuple[Split, Reason]:
+    """The award as far as there is room, split over lines; and why it is nothing, where it is (rules 7, 46)."""
+    renewed = book.sold != before.sold or known_of(before.changes).status not in {"paid", "fulfilled"}
+    room = room_for(draft, program, book, renewed=renewed)
+    split = split_of(worth.award, worth.lines, room)
+    deserved = book.uncapped = worth.award.points
+    use(draft, book.caps, split.points - book.points)
+    return split, Reason.CAP_REACHED if deserved and not split.points else worth.reason
 
-    def settle(self) -> None:
-        """Say the difference between what the order has and what it is worth; the book has it then."""
-        waits = _waits(self.book, self.known)
-        if waits is not None:
-            self.draft.say(FactRecorded, key=event_key(self.row.key), reason=waits)
-            return
-        self._pin(self.known.paid_at or self.draft.occurred_at)
-        basis = (self.program or self.versions.all[0]).basis
-        worth = value_of(self.program, basis, self.book, self.known.status)
-        self.draft.standing.orders_open += worth.counts - self.book.counts
-        self.book.counts = worth.counts
-        self._move_points(worth)
 
-    def _pin(self, paid_at: datetime) -> None:
-        """Pin who and when, the first time; choose the version anew when an earlier payment turned up."""
-        book, versions, standing = self.book, self.versions, self.draft.standing
-        when = book.placed_at or paid_at
-        pin = book.pin
-        if pin is not None and pin.when == when:
-            self.program = versions.numbered(pin.version) if pin.version else None
-            return
-        program = self.program = versions.at(when)
-        number = program.version if program is not None else 0
-        if pin is not None:
-            book.pin = replace(pin, version=number, when=when)
-            for lot in self.row.lots:
-                if self.draft.lot(lot).available_at is None:
-                    self.draft.own_lot(lot).when = when
-            return
-        tier = tier_at(standing, versions, when)
-        first, asked = not standing.orders_open, attributes_asked(program, standing)
-        book.pin = Pin(number, when, tier, standing.segments, first, book.channel, book.store, asked)
-        if program is not None:
-            book.caps = windows_of(program, when)
-
-    def _capped(self, worth: Valuation) -> tuple[Split, Reason]:
-        """The award as far as the program's caps leave room, split over lines; and why it is nothing, where it is."""
-        book, program, deserved = self.book, self.program, worth.award.points
-        if program is None or (program.caps.order is None and not book.caps):
-            return split_of(worth.award, worth.lines), worth.reason
-        renewed = book.sold != self.before.sold or known_of(self.before.changes).status not in {"paid", "fulfilled"}
-        room = room_for(self.draft, program, book, renewed=renewed)
-        split = split_of(worth.award, worth.lines, room)
-        use(self.draft, book.caps, split.points - book.points)
-        book.uncapped = deserved
-        return split, Reason.CAP_REACHED if deserved and not split.points else worth.reason
-
-    def _move_points(self, worth: Valuation) -> None:
-        draft, book, program = self.draft, self.book, self.program
-        before = book.points
-        if draft.standing.closed and worth.award.points > before:
-            split, reason = _held(book), Reason.MEMBER_CLOSED
-        else:
-            split, reason = self._capped(worth)
-        difference = _difference(book, split)
-        counted = book.qualified - waiting_sum(draft, self.row) if self._may_wait else book.qualified
-        book.lines = split.lines
-        book.rules = {share.rule: share.points for share in split.rules if share.points}
-        own: dict[str, Any] = {"rules": difference.rules, "lines": difference.lines}
-        if difference.points > 0:
-            self._earn(difference.points, worth, own)
-        elif difference.points < 0:
-            self._take_back(-difference.points, own)
-        ladder = ladder_of(program)
-        changes = self._requalify(worth, ladder, counted)
-        releases = wait_anew(draft, self.row, program, self.known)
-        present = ladder_of(self.versions.at(draft.standing.clock)) or ladder
-        qualified = qualify(draft.standing, present, changes)
-        own |= qualified.told
-        taking = isinstance(self.data, OrderRefunded | OrderCancelled)
-        self._say(difference, own, Reason.NOTHING_CHANGED if before or taking else reason, quiet=bool(releases))
-        if releases:
-            released = [release_lot(draft, self.versions, number, instant) for number, instant in releases]
-            qualified = together([qualified, *released])
-        if book.stamps or (program is not None and program.cards):
-            qualified = together([qualified, *self._collect(worth)])
-        if present is not None and qualified.changes:
-            move_tier(draft, present, qualified, event_key(self.row.key))
-
-    def _collect(self, worth: Valuation) -> list[Qualified]:
-        """Stamps of the order's units, and what the cards then have more or less of."""
-        book, program = self.book, self.program
-        stamps = stamps_of_order(program, book) if program is not None and worth.is_due else {}
-        if self.draft.standing.closed:
-            stamps = {card: min(number, book.stamps.get(card, 0)) for card, number in stamps.items()}
-        granting = Settlement(self.draft, self.versions, "stamps_lost")
-        collect(granting, self.row, program, book.stamps, stamps)
-        book.stamps = stamps
-        return granting.moved
-
-    def _earn(self, points: int, worth: Valuation, own: dict[str, Any]) -> None:
-        """Put points into a further lot, to wait where the program says so."""
-        pin = self.book.pin
-        raised_at = self.draft.occurred_at if first_with_points(self.draft, self.row) is not None else None
-        release = release_of(self.program, self.known, raised_at)
-        change, postings = earn_lot(self.draft, self.row, points, self.program, release, pin.when if pin else None)
-        own |= {"lots": [change], "rate": worth.rate, "postings": postings}
-
-    def _take_back(self, points: int, own: dict[str, Any]) -> None:
-        """Take points out of lots; a reversal says what was taken, line by line and rule by rule."""
-        taken = take_back(self.draft, self.row, points)
-        own["lines"] = {line_id: -change for line_id, change in own["lines"].items()}
-        own["rules"] = [RuleShare(s.rule, -s.points, s.basis, s.rate, s.multiplier, s.raw) for s in own["rules"]]
-        own |= {
-            "lots": taken.lots,
-            "to_deficit": taken.to_deficit,
-            "from_expired": taken.from_expired,
-            "postings": {**taken.postings, "reversed": points},
-        }
-
-    def _requalify(self, worth: Valuation, ladder: Ladder | None, counted: int) -> dict[str, int]:
-        """How the sums of tier windows change: window → change. Lots that wait keep their share until then.
-
-        `counted` is what the order has in its window so far.
-        """
-        book, draft = self.book, self.draft
-        if book.pin is None:
-            return {}
-        if ladder is None:
-            return self._disqualify(counted)
-        measure = ladder.tiers.measure
-        if measure == "points_earned":
-            book.qualified = book.points
-            waiting = wait_with_points(draft, self.row) if self._may_wait else 0
-        else:
-            begins = not book.qualified
-            book.qualified = worth.spend if measure == "spend" else int(worth.counts and worth.is_due)
-            carrier = self._carrier() if begins and book.qualified else None
-            waiting = wait_as_one(draft, self.row, book.qualified, carrier)
-        counts = book.qualified - waiting
-        window = ladder.key(draft.standing, book.pin.when)
-        changes = {window: counts}
-        if book.window:
-            changes[book.window] = changes.get(book.window, 0) - counted
-        book.window = window
-        return {name: change for name, change in changes.items() if change}
-
-    def _disqualify(self, counted: int) -> dict[str, int]:
-        """Leave the tier window: no version was in force when the order was placed, as turns out now."""
-        window, self.book.window = self.book.window, ""
-        if not window:
-            return {}
-        self.book.qualified = 0
-        wait_as_one(self.draft, self.row, 0, None)
-        return {window: -counted} if counted else {}
-
-    def _carrier(self) -> int | None:
-        """The pending lot with which an order's spend, or the order itself, waits to qualify; None: it does not wait.
-
-        It is the one made for its points just now; where it earned none, one without points. A guest's orders all wait.
-        """
-        draft, row = self.draft, self.row
-        release, guest = release_of(self.program, self.known, None), draft.standing.provisional
-        if not guest and (not release.waits or (release.at is not None and release.at <= draft.standing.clock)):
-            return None
-        newest = draft.lots.get(row.lots[-1]) if row.lots else None
-        if newest is not None and newest.available_at is None and newest.lot not in draft.rows.lots:
-            return newest.lot
-        lot = new_lot(draft, row, 0, self._version)
-        lot.when = self.book.pin.when if self.book.pin is not None else None
-        fill_pending(draft, lot, release.at if release.waits else draft.occurred_at)
-        return lot.lot
-
-    @property
-    def _may_wait(self) -> bool:
-        """Whether the order may have pending lots."""
-        may_wait = self.program is not None and self.program.pending is not None
-        return may_wait or self.before.pin is not None or self.draft.standing.provisional
-
-    @property
-    def _version(self) -> int:
-        return self.program.version if self.program is not None else 0
-
-    def _say(self, difference: _Difference, own: dict[str, Any], reason: Reason, *, quiet: bool) -> None:
-        """The fact's own event; `quiet`: others say enough where no points move."""
-        draft, key, version = self.draft, event_key(self.row.key), self._version
-        if difference.points > 0:
-            draft.say(PointsEarned, key=key, version=version, points=difference.points, **own)
-        elif difference.points < 0:
-            why = _why(self.data)
-            draft.say(PointsReversed, key=key, version=version, points=-difference.points, reason=why, **own)
-            if own["to_deficit"] and self.program is not None and self.program.deficit == "forgive":
-                forgive(draft, key, version, own["to_deficit"], why)
-        elif not quiet:
-            draft.say(FactRecorded, key=key, version=version, reason=reason, **own)
+def _collect(draft: Draft, row: KeyRow, book: OrderState, program: Program | None, worth: Valuation) -> Settlement:
+    """Stamps of the order's units, and what the cards then have more or less of; who is closed collects no more."""
+    stamps = stamps_of_order(program, book) if program is not None and worth.is_due else {}
+    if draft.standing.closed:
+        stamps = {card: min(number, book.stamps.get(card, 0)) for card, number in stamps.items()}
+    settlement = Settlement(draft, "stamps_lost")
+    collect(settlement, row, program, book.stamps, stamps)
+    book.stamps = stamps
+    return settlement
 
 
 def _waits(book: OrderState, known: Known) -> Reason | None:
@@ -291,27 +138,6 @@ def _waits(book: OrderState, known: Known) -> Reason | None:
     return None
 
 
-def _held(book: OrderState) -> Split:
-    """What an order has, as an award."""
-    return Split(book.points, [RuleShare(rule, points) for rule, points in book.rules.items()], book.lines)
-
-
-def _difference(book: OrderState, split: Split) -> _Difference:
-    if not book.rules:
-        return _Difference(split.points, split.rules, split.lines)
-    lines = {i: split.lines.get(i, 0) - book.lines.get(i, 0) for i in {**book.lines, **split.lines}}
-    shares = {share.rule: share for share in split.rules}
-    rules = []
-    for rule in {**book.rules, **shares}:
-        share = shares.get(rule) or RuleShare(rule, 0)
-        change = share.points - book.rules.get(rule, 0)
-        if change:
-            rules.append(RuleShare(rule, change, share.basis, share.rate, share.multiplier, share.raw))
-    return _Difference(split.points - book.points, rules, {i: change for i, change in lines.items() if change})
-
-
-def _why(data: OrderFact) -> str:
+def _reason(data: OrderFact) -> str:
     """Why points are taken back: what happened to the order."""
-    if isinstance(data, OrderRefunded):
-        return "refunded"
-    return "cancelled" if isinstance(data, OrderCancelled) else "updated"
+    return _TAKING.get(type(data), "updated")

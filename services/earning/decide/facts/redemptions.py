@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from services.earning.decide.core.case import Case, Prepared
 from services.earning.decide.core.content import command_hash
 from services.earning.decide.core.decision import Outcome
-from services.earning.decide.core.draft import Draft, event_key, in_parts, lot_change
+from services.earning.decide.core.draft import Draft, event_key, in_parts, lot_change, postings_of
 from services.earning.decide.core.local_days import end_of_day, local_date
 from services.earning.decide.points.lifetimes import ends_at, mark_active
 from services.earning.decide.points.lots import note_due, spendable
@@ -27,11 +26,6 @@ RESTORED_DAYS_MIN = 30
 _MOMENT = timedelta(microseconds=1)
 
 
-def _book_of(case: Case) -> RedemptionState:
-    row = case.row
-    return row.book if row is not None and isinstance(row.book, RedemptionState) else RedemptionState()
-
-
 def _conflict(case: Case) -> PermanentError:
     return PermanentError(Reason.CONFLICT, f"{case.key.kind} {case.key.id!r} is known with another content")
 
@@ -42,7 +36,7 @@ def prepare_redemption(case: Case, data: RedemptionRequested) -> Prepared | None
     Raises:
         PermanentError: `conflict`, where the id is known with another content.
     """
-    book, asked = _book_of(case), command_hash(case.fact)
+    book, asked = case.state(RedemptionState), command_hash(case.fact)
     if book.content_hash == asked:
         return None
     if book.content_hash:
@@ -53,21 +47,38 @@ def prepare_redemption(case: Case, data: RedemptionRequested) -> Prepared | None
         points = reward.points if reward is not None else data.points or 0
         refused = _refused(case, draft, book, data, reward, points)
         kept = RedemptionState(asked, cancels=book.cancels)
-        row = KeyRow(case.key, draft.standing.member, kept)
-        draft.keys[case.key] = row
-        own: dict[str, Any] = {"redemption": data.redemption_id, "reward": data.reward or ""}
-        own["order"] = data.order_id or ""
-        version = case.program.version
-        key = event_key(case.key)
+        row = draft.put(case.key, kept)
+        key, version = event_key(case.key), case.program.version
+        redemption, reward_id, order = data.redemption_id, data.reward or "", data.order_id or ""
         if refused is not None:
-            draft.say(RedemptionRejected, key=key, version=version, points=max(0, points), reason=refused, **own)
+            draft.record(
+                RedemptionRejected(
+                    key=key,
+                    program_version=version,
+                    redemption=redemption,
+                    reason=refused,
+                    points=max(0, points),
+                    reward=reward_id,
+                    order=order,
+                )
+            )
             return Outcome.REJECTED
         lots = _take(draft, row, kept, points)
         mark_active(draft.standing, case.program, case.fact.occurred_at)
         for some in in_parts(lots):
             part = -sum(change.change for change in some)
-            postings = {"available": -part, "redeemed": part}
-            draft.say(PointsRedeemed, key=key, version=version, postings=postings, points=part, lots=some, **own)
+            draft.record(
+                PointsRedeemed(
+                    key=key,
+                    program_version=version,
+                    postings={"available": -part, "redeemed": part},
+                    redemption=redemption,
+                    points=part,
+                    lots=some,
+                    reward=reward_id,
+                    order=order,
+                )
+            )
         return Outcome.APPLIED
 
     return redeem
@@ -121,7 +132,7 @@ def prepare_return(case: Case, data: RedemptionCancelled) -> Prepared | None:
     Raises:
         PermanentError: `conflict`, where the cancel's id is known with another content.
     """
-    book, asked, cancel = _book_of(case), command_hash(case.fact), data.cancel_id or ""
+    book, asked, cancel = case.state(RedemptionState), command_hash(case.fact), data.cancel_id or ""
     if book.cancels.get(cancel) == asked:
         return None
     if cancel in book.cancels:
@@ -131,17 +142,16 @@ def prepare_return(case: Case, data: RedemptionCancelled) -> Prepared | None:
         kept = RedemptionState(
             book.content_hash, book.points, book.taken_at, book.forgiven, book.takes, {**book.cancels, cancel: asked}
         )
-        row = KeyRow(case.key, draft.standing.member, kept, case.row.lots if case.row is not None else [])
-        draft.keys[case.key] = row
+        draft.put(case.key, kept)
         left = sum(take.points for take in kept.takes)
         points = left if data.points is None else min(left, data.points)
         closed = draft.standing.closed
         if closed or not points:
             reason = Reason.NOTHING_CHANGED if kept.content_hash else Reason.WAITS_FOR_REQUEST
             reason = Reason.MEMBER_CLOSED if closed and points else reason
-            draft.say(FactRecorded, key=event_key(case.key), reason=reason)
+            draft.record(FactRecorded(key=event_key(case.key), reason=reason))
             return Outcome.APPLIED
-        _Return(draft, case, kept, points).say(data.redemption_id, cancel)
+        _Return(draft, case, kept, points).record(data.redemption_id, cancel)
         return Outcome.APPLIED
 
     return give_back
@@ -164,7 +174,7 @@ class _Return:
         self._paid = min(points - self._made_up, draft.standing.balances.deficit)
         self._lots: list[LotChange] = []
 
-    def say(self, redemption: str, cancel: str) -> None:
+    def record(self, redemption: str, cancel: str) -> None:
         """Give the points back, and say so."""
         aside = self._made_up + self._paid
         takes = [*self._book.takes]
@@ -183,17 +193,17 @@ class _Return:
                 self._lots.append(self._part(take, kept))
         self._book.takes = takes
         restored = self._points - self._made_up
-        postings = {"available": restored - self._paid, "deficit": self._paid, "restored": -restored}
-        self._draft.say(
-            PointsRestored,
-            key=self._key,
-            version=self._program.version,
-            postings={account: change for account, change in postings.items() if change},
-            redemption=redemption,
-            cancel=cancel,
-            points=restored,
-            lots=self._lots,
-            made_up_for_forgiven=self._made_up,
+        self._draft.record(
+            PointsRestored(
+                key=self._key,
+                program_version=self._program.version,
+                postings=postings_of(available=restored - self._paid, deficit=self._paid, restored=-restored),
+                redemption=redemption,
+                cancel=cancel,
+                points=restored,
+                lots=self._lots,
+                made_up_for_forgiven=self._made_up,
+            )
         )
 
     def _part(self, take: Take, points: int) -> LotChange:

@@ -8,22 +8,22 @@ the order is cancelled, refunded below the minimum, or the referral is voided.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from services.earning.decide.core.case import Case, Prepared
 from services.earning.decide.core.content import content_hash
 from services.earning.decide.core.decision import Outcome
-from services.earning.decide.core.draft import Draft, event_key
+from services.earning.decide.core.draft import Draft, event_key, state_of
 from services.earning.decide.core.lifecycle import is_active, with_change
 from services.earning.decide.points.pending import AT_ONCE, Release, release_of
-from services.earning.decide.points.settlement import Settlement, multiplied, nothing
+from services.earning.decide.points.settlement import Settlement, multiplied, nothing, program_of
 from services.earning.decide.value.order_state import known_of
 from services.earning.decide.value.valuation import value_of
-from services.earning.program.terms import Program, Versions
+from services.earning.program.terms import Program
 from services.earning.source_events.messages import ReferralAnswered, ReferralAsked
-from services.earning.state.keys import Asking, ClickState, Grant, OrderState, Pin, ReferralState, Referred
+from services.earning.state.keys import Asking, ClickState, OrderState, Pin, ReferralState, Referred
 from services.earning.state.standing import BusinessKey, KeyRow, Referral
 from shared.errors import PermanentError
 from shared.facts.referrals import ReferralClicked, ReferralCompleted, ReferralJoined, ReferralUnblock, ReferralVoided
@@ -32,6 +32,9 @@ from shared.reasons import Reason
 
 REFERRAL = "referral"
 """The kind of grant, as multipliers name it."""
+
+REFEREE, REFERRER = "referee", "referrer"
+"""The two sides of a referral, as its events call them."""
 
 ASKED, ANSWERED = "tallystick.referral.asked.v1", "tallystick.referral.answered.v1"
 
@@ -56,8 +59,8 @@ def prepare_click(case: Case, _: ReferralClicked) -> Prepared | None:
         return None
 
     def note(draft: Draft) -> Outcome:
-        draft.keys[case.key] = KeyRow(case.key, draft.standing.member, ClickState())
-        draft.say(FactRecorded, key=event_key(case.key), reason=Reason.REFERRAL_CLICKED)
+        draft.put(case.key, ClickState())
+        draft.record(FactRecorded(key=event_key(case.key), reason=Reason.REFERRAL_CLICKED))
         return Outcome.APPLIED
 
     return note
@@ -69,7 +72,7 @@ def prepare_referral(case: Case, data: ReferralFact) -> Prepared | None:
     Raises:
         PermanentError: `conflict`, where it names another referrer than was told before.
     """
-    book = case.row.book if case.row is not None and isinstance(case.row.book, ReferralState) else ReferralState()
+    book = case.state(ReferralState)
     status, rank = _STATUS[type(data)]
     new_hash = content_hash(case.fact)
     changes = with_change(book.changes, case.fact, status, rank, new_hash)
@@ -82,14 +85,12 @@ def prepare_referral(case: Case, data: ReferralFact) -> Prepared | None:
     known = replace(book, changes=changes, referrer=referrer, completed=_newest(book, case, data, new_hash))
 
     def settle(draft: Draft) -> Outcome:
-        row = KeyRow(case.key, draft.standing.member, known, case.row.lots if case.row is not None else [])
-        draft.keys[case.key] = row
-        said = len(draft.events)
-        reason = _follow(draft, case.versions, row, known, "voided")
-        if len(draft.events) == said:
-            draft.say(
-                FactRecorded, key=event_key(case.key), reason=Reason.REFERRAL_JOINED if status == "joined" else reason
-            )
+        row = draft.put(case.key, known)
+        recorded = len(draft.events)
+        reason = _follow(draft, row, known, "voided")
+        if len(draft.events) == recorded:
+            reason = Reason.REFERRAL_JOINED if status == "joined" else reason
+            draft.record(FactRecorded(key=event_key(case.key), reason=reason))
         return Outcome.APPLIED
 
     return settle
@@ -102,7 +103,7 @@ def _newest(book: ReferralState, case: Case, data: ReferralFact, new_hash: int) 
     return Referred(*told, data.order_id, tuple(sorted(name for name, seen in data.signals.items() if seen)))
 
 
-def follow_order(draft: Draft, versions: Versions, order: BusinessKey, because: str) -> None:
+def follow_order(draft: Draft, order: BusinessKey, reason: str) -> None:
     """An order has changed: bring the referrals that follow it to what it means for them.
 
     Raises:
@@ -115,7 +116,7 @@ def follow_order(draft: Draft, versions: Versions, order: BusinessKey, because: 
         if known is not None and isinstance(known.book, ReferralState):
             row = KeyRow(known.key, known.member, known.book, known.lots)
             draft.keys[row.key] = row
-            _follow(draft, versions, row, known.book, because)
+            _follow(draft, row, known.book, reason)
 
 
 class _State(NamedTuple):
@@ -127,37 +128,46 @@ class _State(NamedTuple):
     release: Release = AT_ONCE
 
 
-def _follow(draft: Draft, versions: Versions, row: KeyRow, book: ReferralState, because: str) -> Reason:
+def _follow(draft: Draft, row: KeyRow, book: ReferralState, reason: str) -> Reason:
     """Bring a referral to what its facts and its order say; gives what is to be said where nothing else is."""
     if book.completed is not None and book.is_new is None:
         book = replace(book, is_new=not draft.standing.lifetime)
-    state = _state(draft, versions, row, book)
+    state = _state(draft, row, book)
     blocked = state.reason if state.reason in _BLOCKS else None
     _remember(draft, row, book)
     asking = _asking(book, state)
-    granting = Settlement(draft, versions, because, state.release)
+    settlement = Settlement(draft, reason, state.release)
     grant = book.grant
     if blocked is not None and blocked != book.blocked:
-        draft.say(ReferralBlocked, key=event_key(row.key), reason=blocked, **_told(row, book))
+        _record_blocked(draft, row, book, blocked)
     if book.granted and not asking.qualifies:
-        own = _told(row, book)
-        draft.say(ReferralReversed, key=event_key(row.key), reason=blocked or because, order=book.asked.order_id, **own)
-        grant = granting.bring(row, grant, nothing(Reason.NOTHING_CHANGED), quiet=True)
+        draft.record(
+            ReferralReversed(
+                key=event_key(row.key),
+                referral=row.key.id,
+                role=REFEREE,
+                other=book.referrer,
+                order=book.asked.order_id,
+                reason=blocked or reason,
+            )
+        )
+        grant = settlement.settle(row, grant, nothing(Reason.NOTHING_CHANGED), only_if_points_move=True)
     elif book.granted:
-        granting.wait_anew(row)
+        settlement.wait_anew(row, grant)
     row.book = _asked(draft, row, replace(book, grant=grant, blocked=_why_blocked(book, asking, blocked)), asking)
-    granting.settle(row)
+    settlement.move_tier(row)
     return state.reason or (Reason.NOTHING_CHANGED if book.granted else Reason.WAITS_FOR_REFERRER)
+
+
+def _record_blocked(draft: Draft, row: KeyRow, book: ReferralState, reason: str) -> None:
+    draft.record(
+        ReferralBlocked(key=event_key(row.key), referral=row.key.id, role=REFEREE, other=book.referrer, reason=reason)
+    )
 
 
 def _why_blocked(book: ReferralState, asking: Asking, blocked: Reason | None) -> str:
     """The referrer's own block stays until they answer otherwise."""
     return blocked or (book.blocked if asking.qualifies and book.asked.qualifies else "")
-
-
-def _told(row: KeyRow, book: ReferralState) -> dict[str, Any]:
-    """What every event of a referral says on this side."""
-    return {"referral": row.key.id, "role": "referee", "other": book.referrer}
 
 
 def _remember(draft: Draft, row: KeyRow, book: ReferralState) -> None:
@@ -174,7 +184,7 @@ def _remember(draft: Draft, row: KeyRow, book: ReferralState) -> None:
         standing.referred = others
 
 
-def _state(draft: Draft, versions: Versions, row: KeyRow, book: ReferralState) -> _State:
+def _state(draft: Draft, row: KeyRow, book: ReferralState) -> _State:
     """Whether a referral qualifies by what is known now.
 
     Raises:
@@ -185,10 +195,10 @@ def _state(draft: Draft, versions: Versions, row: KeyRow, book: ReferralState) -
     if not is_active(book.changes, "completed", "voided"):
         return _State(Reason.NOTHING_CHANGED)
     held = draft.row(BusinessKey(row.key.program, row.key.source, "order", book.completed.order_id))
-    order = held.book if held is not None and held.member == row.member and isinstance(held.book, OrderState) else None
-    if order is None or order.pin is None:
+    order = state_of(held if held is not None and held.member == row.member else None, OrderState)
+    if order.pin is None:
         return _State(Reason.WAITS_FOR_ORDER)
-    program = versions.numbered(order.pin.version) if order.pin.version else None
+    program = program_of(draft.versions, order.pin)
     if program is None or program.referrals is None:
         return _State(Reason.NOTHING_ELIGIBLE)
     known = known_of(order.changes)
@@ -254,40 +264,45 @@ def _asked(draft: Draft, row: KeyRow, book: ReferralState, asking: Asking) -> Re
 
 def prepare_answer(case: Case, data: ReferralAnswered) -> Prepared | None:
     """Reward the referee, or don't, as the referrer's side has answered. None: it isn't the newest answer."""
-    book = case.row.book if case.row is not None and isinstance(case.row.book, ReferralState) else ReferralState()
+    book = case.state(ReferralState)
     if not book.asked.qualifies or data.version < book.since or data.version <= book.answered:
         return None
 
     def settle(draft: Draft) -> Outcome:
-        row = KeyRow(case.key, draft.standing.member, book, case.row.lots if case.row is not None else [])
-        draft.keys[case.key] = row
         known = replace(book, answered=data.version, blocked=data.blocked)
-        row.book = known
+        row = draft.put(case.key, known)
         if data.blocked:
-            draft.say(ReferralBlocked, key=event_key(row.key), reason=data.blocked, **_told(row, known))
+            _record_blocked(draft, row, known, data.blocked)
         elif book.granted:
-            draft.say(FactRecorded, key=event_key(row.key), reason=Reason.NOTHING_CHANGED)
+            draft.record(FactRecorded(key=event_key(row.key), reason=Reason.NOTHING_CHANGED))
         else:
-            _reward(draft, case.versions, row, known)
+            _reward(draft, row, known)
         return Outcome.APPLIED
 
     return settle
 
 
-def _reward(draft: Draft, versions: Versions, row: KeyRow, book: ReferralState) -> None:
-    state = _state(draft, versions, row, book)
+def _reward(draft: Draft, row: KeyRow, book: ReferralState) -> None:
+    state = _state(draft, row, book)
     program, pin = state.program, state.pin
     terms = program.referrals if program is not None else None
     if program is None or pin is None or terms is None:
-        draft.say(FactRecorded, key=event_key(row.key), reason=state.reason or Reason.NOTHING_ELIGIBLE)
+        reason = state.reason or Reason.NOTHING_ELIGIBLE
+        draft.record(FactRecorded(key=event_key(row.key), reason=reason))
         return
-    deserved = multiplied(program, pin, "referee", REFERRAL, terms.referee)
-    points = 0 if draft.standing.closed else deserved.points
-    own = {**_told(row, book), "points": points, "order": book.asked.order_id}
-    draft.say(ReferralRewarded, key=event_key(row.key), version=program.version, **own)
-    granting = Settlement(draft, versions, "", state.release)
-    grant = granting.bring(
-        row, Grant(pin, book.grant.rules, book.grant.qualified, book.grant.window), deserved, quiet=True
+    deserved = multiplied(program, pin, REFEREE, REFERRAL, terms.referee)
+    draft.record(
+        ReferralRewarded(
+            key=event_key(row.key),
+            program_version=program.version,
+            referral=row.key.id,
+            role=REFEREE,
+            other=book.referrer,
+            order=book.asked.order_id,
+            points=0 if draft.standing.closed else deserved.points,
+        )
     )
+    held, settlement = replace(book.grant, pin=pin), Settlement(draft, "", state.release)
+    grant = settlement.settle(row, held, deserved, only_if_points_move=True)
     row.book = replace(book, grant=grant, granted=True)
-    granting.settle(row)
+    settlement.move_tier(row)

@@ -5,14 +5,12 @@ Rules 26 and 67.
 
 from __future__ import annotations
 
-from typing import Any
-
 from services.earning.decide.core.case import Case, Prepared
 from services.earning.decide.core.decision import Outcome
 from services.earning.decide.core.draft import Draft, event_key
-from services.earning.decide.facts.referrals import ANSWERED, REFERRAL
+from services.earning.decide.facts.referrals import ANSWERED, REFERRAL, REFERRER
 from services.earning.decide.points.pending import Release
-from services.earning.decide.points.settlement import Settlement, multiplied, nothing, pinned
+from services.earning.decide.points.settlement import Settlement, granted_anew, multiplied, nothing
 from services.earning.decide.value.limits import leave_place, take_place
 from services.earning.program.terms import Versions
 from services.earning.source_events.messages import ReferralAnswered, ReferralAsked
@@ -24,37 +22,50 @@ from shared.reasons import Reason
 
 def prepare_question(case: Case, data: ReferralAsked) -> Prepared | None:
     """Reward the referrer or take it back, and answer. None: a newer question is known."""
-    book = case.row.book if case.row is not None and isinstance(case.row.book, ReferrerState) else ReferrerState()
+    book = case.state(ReferrerState)
     if data.version <= book.version:
         return None
 
     def settle(draft: Draft) -> Outcome:
-        row = KeyRow(case.key, draft.standing.member, book, case.row.lots if case.row is not None else [])
-        draft.keys[case.key] = row
+        row = draft.put(case.key, book)
         place, blocked = _place(draft, case.versions, book, data)
         counts = data.qualifies and not blocked
-        granting = Settlement(draft, case.versions, "reversed", Release(data.waits, data.release_at))
-        grant = book.grant
-        if counts and not book.qualifies:
-            grant = _reward(granting, row, grant, data)
-        elif book.qualifies and not counts:
-            draft.say(
-                ReferralReversed, key=event_key(row.key), reason="reversed", order=data.order_id, **_told(row, data)
-            )
-            grant = granting.bring(row, grant, nothing(Reason.NOTHING_CHANGED), quiet=True)
-        elif blocked:
-            draft.say(ReferralBlocked, key=event_key(row.key), reason=blocked, **_told(row, data))
-        else:
-            granting.wait_anew(row)
-            draft.say(FactRecorded, key=event_key(row.key), reason=Reason.NOTHING_CHANGED)
+        settlement = Settlement(draft, "reversed", Release(data.waits, data.release_at))
+        grant = _settle(settlement, row, book, data, blocked)
         row.book = ReferrerState(data.version, counts, grant, place, blocked)
         if data.qualifies:
             answer = ReferralAnswered(referral_id=data.referral_id, version=data.version, blocked=blocked)
             draft.send(data.referee, row.key, ANSWERED, data.version, answer)
-        granting.settle(row)
+        settlement.move_tier(row)
         return Outcome.APPLIED
 
     return settle
+
+
+def _settle(settlement: Settlement, row: KeyRow, book: ReferrerState, data: ReferralAsked, blocked: str) -> Grant:
+    """Bring the reward to what the referral is worth to its referrer now, and say so."""
+    draft, key, referral = settlement.draft, event_key(row.key), row.key.id
+    if data.qualifies and not blocked and not book.qualifies:
+        return _reward(settlement, row, book.grant, data)
+    if book.qualifies and (blocked or not data.qualifies):
+        draft.record(
+            ReferralReversed(
+                key=key,
+                referral=referral,
+                role=REFERRER,
+                other=data.referee,
+                order=data.order_id,
+                reason=settlement.reason,
+            )
+        )
+        return settlement.settle(row, book.grant, nothing(Reason.NOTHING_CHANGED), only_if_points_move=True)
+    if blocked:
+        event = ReferralBlocked(key=key, referral=referral, role=REFERRER, other=data.referee, reason=blocked)
+        draft.record(event)
+        return book.grant
+    settlement.wait_anew(row, book.grant)
+    draft.record(FactRecorded(key=key, reason=Reason.NOTHING_CHANGED))
+    return book.grant
 
 
 def _place(draft: Draft, versions: Versions, book: ReferrerState, data: ReferralAsked) -> tuple[str, str]:
@@ -78,20 +89,23 @@ def _place(draft: Draft, versions: Versions, book: ReferrerState, data: Referral
     return place, "" if place else Reason.REFERRER_CAP
 
 
-def _reward(granting: Settlement, row: KeyRow, grant: Grant, data: ReferralAsked) -> Grant:
+def _reward(settlement: Settlement, row: KeyRow, grant: Grant, data: ReferralAsked) -> Grant:
     """Points by the tier held before the referee's order; anew for each time that it qualifies."""
-    draft, versions = granting.draft, granting.versions
-    grant = pinned(draft, versions, Grant(None, {}, grant.qualified, grant.window), data.when)
-    program = versions.at(data.when)
+    draft = settlement.draft
+    held = granted_anew(draft, grant, data.when)
+    program = draft.versions.at(data.when)
     deserved = nothing(Reason.NOTHING_ELIGIBLE)
-    if program is not None and program.referrals is not None and grant.pin is not None:
-        deserved = multiplied(program, grant.pin, "referrer", REFERRAL, program.referrals.referrer)
-    points = 0 if draft.standing.closed else deserved.points
-    version, order = program.version if program is not None else 0, data.order_id
-    draft.say(ReferralRewarded, key=event_key(row.key), version=version, points=points, order=order, **_told(row, data))
-    return granting.bring(row, grant, deserved, quiet=True)
-
-
-def _told(row: KeyRow, data: ReferralAsked) -> dict[str, Any]:
-    """What every event of a referral says on this side."""
-    return {"referral": row.key.id, "role": "referrer", "other": data.referee}
+    if program is not None and program.referrals is not None and held.pin is not None:
+        deserved = multiplied(program, held.pin, REFERRER, REFERRAL, program.referrals.referrer)
+    draft.record(
+        ReferralRewarded(
+            key=event_key(row.key),
+            program_version=program.version if program is not None else 0,
+            referral=row.key.id,
+            role=REFERRER,
+            other=data.referee,
+            order=data.order_id,
+            points=0 if draft.standing.closed else deserved.points,
+        )
+    )
+    return settlement.settle(row, held, deserved, only_if_points_move=True)

@@ -10,10 +10,10 @@ from services.earning.decide.core.content import content_hash
 from services.earning.decide.core.decision import Outcome
 from services.earning.decide.core.draft import Draft
 from services.earning.decide.core.lifecycle import first_seen_at, is_active, with_change
-from services.earning.decide.points.settlement import Settlement, first_pinned, multiplied, nothing, program_of
+from services.earning.decide.points.settlement import Settlement, first_granted, multiplied, nothing, program_of
 from services.earning.program.terms import Program
 from services.earning.state.keys import Change, ClaimState, Reviewed, ReviewState
-from services.earning.state.standing import BusinessKey, KeyRow
+from services.earning.state.standing import BusinessKey
 from shared.facts.reviews import ReviewPublished, ReviewRemoved, ReviewUpdated
 from shared.reasons import Reason
 
@@ -29,7 +29,7 @@ _STATUS: dict[type, tuple[str, int]] = {
 
 def prepare_review(case: Case, data: ReviewPublished | ReviewRemoved) -> Prepared | None:
     """Take a fact into its review's book; None: it is known already."""
-    book = case.row.book if case.row is not None and isinstance(case.row.book, ReviewState) else ReviewState()
+    book = case.state(ReviewState)
     status, rank = _STATUS[type(data)]
     new_hash = content_hash(case.fact)
     changes = with_change(book.changes, case.fact, status, rank, new_hash)
@@ -38,11 +38,10 @@ def prepare_review(case: Case, data: ReviewPublished | ReviewRemoved) -> Prepare
     content = _newest(book, changes, data)
 
     def settle(draft: Draft) -> Outcome:
-        row = KeyRow(case.key, draft.standing.member, book, case.row.lots if case.row is not None else [])
-        draft.keys[case.key] = row
+        row = draft.put(case.key, book)
         there = content if content is not None and is_active(changes, "published", "removed") else None
-        grant = first_pinned(draft, case.versions, book.grant, first_seen_at(changes, {"removed"}), stands=bool(there))
-        program = program_of(case.versions, grant)
+        held = first_granted(draft, book.grant, first_seen_at(changes, {"removed"}), stands=there is not None)
+        program = program_of(case.versions, held.pin)
         points, reason = _worth(program, there)
         once = program is not None and program.reviews is not None and program.reviews.once_per_product
         claimed, refused = _claim(draft, case, book, there, asks=bool(points) and once)
@@ -50,12 +49,12 @@ def prepare_review(case: Case, data: ReviewPublished | ReviewRemoved) -> Prepare
         deserved = nothing(reason)
         if points and once and not claimed:
             deserved = nothing(Reason.PRODUCT_REVIEWED if refused else Reason.MEMBER_CLOSED)
-        elif points and program is not None and grant.pin is not None:
-            deserved = multiplied(program, grant.pin, REVIEW, REVIEW, points)
-        granting = Settlement(draft, case.versions, "removed" if there is None else "edited")
-        grant = granting.bring(row, grant, deserved)
+        elif points and program is not None and held.pin is not None:
+            deserved = multiplied(program, held.pin, REVIEW, REVIEW, points)
+        settlement = Settlement(draft, "removed" if there is None else "edited")
+        grant = settlement.settle(row, held, deserved)
         row.book = ReviewState(changes, content, grant, claimed, refused)
-        granting.settle(row)
+        settlement.move_tier(row)
         return Outcome.APPLIED
 
     return settle
@@ -106,27 +105,21 @@ def _claim(draft: Draft, case: Case, book: ReviewState, there: Reviewed | None, 
     refused = book.refused if there is not None and book.refused == there.product else ""
     if book.claimed and book.claimed != product:
         others = tuple(one for one in _holders(draft, case, book.claimed) if one != case.key.id)
-        _write(draft, case, book.claimed, others)
+        draft.put(_product_key(case, book.claimed), ClaimState(others))
     if product and book.claimed == product:
         return product, ""
     if not product or refused or draft.standing.closed:
         return "", refused
     if _holders(draft, case, product):
         return "", product
-    _write(draft, case, product, (case.key.id,))
+    draft.put(_product_key(case, product), ClaimState((case.key.id,)))
     return product, ""
 
 
 def _holders(draft: Draft, case: Case, product: str) -> tuple[str, ...]:
     """The member's reviews that have claimed a product."""
-    known = draft.row(_product_key(case, product))
-    return known.book.holders if known is not None and isinstance(known.book, ClaimState) else ()
+    return draft.state(_product_key(case, product), ClaimState).holders
 
 
 def _product_key(case: Case, product: str) -> BusinessKey:
     return BusinessKey(case.fact.program, case.fact.source, "reviewed_product", f"{case.fact.member}/{product}")
-
-
-def _write(draft: Draft, case: Case, product: str, holders: tuple[str, ...]) -> None:
-    key = _product_key(case, product)
-    draft.keys[key] = KeyRow(key, draft.standing.member, ClaimState(holders))

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from services.earning.decide.core.draft import Draft
 from services.earning.decide.core.local_days import add_months, local_date, start_of_day
 from services.earning.program.terms import Program, Tiers
 from services.earning.state.standing import Standing
@@ -221,6 +222,6 @@ def ladder_of(program: Program | None) -> Ladder | None:
     return ladder
 
 
-def qualifies_by_points(program: Program) -> bool:
-    """Whether what waits qualifies with its points, and so never without them."""
-    return program.tiers is None or program.tiers.measure == "points_earned"
+def present_ladder(draft: Draft, otherwise: Program | None = None) -> Ladder | None:
+    """The ladder in force at the member's clock; where there is none, that of another version, if one is given."""
+    return ladder_of(draft.versions.at(draft.standing.clock)) or ladder_of(otherwise)

@@ -65,9 +65,9 @@ def begin_life_released(draft: Draft, lot: Lot, program: Program) -> None:
         lot.expires_at = _end(draft, program, lot.available_at)
 
 
-def mark_active(standing: Standing, program: Program | None, occurred_at: datetime) -> None:
+def mark_active(standing: Standing, program: Program, occurred_at: datetime) -> None:
     """The member earned or redeemed something: lots that follow activity live on."""
-    if program is None or program.expiry.mode != "inactivity":
+    if program.expiry.mode != "inactivity":
         return
     end = end_after(program, occurred_at, program.expiry.months)
     standing.inactive_at = max(end, standing.inactive_at or end)

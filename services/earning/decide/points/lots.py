@@ -8,7 +8,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from services.earning.decide.core.draft import Draft, lot_change
-from services.earning.decide.points.lifetimes import ends_at
+from services.earning.decide.points.lifetimes import begin_life, ends_at
+from services.earning.program.terms import Program
 from services.earning.state.standing import KeyRow, Lot, RowsMissingError, SpendingOrder, Standing
 from shared.point_events import LotChange
 
@@ -23,6 +24,20 @@ def new_lot(draft: Draft, row: KeyRow, points: int, version: int) -> Lot:
     draft.lots[lot.lot] = lot
     row.lots = [*row.lots, lot.lot]
     return lot
+
+
+def give_lot(
+    draft: Draft, row: KeyRow, points: int, program: Program, expires_at: datetime | None
+) -> tuple[LotChange, dict[str, int]]:
+    """Put points that nobody earned into a further lot of a key, with a date of its own or a life by the program.
+
+    The change of the lot, and its postings' left side.
+    """
+    lot = new_lot(draft, row, points, program.version)
+    lot.expires_at = expires_at
+    if expires_at is None:
+        begin_life(draft, lot, program, own_clock=True)
+    return fill_available(draft, lot)
 
 
 def fill_available(draft: Draft, lot: Lot) -> tuple[LotChange, dict[str, int]]:

@@ -1,16 +1,16 @@
-"""Waiting: lots of points earned, how long they stay pending, and what they hold back from tier windows meanwhile.
+"""Pending: how long points earned wait, and what they hold back from tier windows meanwhile.
 
 Rules 13, 15, 22 and 65.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
 
 from services.earning.decide.core.draft import Draft
-from services.earning.decide.points.ladder import qualifies_by_points
 from services.earning.decide.points.lifetimes import begin_life, mark_active, release_after
 from services.earning.decide.points.lots import fill_available, fill_pending, new_lot, note_due
 from services.earning.decide.value.order_state import Known
@@ -28,6 +28,9 @@ class Release(msgspec.Struct, frozen=True):
 
 AT_ONCE = Release(waits=False, at=None)
 """Points that don't wait."""
+
+Raised = Callable[[datetime], Release]
+"""When points become available with which a fact of that time raised an award that had points already (rule 13)."""
 
 
 def release_of(program: Program | None, known: Known, raised_at: datetime | None) -> Release:
@@ -48,37 +51,38 @@ def release_of(program: Program | None, known: Known, raised_at: datetime | None
 
 
 def earn_lot(
-    draft: Draft, row: KeyRow, points: int, program: Program | None, release: Release, when: datetime | None
+    draft: Draft, row: KeyRow, points: int, program: Program, release: Release, when: datetime | None
 ) -> tuple[LotChange, dict[str, int]]:
     """Put points earned into a further lot of a key, to wait where they must; the change of the lot, and the postings.
 
     `when` is the time whose tier window they count in.
     """
-    lot = new_lot(draft, row, points, program.version if program is not None else 0)
+    lot = new_lot(draft, row, points, program.version)
     lot.when = when
     if release.waits and (release.at is None or release.at > draft.standing.clock):
         change, postings = fill_pending(draft, lot, release.at)
     else:
         lot.available_at = max(release.at or draft.occurred_at, draft.occurred_at)
-        if program is not None:
-            begin_life(draft, lot, program)
+        begin_life(draft, lot, program)
         change, postings = fill_available(draft, lot)
     mark_active(draft.standing, program, draft.occurred_at)
     postings["earned"] = -points
     return change, postings
 
 
-def wait_anew(draft: Draft, row: KeyRow, program: Program | None, known: Known) -> list[tuple[int, datetime]]:
-    """Give lots that wait their date, now that a fulfilment or another payment is known; those whose date has come."""
-    if program is None or program.pending is None:
-        return []
+def wait_anew(
+    draft: Draft, row: KeyRow, program: Program, release: Release, raised: Raised | None
+) -> list[tuple[int, datetime]]:
+    """Give lots that wait their date, now that another may be known; number and date of those whose date has come.
+
+    A lot with points waits from the fact that raised its award; the first, and one without points, from the beginning.
+    """
     come, first = [], first_with_points(draft, row)
     for number in row.lots:
         lot = draft.lot(number)
-        if lot.available_at is not None or (lot.expired and qualifies_by_points(program)):
+        if lot.available_at is not None or (lot.expired and program.qualifies_by_points):
             continue
-        raised_at = lot.earned_at if lot.points and number != first else None
-        at = release_of(program, known, raised_at).at
+        at = raised(lot.earned_at).at if raised is not None and lot.points and number != first else release.at
         if at != lot.release_at:
             lot = draft.own_lot(number)
             lot.release_at = at
@@ -104,23 +108,29 @@ def wait_with_points(draft: Draft, row: KeyRow) -> int:
 
     What expired while it waited (the membership ended) never qualifies: it is held back for good.
     """
-    for lot in _waiting(draft, row):
-        _hold_back(draft, lot, lot.remaining + lot.expired)
-    return waiting_sum(draft, row)
+    held_back = 0
+    for number in row.lots:
+        lot = draft.lot(number)
+        if lot.available_at is None:
+            held_back += _hold_back(draft, lot, lot.remaining + lot.expired)
+    return held_back
 
 
 def wait_as_one(draft: Draft, row: KeyRow, qualified: int, carrier: int | None) -> int:
-    """Let what of an order qualifies wait with one lot: the carrier given, or the one it waits with already."""
-    for lot in _waiting(draft, row):
-        _hold_back(draft, lot, qualified if lot.qualifies or lot.lot == carrier else 0)
-    return waiting_sum(draft, row)
+    """Let what of an order qualifies wait with one lot: the carrier given, or the one it waits with already.
+
+    How much the lots hold back then.
+    """
+    waiting = _waiting(draft, row)
+    return sum([_hold_back(draft, lot, qualified if lot.qualifies or lot.lot == carrier else 0) for lot in waiting])
 
 
-def _hold_back(draft: Draft, lot: Lot, amount: int) -> None:
+def _hold_back(draft: Draft, lot: Lot, amount: int) -> int:
     if amount != lot.qualifies:
         own = draft.own_lot(lot.lot)
         own.qualifies = amount
         note_due(draft.standing, own)
+    return amount
 
 
 def _waiting(draft: Draft, row: KeyRow) -> list[Lot]:

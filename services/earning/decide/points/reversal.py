@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from services.earning.decide.core.draft import Draft
+from services.earning.decide.core.draft import Draft, event_key, postings_of
 from services.earning.decide.points.lots import spendable
+from services.earning.program.terms import Program
 from services.earning.state.standing import KeyRow, Lot
-from shared.point_events import DeficitForgiven, Key, LotChange
+from shared.point_events import DeficitForgiven, Key, LotChange, PointsReversed, RuleShare
 
 
 class Taken(NamedTuple):
@@ -75,17 +76,37 @@ class _Taking:
 
     def result(self) -> Taken:
         """All that was taken; what is missing is owed."""
-        postings = {
-            "available": -self.available,
-            "pending": -self.pending,
-            "deficit": -self.rest,
-            "expired_reversed": -self.expired,
-        }
-        changed = {account: change for account, change in postings.items() if change}
-        return Taken(self._lots, changed, self.rest, self.expired)
+        postings = postings_of(
+            available=-self.available, pending=-self.pending, deficit=-self.rest, expired_reversed=-self.expired
+        )
+        return Taken(self._lots, postings, self.rest, self.expired)
+
+
+def reverse(
+    draft: Draft, row: KeyRow, program: Program | None, points: int, reason: str, rules: list[RuleShare]
+) -> PointsReversed:
+    """Take points of a key back; gives the event that says so, which is not recorded yet."""
+    taken = take_back(draft, row, points)
+    return PointsReversed(
+        key=event_key(row.key),
+        program_version=program.version if program is not None else 0,
+        postings={**taken.postings, "reversed": points},
+        points=points,
+        reason=reason,
+        rules=rules,
+        lots=taken.lots,
+        to_deficit=taken.to_deficit,
+        from_expired=taken.from_expired,
+    )
+
+
+def forgive_owed(draft: Draft, program: Program | None, key: Key | None, owed: int, reason: str) -> None:
+    """Forgive what was taken back and not there, where the program does."""
+    if owed and program is not None and program.forgives:
+        forgive(draft, key, program.version, owed, reason)
 
 
 def forgive(draft: Draft, key: Key | None, version: int, points: int, reason: str) -> None:
     """Let go what the member owes."""
     postings = {"deficit": points, "forgiven": -points}
-    draft.say(DeficitForgiven, key=key, version=version, postings=postings, points=points, reason=reason)
+    draft.record(DeficitForgiven(key=key, program_version=version, postings=postings, points=points, reason=reason))

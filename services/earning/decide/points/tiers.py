@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
-from services.earning.decide.core.draft import Draft
+from services.earning.decide.core.draft import Draft, Progress, event_key
 from services.earning.decide.core.local_days import add_months
 from services.earning.decide.points.bonuses import grant_bonus, take_bonuses_back
 from services.earning.decide.points.ladder import Ladder
 from services.earning.program.terms import Versions
-from services.earning.state.standing import Standing, TierHeld
-from shared.point_events import Key, TierChanged, TierRetained
+from services.earning.state.standing import BusinessKey, Standing, TierHeld
+from shared.point_events import TierChanged, TierRetained
 
 HISTORY_MONTHS = 24
 """How far back a late fact finds the tier that was held then."""
@@ -28,14 +29,15 @@ class TierGiven(NamedTuple):
 
 
 class Qualified(msgspec.Struct, frozen=True):
-    """Sums of windows that a fact changed: what they were, by how much, and how the fact's event tells it."""
+    """Sums of windows that a fact changed: what they were, by how much, and what the fact's event says of it."""
 
     before: dict[str, int]
     changes: dict[str, int]
-    told: dict[str, Any]
+    progress: Progress | None
 
 
-_UNMOVED = Qualified({}, {}, {})
+UNMOVED = Qualified({}, {}, None)
+"""Nothing that qualifies has changed."""
 
 
 def base_of(versions: Versions, instant: datetime) -> str:
@@ -63,12 +65,10 @@ def _horizon(clock: datetime) -> datetime:
 def qualify(standing: Standing, ladder: Ladder | None, changes: dict[str, int]) -> Qualified:
     """Add to windows' sums what an award changed (window → change)."""
     if ladder is None or not changes:
-        return _UNMOVED
+        return UNMOVED
     before = standing.qualifying
     standing.qualifying = _summed(ladder, standing, changes)
-    told = progress(standing, ladder)
-    told["qualifies"] = ladder.text(sum(changes.values()))
-    return Qualified(before, changes, told)
+    return Qualified(before, changes, progress(standing, ladder, ladder.text(sum(changes.values()))))
 
 
 def _summed(ladder: Ladder, standing: Standing, changes: dict[str, int]) -> dict[str, int]:
@@ -85,24 +85,31 @@ def _summed(ladder: Ladder, standing: Standing, changes: dict[str, int]) -> dict
     return after
 
 
-def together(several: list[Qualified]) -> Qualified:
+def together(several: Iterable[Qualified]) -> Qualified:
     """Several changes of sums, one after the other, as one."""
     moved = [one for one in several if one.changes]
     if len(moved) <= 1:
-        return moved[0] if moved else _UNMOVED
+        return moved[0] if moved else UNMOVED
     changes: dict[str, int] = {}
     for one in moved:
         for window, change in one.changes.items():
             changes[window] = changes.get(window, 0) + change
-    return Qualified(moved[0].before, changes, moved[-1].told)
+    return Qualified(moved[0].before, changes, moved[-1].progress)
 
 
-def move_tier(draft: Draft, ladder: Ladder, qualified: Qualified, key: Key | None) -> None:
+def move_tier(draft: Draft, ladder: Ladder | None, several: Iterable[Qualified], key: BusinessKey | None) -> None:
+    """Rise or fall by all that has changed what qualifies, if anything has."""
+    qualified = together(several)
+    if ladder is not None and qualified.changes:
+        rise_or_fall(draft, ladder, qualified, key)
+
+
+def rise_or_fall(draft: Draft, ladder: Ladder, qualified: Qualified, key: BusinessKey | None) -> None:
     """Rise or fall by sums that changed.
 
     A closed window can lift at once, and one that a refund takes below the threshold of the tier held lowers at once,
-    once its grace is over; a window that is still open lowers at its end, or at once where the program says so. A
-    lifetime never ends, so it lowers at once.
+    once its grace is over; a window that is still open lowers at its end, or at once where the program says so
+    (rules 23, 62). A lifetime never ends, so it lowers at once (rule 60).
     """
     standing = draft.standing
     own = standing.own_tier or standing.tier
@@ -147,7 +154,7 @@ def _own(standing: Standing, ladder: Ladder) -> str:
     return standing.own_tier or standing.tier or ladder.tiers.base
 
 
-def give_tier(draft: Draft, ladder: Ladder, given: TierGiven, reason: str, key: Key | None) -> None:
+def give_tier(draft: Draft, ladder: Ladder, given: TierGiven, reason: str, key: BusinessKey | None) -> None:
     """Let a tier be held at least until a date; without one to the end of the window after the present one.
 
     It takes the place of one given before. What the same fact qualifies for by itself comes in one step with it.
@@ -159,7 +166,7 @@ def give_tier(draft: Draft, ladder: Ladder, given: TierGiven, reason: str, key: 
     move_to(draft, ladder, own, reason, key)
 
 
-def take_imported_tier(draft: Draft, ladder: Ladder, key: Key | None) -> None:
+def take_imported_tier(draft: Draft, ladder: Ladder, key: BusinessKey | None) -> None:
     """Let go the tier of an import that is reverted: hold what is qualified for, but never less while grace lasts."""
     standing = draft.standing
     own = _own(standing, ladder)
@@ -173,7 +180,7 @@ def _forget_given(standing: Standing) -> None:
     standing.assigned_tier, standing.assigned_until, standing.assigned_by = "", None, ""
 
 
-def move_to(draft: Draft, ladder: Ladder, own: str, reason: str, key: Key | None) -> None:
+def move_to(draft: Draft, ladder: Ladder, own: str, reason: str, key: BusinessKey | None) -> None:
     """Hold a tier by oneself from the standing's clock on, or the one given where that is higher.
 
     Its entry bonus comes or goes with it.
@@ -188,16 +195,17 @@ def move_to(draft: Draft, ladder: Ladder, own: str, reason: str, key: Key | None
     standing.tier = tier
     standing.tier_history = _remembered(standing, TierHeld(standing.clock, tier))
     standing.tier_until = _until(standing, ladder)
-    draft.say(
-        TierChanged,
-        key=key,
-        version=ladder.program.version,
-        before=before,
-        after=tier,
-        reason=reason,
-        since=standing.clock,
-        valid_until=standing.tier_until,
-        **progress(standing, ladder),
+    draft.record(
+        TierChanged(
+            key=event_key(key) if key is not None else None,
+            program_version=ladder.program.version,
+            before=before,
+            after=tier,
+            reason=reason,
+            since=standing.clock,
+            valid_until=standing.tier_until,
+        ),
+        progress(standing, ladder),
     )
     if ladder.rank(tier) > ladder.rank(before):
         grant_bonus(draft, ladder, tier)
@@ -214,33 +222,34 @@ def _remembered(standing: Standing, held: TierHeld) -> list[TierHeld]:
     return [*history, held]
 
 
-def hold(draft: Draft, ladder: Ladder, key: Key | None) -> None:
+def hold(draft: Draft, ladder: Ladder, key: BusinessKey | None) -> None:
     """Say so where the tier stays, but until another date."""
     standing = draft.standing
     until = _until(standing, ladder)
     if until == standing.tier_until:
         return
     standing.tier_until = until
-    draft.say(
-        TierRetained,
-        key=key,
-        version=ladder.program.version,
-        tier=standing.tier,
-        valid_until=until,
-        **progress(standing, ladder),
+    draft.record(
+        TierRetained(
+            key=event_key(key) if key is not None else None,
+            program_version=ladder.program.version,
+            tier=standing.tier,
+            valid_until=until,
+        ),
+        progress(standing, ladder),
     )
 
 
-def progress(standing: Standing, ladder: Ladder) -> dict[str, Any]:
+def progress(standing: Standing, ladder: Ladder, qualifies: str = "") -> Progress:
     """How far the member is: the sum of the current window, what is missing to the next tier and to keep this one."""
     total = ladder.total(standing)
     step = ladder.step(standing.tier)
-    told = {"qualifying": ladder.text(total)}
+    to_next = to_keep = ""
     if step.next_threshold is not None:
-        told["to_next"] = ladder.text(max(0, step.next_threshold - total))
+        to_next = ladder.text(max(0, step.next_threshold - total))
     if step.above_base and not ladder.lifetime:
-        told["to_keep"] = ladder.text(max(0, step.threshold - total))
-    return told
+        to_keep = ladder.text(max(0, step.threshold - total))
+    return Progress(qualifies, ladder.text(total), to_next, to_keep)
 
 
 def _until(standing: Standing, ladder: Ladder) -> datetime | None:

@@ -1,4 +1,4 @@
-"""Dues: what happens to a member because its time has come, in the order of instants; then release, expire, tier.
+"""Timers: what happens to a member because its time has come, in the order of instants; then release, expire, tier.
 
 Rules 15 to 17, 53, 58, 70 and 72.
 """
@@ -8,17 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from services.earning.decide.core.draft import DUE, Draft, event_key, in_parts, lot_change
-from services.earning.decide.points.ladder import ladder_of
+from services.earning.decide.core.draft import DUE, Draft, event_key, in_parts, lot_change, postings_of
+from services.earning.decide.points.ladder import ladder_of, present_ladder
 from services.earning.decide.points.lifetimes import begin_life_released, end_after, ends_at
 from services.earning.decide.points.lots import note_due
-from services.earning.decide.points.tiers import Qualified, evaluate, lift, move_tier, qualify, tier_due, together
-from services.earning.program.terms import Program, Versions
+from services.earning.decide.points.tiers import Qualified, evaluate, lift, move_tier, qualify, tier_due
+from services.earning.program.terms import Program
 from services.earning.state.standing import Lot, RowsMissingError
 from shared.point_events import LotChange, PointsExpired, PointsReleased
 
 
-def run_due(draft: Draft, versions: Versions, until: datetime) -> None:
+def run_due(draft: Draft, until: datetime) -> None:
     """Do all that is due up to an instant, inclusive, and bring the standing's clock there.
 
     Each event is booked at its own instant (never before the member's last booking), so that who works it off, and how
@@ -28,37 +28,39 @@ def run_due(draft: Draft, versions: Versions, until: datetime) -> None:
         RowsMissingError: lots that are due were not loaded.
     """
     standing = draft.standing
-    while (instant := _next_instant(draft, versions, until)) is not None:
+    while (instant := _next_instant(draft, until)) is not None:
         standing.clock = instant
         draft.at(instant, max(standing.decided_at, instant), DUE)
-        released = _release(draft, versions, instant)
-        expire(draft, versions, instant)
-        _move_by(draft, versions, released)
-        _check_tier(draft, versions, instant)
+        released = _release(draft, instant)
+        expire(draft, instant)
+        move_tier(draft, present_ladder(draft), released, None)
+        _check_tier(draft, instant)
         _note_lots_due(draft, instant)
-        schedule_next(draft, versions)
+        schedule_next(draft)
     standing.clock = max(standing.clock, until)
 
 
-def schedule_next(draft: Draft, versions: Versions) -> datetime | None:
+def schedule_next(draft: Draft) -> datetime | None:
     """Write down when the member is due next; None: never."""
     standing = draft.standing
-    standing.tier_check = tier_due(standing, ladder_of(versions.at(standing.clock)))
+    standing.tier_check = tier_due(standing, present_ladder(draft))
     lots_due = None if standing.provisional else standing.lots_due
     dues = [due for due in (lots_due, standing.inactive_at, standing.tier_check) if due is not None]
     standing.next_due = min(dues) if dues else None
     return standing.next_due
 
 
-def _next_instant(draft: Draft, versions: Versions, until: datetime) -> datetime | None:
+def _next_instant(draft: Draft, until: datetime) -> datetime | None:
     """The next instant at which something is due by then; its lots are there."""
     standing = draft.standing
-    instants = [program.in_force_from for program in versions.all if standing.clock < program.in_force_from <= until]
+    instants = [
+        program.in_force_from for program in draft.versions.all if standing.clock < program.in_force_from <= until
+    ]
     due = standing.next_due
     if due is not None and due <= until:
         _ask_for_lots(draft, until)
         _note_lots_due(draft, until)
-        due = schedule_next(draft, versions)
+        due = schedule_next(draft)
     if due is not None and due <= until:
         instants.append(due)
     return max(min(instants), standing.clock) if instants else None
@@ -94,32 +96,24 @@ def _due_lots(draft: Draft, instant: datetime) -> Iterator[Lot]:
     return iter(sorted(lots, key=lambda lot: lot.lot))
 
 
-def _release(draft: Draft, versions: Versions, instant: datetime) -> list[Qualified]:
+def _release(draft: Draft, instant: datetime) -> list[Qualified]:
     if draft.standing.provisional:
         return []
     return [
-        release_lot(draft, versions, lot.lot, lot.release_at)
+        release_lot(draft, lot.lot, lot.release_at)
         for lot in _due_lots(draft, instant)
         if lot.available_at is None and lot.release_at is not None
     ]
 
 
-def _move_by(draft: Draft, versions: Versions, released: list[Qualified]) -> None:
-    """Rise or fall by all that was released at an instant together."""
-    ladder = ladder_of(versions.at(draft.standing.clock))
-    qualified = together(released)
-    if ladder is not None and qualified.changes:
-        move_tier(draft, ladder, qualified, None)
-
-
-def release_lot(draft: Draft, versions: Versions, number: int, instant: datetime) -> Qualified:
+def release_lot(draft: Draft, number: int, instant: datetime) -> Qualified:
     """Make a pending lot available: pay what is owed, begin its life, count it for its tier window.
 
     What it changed there is given back: the tier moves when all is released.
     """
     standing = draft.standing
     lot = draft.own_lot(number)
-    program = versions.numbered(lot.version)
+    program = draft.versions.numbered(lot.version)
     points = lot.remaining
     paid = min(points, standing.balances.deficit)
     lot.available_at, lot.release_at = instant, None
@@ -128,20 +122,19 @@ def release_lot(draft: Draft, versions: Versions, number: int, instant: datetime
         begin_life_released(draft, lot, program)
         note_due(standing, lot)
     window, amount = _qualifies(draft, program, lot)
-    present = ladder_of(versions.at(standing.clock)) or ladder_of(program)
-    qualified = qualify(standing, present, {window: amount} if amount else {})
-    moved = {"available": points - paid, "deficit": paid, "pending": -points}
-    draft.say(
-        PointsReleased,
-        key=event_key(lot.key),
-        version=lot.version,
-        postings={account: change for account, change in moved.items() if change},
-        points=points,
-        lots=[lot_change(lot, -paid)],
-        **qualified.told,
+    qualified = qualify(standing, present_ladder(draft, program), {window: amount} if amount else {})
+    draft.record(
+        PointsReleased(
+            key=event_key(lot.key),
+            program_version=lot.version,
+            postings=postings_of(available=points - paid, deficit=paid, pending=-points),
+            points=points,
+            lots=[lot_change(lot, -paid)],
+        ),
+        qualified.progress,
     )
     if lot.remaining and lot.expires_at is not None and lot.expires_at <= standing.clock:
-        say_expired(draft, [expire_lot(draft, number)], "expired")  # its own date came while it waited
+        record_expired(draft, [expire_lot(draft, number)], "expired")  # its own date came while it waited
     return qualified
 
 
@@ -154,11 +147,11 @@ def _qualifies(draft: Draft, program: Program, lot: Lot) -> tuple[str, int]:
     return ladder.key(draft.standing, lot.when or lot.earned_at), amount
 
 
-def expire(draft: Draft, versions: Versions, instant: datetime) -> None:
+def expire(draft: Draft, instant: datetime) -> None:
     """End the lots whose time is over; where activity counts, those that follow it end with it."""
     standing = draft.standing
     inactive = standing.inactive_at is not None and standing.inactive_at <= instant
-    program = versions.at(instant)
+    program = draft.versions.at(instant)
     counting = program is not None and program.expiry.mode == "inactivity"
     changes: list[LotChange] = []
     for lot in sorted(draft.visible_lots(), key=lambda lot: lot.lot):
@@ -173,7 +166,7 @@ def expire(draft: Draft, versions: Versions, instant: datetime) -> None:
             draft.own_lot(lot.lot).expires_at = None  # its own date is over: activity alone keeps it
     if inactive:
         standing.inactive_at = None
-    say_expired(draft, changes, "expired")
+    record_expired(draft, changes, "expired")
 
 
 def expire_lot(draft: Draft, number: int) -> LotChange:
@@ -183,36 +176,30 @@ def expire_lot(draft: Draft, number: int) -> LotChange:
     return draft.change_lot(number, -lot.remaining)
 
 
-def say_expired(draft: Draft, changes: list[LotChange], reason: str) -> None:
+def record_expired(draft: Draft, changes: list[LotChange], reason: str) -> None:
     """Say which lots ended, if any did; where they are very many, in several events."""
     for some in in_parts(changes):
         pending = -sum(change.change for change in some if change.pending)
         points = -sum(change.change for change in some)
-        postings = {"available": pending - points, "pending": -pending, "expired": points}
-        draft.say(
-            PointsExpired,
-            postings={account: change for account, change in postings.items() if change},
-            points=points,
-            reason=reason,
-            lots=some,
-        )
+        postings = postings_of(available=pending - points, pending=-pending, expired=points)
+        draft.record(PointsExpired(postings=postings, points=points, reason=reason, lots=some))
 
 
-def _check_tier(draft: Draft, versions: Versions, instant: datetime) -> None:
+def _check_tier(draft: Draft, instant: datetime) -> None:
     """At the end of a window or an assignment, and when a version takes force."""
     due = draft.standing.tier_check
-    program = versions.at(instant)
+    program = draft.versions.at(instant)
     if program is not None and program.in_force_from == instant:
-        _take_force(draft, versions, program)
+        _take_force(draft, program)
     ladder = ladder_of(program)
     if ladder is not None and due is not None and due <= instant:
         evaluate(draft, ladder)
 
 
-def _take_force(draft: Draft, versions: Versions, program: Program) -> None:
+def _take_force(draft: Draft, program: Program) -> None:
     """A version lifts at once; where it makes inactivity count, everybody's clock starts then."""
     standing = draft.standing
-    before = versions.numbered(program.version - 1) if program.version > 1 else None
+    before = draft.versions.numbered(program.version - 1) if program.version > 1 else None
     if program.expiry.mode == "inactivity" and (before is None or before.expiry.mode != "inactivity"):
         end = end_after(program, program.in_force_from, program.expiry.months)
         standing.inactive_at = max(end, standing.inactive_at or end)

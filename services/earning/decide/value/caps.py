@@ -13,7 +13,7 @@ from services.earning.decide.core.draft import Draft
 from services.earning.decide.core.local_days import local_date
 from services.earning.program.terms import Caps, Program
 from services.earning.state.keys import CapState, OrderState
-from services.earning.state.standing import BusinessKey, KeyRow
+from services.earning.state.standing import BusinessKey
 from shared.point_events import SOURCE
 
 _RECENT_MAX = 9
@@ -35,16 +35,13 @@ def _week(day: date) -> str:
     return f"{year}-W{week:02}"
 
 
-def room_for(draft: Draft, program: Program, book: OrderState, *, renewed: bool) -> int | None:
-    """The most that an order may hold; None: no limit.
+def room_for(draft: Draft, program: Program, book: OrderState, *, renewed: bool) -> int:
+    """The most that an order may hold, where its program has a cap for it.
 
     It is what the order holds and what is left of its windows. An order that was cut off and isn't `renewed` (sold
     otherwise, or paid again) may hold no more than it holds: nobody else's refund tops it up.
     """
-    caps = program.caps
-    if caps.order is None and not book.caps:
-        return None
-    held = book.points
+    caps, held = program.caps, book.points
     if not renewed and held < book.uncapped:
         return held
     limits = _limits(caps)
@@ -67,8 +64,7 @@ def used_of(draft: Draft, window: str) -> int:
     recent = draft.standing.caps.get(window)
     if recent is not None or not _was_left(draft, window):
         return recent or 0
-    row = draft.row(_key(draft, window))
-    return row.book.points if row is not None and isinstance(row.book, CapState) else 0
+    return draft.state(_key(draft, window), CapState).points
 
 
 def use(draft: Draft, windows: tuple[str, ...], change: int) -> None:
@@ -78,7 +74,7 @@ def use(draft: Draft, windows: tuple[str, ...], change: int) -> None:
     for window in windows:
         used = used_of(draft, window) + change
         if window not in draft.standing.caps and _was_left(draft, window):
-            _write(draft, window, used)
+            draft.put(_key(draft, window), CapState(used))
         else:
             draft.standing.caps = {**draft.standing.caps, window: used}
     _leave_old(draft)
@@ -96,15 +92,10 @@ def _leave_old(draft: Draft) -> None:
         known = sorted(name for name in draft.standing.caps if name.startswith(kind))
         for window in known[: -_RECENT_MAX // 3]:
             caps = {**draft.standing.caps}
-            _write(draft, window, caps.pop(window))
+            draft.put(_key(draft, window), CapState(caps.pop(window)))
             draft.standing.caps = caps
 
 
 def _key(draft: Draft, window: str) -> BusinessKey:
     standing = draft.standing
     return BusinessKey(standing.program, SOURCE, "cap", f"{standing.member}/{window}")
-
-
-def _write(draft: Draft, window: str, points: int) -> None:
-    key = _key(draft, window)
-    draft.keys[key] = KeyRow(key, draft.standing.member, CapState(points))

@@ -11,7 +11,7 @@ from services.earning.decide.core.draft import Draft
 from services.earning.decide.core.local_days import local_date
 from services.earning.program.terms import Limit, Program
 from services.earning.state.keys import LimitState
-from services.earning.state.standing import BusinessKey, KeyRow
+from services.earning.state.standing import BusinessKey
 from shared.point_events import SOURCE
 
 
@@ -24,10 +24,9 @@ def take_place(draft: Draft, program: Program, limit: Limit, name: str, when: da
         RowsMissingError: the window's row was not looked for yet.
     """
     place = f"{name}/{_window(program, limit.per, when)}"
-    used = _used(draft, place)
-    if used >= limit.times and not beyond:
+    if draft.state(_key(draft, place), LimitState).used >= limit.times and not beyond:
         return ""
-    _write(draft, place, used + 1)
+    _count(draft, place, 1)
     return place
 
 
@@ -38,7 +37,7 @@ def leave_place(draft: Draft, place: str) -> None:
         RowsMissingError: the window's row was not looked for yet.
     """
     if place:
-        _write(draft, place, _used(draft, place) - 1)
+        _count(draft, place, -1)
 
 
 def _window(program: Program, per: str, when: datetime) -> str:
@@ -49,14 +48,9 @@ def _window(program: Program, per: str, when: datetime) -> str:
     return {"day": day.isoformat(), "month": f"{day:%Y-%m}", "year": f"{day:%Y}"}.get(per, per)
 
 
-def _used(draft: Draft, place: str) -> int:
-    row = draft.row(_key(draft, place))
-    return row.book.used if row is not None and isinstance(row.book, LimitState) else 0
-
-
-def _write(draft: Draft, place: str, used: int) -> None:
+def _count(draft: Draft, place: str, change: int) -> None:
     key = _key(draft, place)
-    draft.keys[key] = KeyRow(key, draft.standing.member, LimitState(used))
+    draft.put(key, LimitState(draft.state(key, LimitState).used + change))
 
 
 def _key(draft: Draft, place: str) -> BusinessKey:

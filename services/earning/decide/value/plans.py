@@ -11,8 +11,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from services.earning.decide.core.numbers import number_text
-from services.earning.decide.points.ladder import qualifies_by_points
-from services.earning.program.terms import Activity, Campaign, Caps, Conditions, Program, Rule, Selection
+from services.earning.program.terms import Campaign, Conditions, Program, Rule, Selection
 from services.earning.state.keys import SoldLine
 from shared.money import MICROS
 
@@ -72,8 +71,7 @@ class Plan:
     """A version: every rule (by rate, in the order in which one of them gets a line; and fixed), campaign and tier.
 
     `conditional` says whether any of them has a condition, `minimums` are the amounts that any of them asks for.
-    `asking`: some condition is an expression. `plain`: an order's points follow from its payment, its prices and its
-    rules alone (see `purchases`).
+    `asking`: some condition is an expression.
     """
 
     __slots__ = (
@@ -86,7 +84,6 @@ class Plan:
         "conditional",
         "every",
         "minimums",
-        "plain",
         "program",
         "tiers",
     )
@@ -95,13 +92,8 @@ class Plan:
         self.program = program
         self._selections: list[Selection] = []
         self._masks: dict[object, int] = {}
-        rated = [rule for rule in program.rules if rule.rate is not None]
-        if program.stacking == "first":
-            rated.sort(key=lambda rule: -rule.priority)
-        if program.stacking == "best":
-            rated.sort(key=lambda rule: (-(rule.rate or Fraction(0)), -rule.priority))
         self.every = Applying(
-            tuple(map(self._rule, rated)),
+            tuple(map(self._rule, _rated(program))),
             tuple(self._rule(rule) for rule in program.rules if rule.points is not None),
             tuple(self._campaign(campaign) for campaign in program.campaigns if not campaign.activities),
         )
@@ -112,11 +104,8 @@ class Plan:
         by_sku = any(selection.skus or selection.except_skus for selection in self._selections)
         self._look = attrgetter("categories", "sku") if by_sku else attrgetter("categories")
         self._shipping = sum(selection.everything << place for place, selection in enumerate(self._selections))
-        levels = program.tiers.levels if program.tiers else ()
-        self.tiers = {level.id: _tier(level.multiplier) for level in levels}
-        entries: list[Rule | Campaign | Activity] = [*program.rules, *program.campaigns, *program.activities]
-        self.asking = any(entry.conditions.expression is not None for entry in entries)
-        self.plain = not self.asking and _is_plain(program)
+        self.tiers = _tiers(program)
+        self.asking = _is_asking(program)
 
     def _rule(self, rule: Rule) -> RulePlan:
         rate = rule.rate if rule.rate is not None else Fraction(0)
@@ -165,16 +154,34 @@ class Plan:
         return mask
 
 
-def _is_plain(program: Program) -> bool:
-    """Whether payments earn at once, without caps or cards, and nothing but points waits to qualify for a tier."""
-    earns_at_once = program.gate == "paid" and program.basis.after_discounts
-    qualifies_with_lot = program.pending is None or qualifies_by_points(program)
-    return earns_at_once and qualifies_with_lot and program.caps == Caps() and not program.cards
+def _rated(program: Program) -> list[Rule]:
+    """Rules by rate; where only one of them gets a line, in the order in which they are asked (rule 3)."""
+    rated = [rule for rule in program.rules if rule.rate is not None]
+    if program.stacking == "first":
+        rated.sort(key=lambda rule: -rule.priority)
+    if program.stacking == "best":
+        rated.sort(key=lambda rule: (-(rule.rate or Fraction(0)), -rule.priority))
+    return rated
+
+
+def _tiers(program: Program) -> dict[str, TierPlan]:
+    """What each tier multiplies with."""
+    levels = program.tiers.levels if program.tiers else ()
+    return {level.id: _tier(level.multiplier) for level in levels}
 
 
 def _tier(multiplier: Fraction) -> TierPlan:
     numerator, denominator = multiplier.as_integer_ratio()
     return TierPlan(multiplier, numerator, denominator, number_text(numerator, denominator))
+
+
+def _is_asking(program: Program) -> bool:
+    """Whether any condition is an expression."""
+    return any(
+        entry.conditions.expression is not None
+        for entries in (program.rules, program.campaigns, program.activities)
+        for entry in entries
+    )
 
 
 def _asked(conditions: Conditions) -> Conditions | None:

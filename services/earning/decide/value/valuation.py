@@ -55,16 +55,15 @@ def value_of(program: Program | None, basis: Basis, book: OrderState, status: st
         return _worthless(Reason.WAITS_FOR_FULFILMENT, counts=counts)
     exchange = exchange_of(book, program.currency)
     award, total, reason = _awarded(program, book.pin, lines, left, exchange)
-    spend = total * exchange.numerator // exchange.denominator
-    return Valuation(award, spend, counts, is_due=True, reason=reason, rate=_rate_text(exchange), lines=lines.sold)
+    spend, rate = int(total), ""
+    if exchange is not SAME_CURRENCY:
+        spend = total * exchange.numerator // exchange.denominator
+        rate = number_text(exchange.numerator, exchange.denominator)
+    return Valuation(award, spend, counts, is_due=True, reason=reason, rate=rate, lines=lines.sold)
 
 
 def _worthless(reason: Reason, *, counts: bool = False) -> Valuation:
     return Valuation(NOTHING, 0, counts, is_due=False, reason=reason, rate="", lines=())
-
-
-def _rate_text(exchange: Exchange) -> str:
-    return "" if exchange is SAME_CURRENCY else number_text(exchange.numerator, exchange.denominator)
 
 
 def left_of(book: OrderState, basis: Basis, lines: Lines) -> list[Share] | None:
