@@ -34,6 +34,12 @@ def names(node: ast.AST) -> set[str]:
         ("odd.py", '"""A module without a room."""\n', "odd"),
         ("state/up.py", "from services.earning.ledger.ledger import Ledger\n", "services.earning.state.up"),
         ("relay/across.py", "from services.earning.intake.earn import earn\n", "services.earning.relay.across"),
+        ("decide/odd.py", '"""A module of deciding without a room."""\n', "odd"),
+        (
+            "decide/value/up.py",
+            "from services.earning.decide.points.lots import new_lot\n",
+            "services.earning.decide.value.up",
+        ),
     ],
 )
 def test_a_module_without_a_room_and_an_import_back_up_or_across_are_refused(
