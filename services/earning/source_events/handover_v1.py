@@ -1,16 +1,17 @@
 """The first message of what a claimed id hands over: state as earning stored it then. It is read, and never written.
 
-Lots, books and what is inside them are arrays there, in the order of the fields in `handover.py` and `contents.py`.
+Lots, books and what is inside them are arrays there, in the order of the fields in `handover.py` and of the classes
+that `contents.py` makes.
 """
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 from msgspec import inspect
 
-from services.earning.source_events.contents import Content
+from services.earning.source_events.contents import CONTENTS
 from services.earning.source_events.handover import AccountGiven, ClaimGiven, LotGiven
 
 Plain = dict[str, Any]
@@ -28,9 +29,7 @@ class ClaimGivenV1(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     standing: Plain | None = None
 
 
-_CONTENTS: dict[str, inspect.Type] = {
-    str(kind.__struct_config__.tag): inspect.type_info(kind) for kind in get_args(Content)
-}
+_CONTENTS = {str(kind.__struct_config__.tag): inspect.type_info(kind) for kind in CONTENTS.values()}
 _LOT, _ACCOUNT = inspect.type_info(LotGiven), inspect.type_info(AccountGiven)
 
 
