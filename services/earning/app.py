@@ -16,7 +16,8 @@ from services.earning import installation
 from services.earning.background.backlog import Backlog
 from services.earning.background.inbox import Inbox
 from services.earning.background.sweep import Sweeper
-from services.earning.intake.subscription import Subscription, consume
+from services.earning.intake.lane import consume
+from services.earning.intake.subscription import Subscription
 from services.earning.ledger.batch import Earned
 from services.earning.ledger.journal import Entry
 from services.earning.metrics import Metrics

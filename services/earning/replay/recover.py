@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import asyncpg
@@ -199,16 +200,16 @@ def _next(record: ConsumerRecord, shard: int, position: int) -> LoggedEvent | No
     return logged_event(shard, position, place.type, record.value or b"") if place.position == position else None
 
 
+@dataclass
 class _Replaying:
     """Replays shards' events from the log, some decisions a transaction."""
 
-    def __init__(self, session: asyncpg.Connection, shards: int, missing: int, progress: Progress) -> None:
-        self._session = session
-        self._shards = shards
-        self._missing = missing
-        self._progress = progress
-        self._programs = ProgramCache()
-        self.replayed = 0
+    session: asyncpg.Connection
+    shards: int
+    missing: int
+    progress: Progress
+    programs: ProgramCache = field(default_factory=ProgramCache)
+    replayed: int = 0
 
     async def replay_missing(self, shard: int, events: AsyncIterator[LoggedEvent]) -> None:
         """Replay what a shard lacks."""
@@ -222,8 +223,8 @@ class _Replaying:
 
     async def _replay(self, shard: int, events: Sequence[LoggedEvent]) -> None:
         """Decide events again, behind those that the shard has, and commit."""
-        session = self._session
-        async with transaction(session, self._shards, [shard]) as ledger:
+        session = self.session
+        async with transaction(session, self.shards, [shard]) as ledger:
             head = ledger.journal.heads[shard]
             # Another process may have replayed some of it meanwhile.
             made = list(decisions(event for event in events if event.data.position > head.position))
@@ -232,7 +233,7 @@ class _Replaying:
             for group in made:
                 ledger.member(group[0].data.program, group[0].data.member)
             await ledger.rows.load({key for group in made for key in keys_of(group)})
-            versions = await self._programs.load(session, ledger.programs)
+            versions = await self.programs.load(session, ledger.programs)
             for group in made:
                 _same(group, await replay(ledger, versions, group), last=group is made[-1])
             if made:
@@ -240,7 +241,7 @@ class _Replaying:
                 # It is in the log: that is where it comes from.
                 await record_emitted(session, {shard: events[-1].data.position})
         self.replayed += len(events)
-        self._progress(self.replayed, self._missing)
+        self.progress(self.replayed, self.missing)
 
 
 def _same(events: Sequence[LoggedEvent], come_out: list[bytes], *, last: bool) -> None:
