@@ -21,7 +21,8 @@ from services.earning.installation import Database, database_of
 from services.earning.ledger.emissions import record_emitted
 from services.earning.ledger.journal import Head, bytes_at
 from services.earning.ledger.transaction import heads, transaction
-from services.earning.program.registry import ProgramCache
+from services.earning.program import registry
+from services.earning.program.registry import ProgramCache, Published
 from services.earning.replay.decisions import (
     LoggedEvent,
     Progress,
@@ -32,8 +33,7 @@ from services.earning.replay.decisions import (
     replay,
 )
 from services.earning.replay.log_end import LogEnd, highest
-from services.earning.replay.programs import level_programs
-from shared.broker import reading
+from shared.broker import Outgoing, producer, publish, reading
 from shared.codec import chain_of, place_of
 from shared.errors import ConfigurationError, ForkError, PermanentError, UnreadableEventError
 from shared.postgres import connect
@@ -146,6 +146,51 @@ def _refuse_foreign(topic: str, heads: Mapping[int, Head], ends: Mapping[int, Lo
         f"{topic} has point events, and this database has decided none of them.",
         cure="If it takes the place of one that is lost, run `tallystick rebuild --journal`; else name another topic.",
     )
+
+
+async def level_programs(
+    session: asyncpg.Connection, consumer: AIOKafkaConsumer, bootstrap_servers: str, topic: str
+) -> list[Published]:
+    """Put into the registry what only the topic has, and on the topic what it had; gives what the registry lacked.
+
+    Without the versions published since a backup their facts would come out otherwise.
+
+    Raises:
+        ConfigurationError: the two have different documents under one version.
+        KafkaError, asyncpg.PostgresError, OSError, TimeoutError: not all is done; begin again.
+    """
+    told = await _told_programs(consumer, topic)
+    restored = await registry.restore(session, told)
+    await _give_again(bootstrap_servers, topic, await registry.lost(session, told))
+    return restored
+
+
+async def _told_programs(consumer: AIOKafkaConsumer, topic: str) -> list[bytes]:
+    """All of the programs topic."""
+    partition = TopicPartition(topic, 0)
+    (end,) = (await consumer.end_offsets([partition])).values()
+    (begin,) = (await consumer.beginning_offsets([partition])).values()
+    consumer.assign([partition])
+    consumer.seek(partition, begin)
+    records: list[ConsumerRecord] = []
+    async with asyncio.timeout(ANSWER_TIMEOUT_S):
+        while await consumer.position(partition) < end:
+            records += (await consumer.getmany(partition, timeout_ms=POLL_MS)).get(partition, ())
+    return [record.value for record in records]
+
+
+async def _give_again(bootstrap_servers: str, topic: str, versions: Sequence[Published]) -> None:
+    """Publish versions as they were published; two processes that do so add copies, which readers bear."""
+    if not versions:
+        return
+    names = [f"{one.program} {one.version}" for one in versions]
+    log.warning("the programs topic lacks what was published: publishing again", versions=names)
+    publisher = producer(bootstrap_servers, "tallystick-programs")
+    try:
+        await publisher.start()
+        await publish(publisher, topic, {0: [Outgoing(*registry.record(one)) for one in versions]})
+    finally:
+        await publisher.stop()
 
 
 async def compare(session: asyncpg.Connection, ends: Mapping[int, LogEnd]) -> None:

@@ -73,15 +73,11 @@ def _named(value: Any, kind: inspect.Type) -> Any:  # noqa: ANN401 (plain values
     if isinstance(kind, inspect.UnionType):
         return _named(value, next(one for one in kind.types if not isinstance(one, inspect.NoneType)))
     if isinstance(kind, inspect.StructType):
-        given = value.items() if isinstance(value, dict) else zip(_names(kind), value, strict=True)
         types = {field.encode_name: field.type for field in kind.fields}
+        given = value.items() if isinstance(value, dict) else zip(types, value, strict=True)
         return {name: _named(part, types[name]) for name, part in given if name in types}
     if isinstance(kind, inspect.VarTupleType):
         return [_named(part, kind.item_type) for part in value]
     if isinstance(kind, inspect.DictType):
         return {name: _named(part, kind.value_type) for name, part in value.items()}
     return value
-
-
-def _names(kind: inspect.StructType) -> list[str]:
-    return [field.encode_name for field in kind.fields]

@@ -6,7 +6,7 @@ is not well formed here is left to the check of form.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from pydantic_core import PydanticCustomError
@@ -47,10 +47,11 @@ class _Finder:
         self.problems: list[Problem] = []
 
     def find(self) -> None:
+        for kind in ("rules", "campaigns", "activities", "cards", "rewards"):
+            self._unique(_groups(self._document, kind))
+        self._unique(self._levels())
         for kind in ("rules", "campaigns"):
-            entries = list(_groups(self._document, kind))
-            self._unique(entries)
-            for path, entry in entries:
+            for path, entry in _groups(self._document, kind):
                 self._span(path, entry)
                 self._lines(path, entry)
                 self._tiers_known((*path, "when"), _group(entry, "when"))
@@ -65,7 +66,8 @@ class _Finder:
         self._priorities()
         self._ladder()
         self._windows()
-        self._rewards()
+        for path, reward in _groups(self._document, "rewards"):
+            self._tiers_known(path, reward)
         self._pending()
         self._expiry()
         self._caps()
@@ -74,7 +76,7 @@ class _Finder:
         mark = self._source.key_mark(path) if at_key else self._source.mark(path)
         self.problems.append(Problem(mark, path, message, cure))
 
-    def _unique(self, entries: list[tuple[Path, Group]]) -> None:
+    def _unique(self, entries: Iterable[tuple[Path, Group]]) -> None:
         seen: dict[str, Path] = {}
         for path, entry in entries:
             name = entry.get("id")
@@ -122,9 +124,7 @@ class _Finder:
             self._say((*path, "tiers", i), f"no tier is called `{name}`", cure)
 
     def _activities(self) -> None:
-        entries = list(_groups(self._document, "activities"))
-        self._unique(entries)
-        for path, entry in entries:
+        for path, entry in _groups(self._document, "activities"):
             self._span(path, entry)
             self._tiers_known((*path, "when"), _group(entry, "when"))
             self._expression(path, entry, of_activity(_words(entry, "attributes")))
@@ -163,10 +163,8 @@ class _Finder:
             self._say((*path, "when", "expression"), error.message, error.cure)
 
     def _cards(self) -> None:
-        cards = list(_groups(self._document, "cards"))
-        self._unique(cards)
         kinds = [str(entry.get("id")) for _, entry in _groups(self._document, "activities")]
-        for path, card in cards:
+        for path, card in _groups(self._document, "cards"):
             if ("activity" in card) == ("orders" in card):
                 cure = "Name an `activity`, or `orders: {}` for units of orders; write two cards for both."
                 self._say(path, "it doesn't say what its stamps are, or says two things", cure)
@@ -203,7 +201,6 @@ class _Finder:
 
     def _ladder(self) -> None:
         tiers = _group(self._document, "tiers")
-        self._unique(self._levels())
         before: int | None = None
         for i, (path, level) in enumerate(self._levels()):
             threshold = _money(level.get("threshold", 0))
@@ -244,12 +241,6 @@ class _Finder:
             group = _group(group, str(step))
         if name in group:
             self._say(path, message, cure, at_key=True)
-
-    def _rewards(self) -> None:
-        rewards = list(_groups(self._document, "rewards"))
-        self._unique(rewards)
-        for path, reward in rewards:
-            self._tiers_known(path, reward)
 
     def _pending(self) -> None:
         orders = _group(self._document, "orders")
