@@ -10,7 +10,7 @@ import uvloop
 from pydantic import ValidationError
 
 from services.earning.app import App
-from services.earning.intake.subscription import leaves
+from services.earning.intake.lane import leaves
 from services.earning.settings import EarningSettings
 from shared.errors import TallystickError
 from shared.settings import Connections, Http

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,8 @@ from services.earning import installation
 from services.earning.background.backlog import Backlog
 from services.earning.background.inbox import Inbox
 from services.earning.background.sweep import Sweeper
-from services.earning.intake.subscription import Subscription, consume
+from services.earning.intake.lane import consume
+from services.earning.intake.subscription import Subscription
 from services.earning.ledger.batch import Earned
 from services.earning.ledger.journal import Entry
 from services.earning.metrics import Metrics
@@ -24,7 +25,7 @@ from services.earning.relay.dead_letters import DeadLetterRelay
 from services.earning.relay.emit import Relay
 from services.earning.replay.recover import Recovery
 from services.earning.settings import EarningSettings
-from services.earning.tasks.retry import OnProgress, retry_until_stopped
+from services.earning.tasks.retry import Attempt, OnProgress, retry_until_stopped
 from shared import migrations, service
 from shared.broker import METADATA_MAX_AGE_MS
 from shared.clients import clients
@@ -67,14 +68,9 @@ class App:
         self.metrics.earned(earned)
         self._offer(entries)
 
-    def on_swept(self, entries: Sequence[Entry], members: int) -> None:
-        """A sweep is committed: count it, and hand its events to the relay."""
-        self.metrics.swept(members, len(entries))
-        self._offer(entries)
-
-    def on_messages(self, entries: Sequence[Entry], messages: int) -> None:
-        """Messages are decided: count them, and hand their events to the relay."""
-        self.metrics.messages(messages, len(entries))
+    def on_committed(self, count: Callable[[int, int], None], entries: Sequence[Entry], number: int) -> None:
+        """A sweep, or messages, are committed: count them and their events, and hand these to the relay."""
+        count(number, len(entries))
         self._offer(entries)
 
     def _offer(self, entries: Sequence[Entry]) -> None:
@@ -119,33 +115,28 @@ class App:
         if stopping.is_set():
             return
         async with asyncio.TaskGroup() as tasks:
-            if "relay" in self.settings.roles:
-                self._start_relays(tasks, stopping)
+            for name, attempt in self._attempts(stopping):
+                tasks.create_task(retry_until_stopped(name, attempt, self.dsn, self.readiness, stopping))
             if "decide" in self.settings.roles:
                 intake = Subscription(broker, self.topics, self.settings)
                 tasks.create_task(consume(intake, self, stopping, self.settings.lanes))
-                inbox = Inbox(self.connections, self.shards, self.settings, self.on_messages, self.recovery, stopping)
-                tasks.create_task(retry_until_stopped("inbox", inbox.attempt, self.dsn, self.readiness, stopping))
-            if "sweep" in self.settings.roles:
-                self._start_sweeper(tasks, stopping)
-            backlog = Backlog(self.dsn, self.registry, stopping)
-            tasks.create_task(retry_until_stopped("backlog", backlog.attempt, self.dsn, self.readiness, stopping))
-            daily = partial(self._prepare_daily, stopping)
-            tasks.create_task(retry_until_stopped("journal's months", daily, self.dsn, self.readiness, stopping))
 
-    def _start_relays(self, tasks: asyncio.TaskGroup, stopping: asyncio.Event) -> None:
-        self.relay = Relay(
-            self.connections, self.topics.points, self.shards, self.settings, self.metrics, self.recovery, stopping
-        )
-        letters = DeadLetterRelay(self.connections, self.topics.dead_letters, self.settings, stopping)
-        tasks.create_task(retry_until_stopped("relay", self.relay.attempt, self.dsn, self.readiness, stopping))
-        tasks.create_task(retry_until_stopped("dead letters", letters.attempt, self.dsn, self.readiness, stopping))
-
-    def _start_sweeper(self, tasks: asyncio.TaskGroup, stopping: asyncio.Event) -> None:
-        sweeper = Sweeper(
-            self.connections, self.topics.inputs, self.shards, self.settings, self.on_swept, self.recovery, stopping
-        )
-        tasks.create_task(retry_until_stopped("sweeper", sweeper.attempt, self.dsn, self.readiness, stopping))
+    def _attempts(self, stopping: asyncio.Event) -> Iterator[tuple[str, Attempt]]:
+        """What goes on beside the intake, by the roles: names, and the work."""
+        connections, shards, settings, recovery = self.connections, self.shards, self.settings, self.recovery
+        if "relay" in settings.roles:
+            self.relay = Relay(connections, self.topics.points, shards, settings, self.metrics, recovery, stopping)
+            yield "relay", self.relay.attempt
+            yield "dead letters", DeadLetterRelay(connections, self.topics.dead_letters, settings, stopping).attempt
+        if "decide" in settings.roles:
+            counted = partial(self.on_committed, self.metrics.messages)
+            yield "inbox", Inbox(connections, shards, settings, counted, recovery, stopping).attempt
+        if "sweep" in settings.roles:
+            counted = partial(self.on_committed, self.metrics.swept)
+            sweeper = Sweeper(connections, self.topics.inputs, shards, settings, counted, recovery, stopping)
+            yield "sweeper", sweeper.attempt
+        yield "backlog", Backlog(self.dsn, self.registry, stopping).attempt
+        yield "journal's months", partial(self._prepare_daily, stopping)
 
     async def _open(self, on_progress: OnProgress) -> None:
         """See that schema, topics and journal are what this code needs, and make the rows and months it works on."""

@@ -7,6 +7,7 @@ say, once. In which order messages arrive, and how often, is of no matter: the n
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,25 +48,17 @@ class DecidedMessages(NamedTuple):
     entries: list[Entry]
 
 
+@dataclass
 class Inbox:
     """Decides the messages of the shards it has leased."""
 
-    def __init__(
-        self,
-        connections: Connections,
-        shards: int,
-        settings: EarningSettings,
-        on_committed: OnCommitted,
-        recovery: Recovery,
-        stopping: asyncio.Event,
-    ) -> None:
-        self._connections = connections
-        self._shards = shards
-        self._settings = settings
-        self._on_committed = on_committed
-        self._recovery = recovery
-        self._stopping = stopping
-        self._programs = ProgramCache()
+    connections: Connections
+    shards: int
+    settings: EarningSettings
+    on_committed: OnCommitted
+    recovery: Recovery
+    stopping: asyncio.Event
+    programs: ProgramCache = field(default_factory=ProgramCache)
 
     async def attempt(self, on_progress: OnProgress) -> None:
         """Decide what comes until told to stop.
@@ -73,11 +66,11 @@ class Inbox:
         Raises:
             asyncpg.PostgresError, OSError, TimeoutError: begin again later.
         """
-        leases = Leases("inbox", range(self._shards), self._settings.owner, self._settings.lease_s)
-        session = await connect(self._connections.postgres_dsn, role="earning", application="tallystick-earning-inbox")
+        leases = Leases("inbox", range(self.shards), self.settings.owner, self.settings.lease_s)
+        session = await connect(self.connections.postgres_dsn, role="earning", application="tallystick-earning-inbox")
         try:
-            await self._recovery.ensure_level(session)
-            while not self._stopping.is_set():
+            await self.recovery.ensure_level(session)
+            while not self.stopping.is_set():
                 if leases.due:
                     await leases.renew(session)
                 decided = 0
@@ -85,7 +78,7 @@ class Inbox:
                     decided += await self._decide(session, shard)
                 on_progress()
                 if not decided:  # an answer may be here already: under a backlog messages must not lag behind facts
-                    await wait_for_event(self._stopping, self._settings.inbox_poll_ms / 1000)
+                    await wait_for_event(self.stopping, self.settings.inbox_poll_ms / 1000)
             await leases.release(session)
         finally:
             session.terminate()
@@ -93,16 +86,16 @@ class Inbox:
     async def _decide(self, session: asyncpg.Connection, shard: int) -> int:
         """Decide a shard's messages; where the database refuses the data of some, each by itself. Gives how many."""
         try:
-            decided = await decide_messages(session, self._programs, self._shards, shard)
+            decided = await decide_messages(session, self.programs, self.shards, shard)
         except DATA_ERRORS:
             log.exception("messages refused", shard=shard)
             decided = await self._one_by_one(session, shard)
-        self._on_committed(decided.entries, decided.messages)
+        self.on_committed(decided.entries, decided.messages)
         return decided.messages
 
     async def _one_by_one(self, session: asyncpg.Connection, shard: int) -> DecidedMessages:
         try:
-            return await decide_messages(session, self._programs, self._shards, shard, at_most=1)
+            return await decide_messages(session, self.programs, self.shards, shard, at_most=1)
         except DATA_ERRORS as error:
             ((number, *_),) = await session.fetch(QUERIES["messages"], shard, 1)
             await _fail(session, shard, number, error)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -55,28 +56,19 @@ class Swept(NamedTuple):
     entries: list[Entry]
 
 
+@dataclass
 class Sweeper:
     """Sweeps the shards it has leased, round after round."""
 
-    def __init__(
-        self,
-        connections: Connections,
-        topics: Sequence[str],
-        shards: int,
-        settings: EarningSettings,
-        on_committed: OnCommitted,
-        recovery: Recovery,
-        stopping: asyncio.Event,
-    ) -> None:
-        self._connections = connections
-        self._topics = topics
-        self._shards = shards
-        self._settings = settings
-        self._on_committed = on_committed
-        self._recovery = recovery
-        self._stopping = stopping
-        self._programs = ProgramCache()
-        self._members_max = MEMBERS_MAX
+    connections: Connections
+    topics: Sequence[str]
+    shards: int
+    settings: EarningSettings
+    on_committed: OnCommitted
+    recovery: Recovery
+    stopping: asyncio.Event
+    programs: ProgramCache = field(default_factory=ProgramCache)
+    members_max: int = MEMBERS_MAX
 
     async def attempt(self, on_progress: OnProgress) -> None:
         """Sweep until told to stop.
@@ -84,18 +76,18 @@ class Sweeper:
         Raises:
             KafkaError, asyncpg.PostgresError, OSError, TimeoutError: begin again later.
         """
-        leases = Leases("sweep", range(self._shards), self._settings.owner, self._settings.lease_s)
-        idle = timedelta(seconds=self._settings.idle_s)
-        session = await connect(self._connections.postgres_dsn, role="earning", application="tallystick-earning-sweep")
+        leases = Leases("sweep", range(self.shards), self.settings.owner, self.settings.lease_s)
+        idle = timedelta(seconds=self.settings.idle_s)
+        session = await connect(self.connections.postgres_dsn, role="earning", application="tallystick-earning-sweep")
         try:
-            await self._recovery.ensure_level(session)
-            async with reading(self._connections.kafka_bootstrap_servers) as consumer:
-                while not self._stopping.is_set():
-                    reached = await watermark(session, consumer, self._topics, self._shards, idle)
+            await self.recovery.ensure_level(session)
+            async with reading(self.connections.kafka_bootstrap_servers) as consumer:
+                while not self.stopping.is_set():
+                    reached = await watermark(session, consumer, self.topics, self.shards, idle)
                     if reached is not None:
                         await self._round(session, leases, reached - SETTLE)
                     on_progress()
-                    await wait_for_event(self._stopping, self._settings.sweep_poll_ms / 1000)
+                    await wait_for_event(self.stopping, self.settings.sweep_poll_ms / 1000)
                 await leases.release(session)
         finally:
             session.terminate()
@@ -107,22 +99,22 @@ class Sweeper:
         await mark_versions(session, sorted(leases.mine), until, held)
         for shard in sorted(leases.mine):
             more = True
-            while more and not self._stopping.is_set():
+            while more and not self.stopping.is_set():
                 if leases.due:
                     await leases.renew(session)
                 if shard not in leases.mine:
                     break
-                at_most = self._members_max
+                at_most = self.members_max
                 # It may be too much for the time a transaction has, and facts wait for it: where it fails, the next
                 # one is half as large.
-                self._members_max = max(1, at_most // 2)
+                self.members_max = max(1, at_most // 2)
                 try:
-                    swept = await sweep(session, self._programs, self._shards, shard, until, held, at_most)
+                    swept = await sweep(session, self.programs, self.shards, shard, until, held, at_most)
                 except DATA_ERRORS:
                     log.exception("shard not swept", shard=shard)
                     break
-                self._members_max = min(MEMBERS_MAX, at_most * 2)
-                self._on_committed(swept.entries, swept.members)
+                self.members_max = min(MEMBERS_MAX, at_most * 2)
+                self.on_committed(swept.entries, swept.members)
                 more = swept.members == at_most
 
 

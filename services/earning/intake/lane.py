@@ -1,4 +1,4 @@
-"""A lane: one of several loops of a process that fetch, decode and have a batch decided, each with its own session.
+"""Lanes: several loops of a process that fetch, decode and have a batch decided, each with its own session.
 
 Two lanes keep both sides busy: while one waits for Postgres the other computes. Their partitions don't overlap.
 """
@@ -6,17 +6,18 @@ Two lanes keep both sides busy: while one waits for Postgres the other computes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
 import asyncpg
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from services.earning.intake.alignment import Alignment, Run
 from services.earning.intake.earn import DecidingContext, earn
+from services.earning.intake.subscription import Subscription
 from services.earning.ledger.batch import Earned, FenceMovedBackError, Input, Span
 from services.earning.ledger.fences import Fence, begin, begin_again, changes, fences
 from services.earning.ledger.journal import Entry
@@ -25,8 +26,8 @@ from services.earning.program.registry import ProgramCache
 from services.earning.replay.recover import Recovery
 from services.earning.source_events.codec import decode
 from services.earning.tasks.retry import APPLICATION, is_asked_to_stop
-from shared.broker import UNREADABLE, Backoff, find_unreadable, instant_of
-from shared.consumer_watch import getmany
+from shared.broker import KAFKA_TRANSIENT, UNREADABLE, Backoff, find_unreadable, instant_of
+from shared.consumer_watch import count_replaced, getmany, watch
 from shared.errors import PermanentError
 from shared.postgres import SESSION_SETTINGS, TRANSIENT_ERRORS, connect, free_locks
 from shared.settings import Connections
@@ -40,30 +41,15 @@ FETCH_WAIT_MS = 200
 LANE_SETTINGS = SESSION_SETTINGS | {"plan_cache_mode": "force_generic_plan"}
 """Every statement finds few rows by key, whatever a table's size: planning each execution anew only costs."""
 
+WATCH_EVERY_S = 2.0
+"""How often the logs' ends are asked for: it shows the lag, and whether Kafka is there."""
+
+ANSWER_TIMEOUT_S = 5.0
+STOP_TIMEOUT_S = 12.0
+"""Longer than a transaction may take: a lane that was told to stop ends its batch."""
+
 TIMESTAMP_MAX_MS = 253_402_300_799_000
 """The end of the year 9999: a later timestamp is nonsense, and counts as this one."""
-
-
-class Assignment(Protocol):
-    """What a lane asks of the intake."""
-
-    @property
-    def consumer(self) -> AIOKafkaConsumer:
-        """The consumer all lanes share."""
-        ...
-
-    @property
-    def generation(self) -> int:
-        """A number that grows with every change of the assignment."""
-        ...
-
-    def partitions_of(self, lane: int) -> tuple[TopicPartition, ...]:
-        """The assigned partitions that a lane takes."""
-        ...
-
-    async def changed(self, generation: int) -> None:
-        """Wait until the assignment is newer than `generation`, or it is time to stop."""
-        ...
 
 
 class LaneContext(Protocol):
@@ -85,7 +71,7 @@ class LaneContext(Protocol):
 class Lane:
     """Takes the partitions of its number: fetch, decode, decide, again. Positions in Postgres are the truth."""
 
-    def __init__(self, number: int, context: LaneContext, assignment: Assignment, stopping: asyncio.Event) -> None:
+    def __init__(self, number: int, context: LaneContext, assignment: Subscription, stopping: asyncio.Event) -> None:
         self._number = number
         self._context = context
         self._assignment = assignment
@@ -293,3 +279,79 @@ def read(record: ConsumerRecord) -> Input:
     except PermanentError as error:
         one.error = error
     return one
+
+
+async def consume(intake: Subscription, context: LaneContext, stopping: asyncio.Event, lanes: int) -> None:
+    """Decide what comes until told to stop. Kafka away: wait with backoff, and go on by itself."""
+    backoff = Backoff(stopping)
+    while not stopping.is_set():
+        try:
+            await intake.start()
+            await _run_lanes(intake, context, stopping, lanes)
+        except* KAFKA_TRANSIENT as errors:
+            count_replaced(errors, context.readiness)
+            why = ", ".join(f"{type(error).__name__}: {error}" for error in leaves(errors))
+            if context.readiness.waits("kafka", why):
+                log.warning("kafka is away", error=why)
+        finally:
+            await _stopped(intake)
+        await backoff.wait()
+
+
+def leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    """The errors of a group, out of the groups within it."""
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from leaves(error)
+        else:
+            yield error
+
+
+async def _stopped(intake: Subscription) -> None:
+    try:
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            await intake.stop()
+    except* KAFKA_TRANSIENT as errors:  # FastStream tells them as a group
+        # The group notices by its session timeout.
+        log.info("left without saying goodbye", error=repr(errors.exceptions))
+
+
+async def _run_lanes(intake: Subscription, context: LaneContext, stopping: asyncio.Event, number: int) -> None:
+    lanes = [Lane(at, context, intake, stopping) for at in range(number)]
+    async with asyncio.TaskGroup() as tasks:
+        working = [tasks.create_task(lane.run()) for lane in lanes]
+        watching = tasks.create_task(_watch(intake, lanes, context))
+        guarding = tasks.create_task(watch(intake.consumer, "intake"))
+        stop = tasks.create_task(stopping.wait())
+        await asyncio.wait([*working, stop], return_when=asyncio.FIRST_COMPLETED)
+        intake.wake()
+        await asyncio.wait(working, timeout=STOP_TIMEOUT_S)
+        for task in (*working, watching, guarding, stop):
+            task.cancel()
+
+
+async def _watch(intake: Subscription, lanes: list[Lane], context: LaneContext) -> None:
+    """See how far behind we are, whether Kafka answers; leave positions with the group, as a hint for its tools."""
+    while True:
+        positions = {one: offset for lane in lanes for one, offset in lane.positions.items()}
+        with _kafka_seen(context):
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                ends: Mapping[TopicPartition, int] = await intake.consumer.end_offsets(list(positions))
+                context.metrics.not_mine()
+                for one, offset in positions.items():
+                    context.metrics.lag(one.topic, one.partition, max(0, ends[one] - offset))
+                if positions:
+                    await intake.consumer.commit(positions)
+        await asyncio.sleep(WATCH_EVERY_S)
+
+
+@contextmanager
+def _kafka_seen(context: LaneContext) -> Iterator[None]:
+    try:
+        yield
+    except KAFKA_TRANSIENT as error:
+        if context.readiness.waits("kafka", f"{type(error).__name__}: {error}"):
+            log.warning("kafka is away", error=repr(error))
+    else:
+        if context.readiness.has("kafka"):
+            log.info("kafka is back")

@@ -36,13 +36,13 @@ Months = Annotated[int, Field(ge=1, le=MONTHS_MAX)]
 Words = Annotated[list[Text], Field(min_length=1, max_length=1000)]
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
     """A part of the document: nothing unknown, nothing converted, nothing changed afterwards."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class Basis(_Part):
+class Basis(Part):
     """What of an order's money earns points."""
 
     after_discounts: bool = Field(default=True, description="Count lines after their discounts; `false`: before.")
@@ -55,7 +55,7 @@ class Basis(_Part):
     )
 
 
-class Pending(_Part):
+class Pending(Part):
     """How long an order's points wait before they can be spent."""
 
     after: Literal["paid", "fulfilled"] = Field(
@@ -68,7 +68,7 @@ class Pending(_Part):
     )
 
 
-class Caps(_Part):
+class Caps(Part):
     """The most points that orders can give; what is above it is not earned. The windows are local ones."""
 
     order: Points | None = Field(None, description="For a single order.")
@@ -77,7 +77,7 @@ class Caps(_Part):
     month: Points | None = Field(None, description="For a member's orders of a calendar month.")
 
 
-class Orders(_Part):
+class Orders(Part):
     """How orders are awarded."""
 
     award: Literal["paid", "fulfilled"] = Field(
@@ -102,14 +102,14 @@ class Orders(_Part):
     caps: Caps = Field(Caps(), description="The most points that orders can give; left out: no limit.")
 
 
-class Lines(_Part):
+class Lines(Part):
     """Lines of an order, by what the shop says of them."""
 
     categories: Words = Field([], description="Lines in any of these categories.")
     skus: Words = Field([], description="Lines with any of these SKUs.")
 
 
-class Circumstances(_Part):
+class Circumstances(Part):
     """Who and when; all that is named must hold. Answered once, when it is first awarded."""
 
     tiers: Words = Field([], description="Members who hold any of these tiers.")
@@ -133,7 +133,7 @@ class When(Circumstances):
     )
 
 
-class Entry(_Part):
+class Entry(Part):
     """What rules and campaigns share."""
 
     id: Name = Field(description="Its name in every event and report; unique among its kind.")
@@ -168,7 +168,7 @@ class Campaign(Entry):
     )
 
 
-class Level(_Part):
+class Level(Part):
     """A tier."""
 
     id: Name = Field(description="Its name in every event and report.")
@@ -191,7 +191,7 @@ class Level(_Part):
     benefits: Words = Field([], description="What else it brings, in words; shown, never acted on.")
 
 
-class Tiers(_Part):
+class Tiers(Part):
     """The levels members rise through."""
 
     measure: Literal["points_earned", "spend", "order_count"] = Field(
@@ -221,7 +221,7 @@ class Tiers(_Part):
     )
 
 
-class Expiry(_Part):
+class Expiry(Part):
     """How points end."""
 
     mode: Literal["never", "after_available", "inactivity"] = Field(
@@ -235,7 +235,7 @@ class Expiry(_Part):
     )
 
 
-class Reward(_Part):
+class Reward(Part):
     """Something to be had for points."""
 
     id: Name = Field(description="Its name in redemptions and events; unique among rewards.")
@@ -243,7 +243,7 @@ class Reward(_Part):
     tiers: Words = Field([], description="Only for members who hold any of these tiers; left out: for everybody.")
 
 
-class Reviews(_Part):
+class Reviews(Part):
     """Points for reviews of products. An edited review is worth what it is now, a removed one nothing."""
 
     points: Points = Field(description="For a review.")
@@ -258,7 +258,7 @@ class Reviews(_Part):
     )
 
 
-class Limit(_Part):
+class Limit(Part):
     """How often something is rewarded. The windows are local ones."""
 
     times: Annotated[int, Field(ge=1, le=POINTS_MAX)] = Field(description="So many times at most.")
@@ -267,7 +267,7 @@ class Limit(_Part):
     )
 
 
-class Activity(_Part):
+class Activity(Part):
     """Something that members do, of a kind that platforms name in `commerce.activity.recorded`."""
 
     id: Name = Field(description="Its kind, as facts name it; also its name in events and reports.")
@@ -280,7 +280,7 @@ class Activity(_Part):
     until: Instant | None = Field(None, description="Up to, not including, this instant.")
 
 
-class Referrals(_Part):
+class Referrals(Part):
     """Points for members who bring others, and for those they bring, on the first order of the new one."""
 
     referrer: Points | None = Field(None, description="For the member who brought another.")
@@ -292,7 +292,7 @@ class Referrals(_Part):
     limit: Limit | None = Field(None, description="How many referrals a referrer is rewarded for; left out: all.")
 
 
-class Enrolment(_Part):
+class Enrolment(Part):
     """Joining the program."""
 
     bonus: Points | None = Field(None, description="Points for enrolling, once for each member.")
@@ -302,14 +302,14 @@ class Enrolment(_Part):
     )
 
 
-class Units(_Part):
+class Units(Part):
     """Lines of orders whose units are stamps."""
 
     only: Lines = Field(Lines(), description="Only these lines.")
     except_: Lines = Field(Lines(), alias="except", description="Never these lines, whatever `only` says.")
 
 
-class Card(_Part):
+class Card(Part):
     """A stamp card: every so many units of an activity, or of lines of orders, complete it."""
 
     id: Name = Field(description="Its name in every event and report; unique among cards.")
@@ -322,7 +322,7 @@ class Card(_Part):
     )
 
 
-class Document(_Part):
+class Document(Part):
     """One version of a program."""
 
     program: Name = Field(description="The program's name: the same in every fact, for ever.")

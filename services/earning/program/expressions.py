@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from cel_expr_python import cel
@@ -68,20 +69,12 @@ class ExpressionInvalidError(ValueError):
         self.cure = cure
 
 
+@dataclass(frozen=True, slots=True)
 class Expression:
     """A compiled expression. Two of one text are equal."""
 
-    __slots__ = ("_compiled", "text")
-
-    def __init__(self, text: str, compiled: cel.Expression) -> None:
-        self.text = text
-        self._compiled = compiled
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Expression) and other.text == self.text
-
-    def __hash__(self) -> int:
-        return hash(self.text)
+    text: str
+    _compiled: cel.Expression = field(compare=False, repr=False)
 
     def holds(self, values: Mapping[str, Any]) -> bool:
         """Whether it is true of these values; where it can't be answered, or takes too many steps, it is not."""

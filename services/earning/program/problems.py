@@ -29,7 +29,8 @@ class Problem(NamedTuple):
     @property
     def field(self) -> str:
         """The path as people read it: `rules[1].rate`; empty for the document as a whole."""
-        return path_text(self.path)
+        text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path)
+        return text.removeprefix(".")
 
     def text(self, file: str) -> str:
         """One line: `grocer.yaml:12:9: rules[1].rate: … Cure.`."""
@@ -52,9 +53,3 @@ class ProgramInvalidError(TallystickError):
         found = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
         lines = "\n".join(problem.text(file) for problem in self.problems)
         super().__init__(f"{file} is not a valid program ({found}):\n{lines}")
-
-
-def path_text(path: Path) -> str:
-    """`("rules", 1, "rate")` as `rules[1].rate`."""
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return text.removeprefix(".")

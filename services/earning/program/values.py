@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -43,6 +43,11 @@ def near(word: str, known: Iterable[str]) -> str:
     return f"Did you mean `{folded[close[0]]}`?" if close else ""
 
 
+def listed(words: Sequence[str]) -> str:
+    """Words as a sentence lists them: `a, b and c`."""
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
 def rate_text(rate: Fraction) -> str:
     """A rate as its shortest exact text: `1.25`, or `1/3` where no decimal is exact."""
     remainder = rate.denominator
@@ -70,12 +75,13 @@ def read_rate(value: object) -> Fraction:
 
 def read_money(value: object) -> int:
     """An amount in the program's currency (`20`, `19.99`, `"19.99"`) as micros, not negative."""
+    refused = refusal(f"{_shown(value)} is not an amount of money", "Write a number such as 20 or 19.99.")
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
-        raise refusal(f"{_shown(value)} is not an amount of money", "Write a number such as 20 or 19.99.")
+        raise refused
     try:
         return micros(str(value))
     except PermanentError as error:
-        raise refusal(f"{_shown(value)} is not an amount of money", "Write a number such as 20 or 19.99.") from error
+        raise refused from error
 
 
 def read_instant(value: object) -> datetime:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import asyncpg
@@ -20,7 +21,8 @@ from services.earning.installation import Database, database_of
 from services.earning.ledger.emissions import record_emitted
 from services.earning.ledger.journal import Head, bytes_at
 from services.earning.ledger.transaction import heads, transaction
-from services.earning.program.registry import ProgramCache
+from services.earning.program import registry
+from services.earning.program.registry import ProgramCache, Published
 from services.earning.replay.decisions import (
     LoggedEvent,
     Progress,
@@ -31,8 +33,7 @@ from services.earning.replay.decisions import (
     replay,
 )
 from services.earning.replay.log_end import LogEnd, highest
-from services.earning.replay.programs import level_programs
-from shared.broker import reading
+from shared.broker import Outgoing, producer, publish, reading
 from shared.codec import chain_of, place_of
 from shared.errors import ConfigurationError, ForkError, PermanentError, UnreadableEventError
 from shared.postgres import connect
@@ -147,6 +148,51 @@ def _refuse_foreign(topic: str, heads: Mapping[int, Head], ends: Mapping[int, Lo
     )
 
 
+async def level_programs(
+    session: asyncpg.Connection, consumer: AIOKafkaConsumer, bootstrap_servers: str, topic: str
+) -> list[Published]:
+    """Put into the registry what only the topic has, and on the topic what it had; gives what the registry lacked.
+
+    Without the versions published since a backup their facts would come out otherwise.
+
+    Raises:
+        ConfigurationError: the two have different documents under one version.
+        KafkaError, asyncpg.PostgresError, OSError, TimeoutError: not all is done; begin again.
+    """
+    told = await _told_programs(consumer, topic)
+    restored = await registry.restore(session, told)
+    await _give_again(bootstrap_servers, topic, await registry.lost(session, told))
+    return restored
+
+
+async def _told_programs(consumer: AIOKafkaConsumer, topic: str) -> list[bytes]:
+    """All of the programs topic."""
+    partition = TopicPartition(topic, 0)
+    (end,) = (await consumer.end_offsets([partition])).values()
+    (begin,) = (await consumer.beginning_offsets([partition])).values()
+    consumer.assign([partition])
+    consumer.seek(partition, begin)
+    records: list[ConsumerRecord] = []
+    async with asyncio.timeout(ANSWER_TIMEOUT_S):
+        while await consumer.position(partition) < end:
+            records += (await consumer.getmany(partition, timeout_ms=POLL_MS)).get(partition, ())
+    return [record.value for record in records]
+
+
+async def _give_again(bootstrap_servers: str, topic: str, versions: Sequence[Published]) -> None:
+    """Publish versions as they were published; two processes that do so add copies, which readers bear."""
+    if not versions:
+        return
+    names = [f"{one.program} {one.version}" for one in versions]
+    log.warning("the programs topic lacks what was published: publishing again", versions=names)
+    publisher = producer(bootstrap_servers, "tallystick-programs")
+    try:
+        await publisher.start()
+        await publish(publisher, topic, {0: [Outgoing(*registry.record(one)) for one in versions]})
+    finally:
+        await publisher.stop()
+
+
 async def compare(session: asyncpg.Connection, ends: Mapping[int, LogEnd]) -> None:
     """Where logs end, the journal must have the very event that they have there.
 
@@ -199,16 +245,16 @@ def _next(record: ConsumerRecord, shard: int, position: int) -> LoggedEvent | No
     return logged_event(shard, position, place.type, record.value or b"") if place.position == position else None
 
 
+@dataclass
 class _Replaying:
     """Replays shards' events from the log, some decisions a transaction."""
 
-    def __init__(self, session: asyncpg.Connection, shards: int, missing: int, progress: Progress) -> None:
-        self._session = session
-        self._shards = shards
-        self._missing = missing
-        self._progress = progress
-        self._programs = ProgramCache()
-        self.replayed = 0
+    session: asyncpg.Connection
+    shards: int
+    missing: int
+    progress: Progress
+    programs: ProgramCache = field(default_factory=ProgramCache)
+    replayed: int = 0
 
     async def replay_missing(self, shard: int, events: AsyncIterator[LoggedEvent]) -> None:
         """Replay what a shard lacks."""
@@ -222,8 +268,8 @@ class _Replaying:
 
     async def _replay(self, shard: int, events: Sequence[LoggedEvent]) -> None:
         """Decide events again, behind those that the shard has, and commit."""
-        session = self._session
-        async with transaction(session, self._shards, [shard]) as ledger:
+        session = self.session
+        async with transaction(session, self.shards, [shard]) as ledger:
             head = ledger.journal.heads[shard]
             # Another process may have replayed some of it meanwhile.
             made = list(decisions(event for event in events if event.data.position > head.position))
@@ -232,7 +278,7 @@ class _Replaying:
             for group in made:
                 ledger.member(group[0].data.program, group[0].data.member)
             await ledger.rows.load({key for group in made for key in keys_of(group)})
-            versions = await self._programs.load(session, ledger.programs)
+            versions = await self.programs.load(session, ledger.programs)
             for group in made:
                 _same(group, await replay(ledger, versions, group), last=group is made[-1])
             if made:
@@ -240,7 +286,7 @@ class _Replaying:
                 # It is in the log: that is where it comes from.
                 await record_emitted(session, {shard: events[-1].data.position})
         self.replayed += len(events)
-        self._progress(self.replayed, self._missing)
+        self.progress(self.replayed, self.missing)
 
 
 def _same(events: Sequence[LoggedEvent], come_out: list[bytes], *, last: bool) -> None:

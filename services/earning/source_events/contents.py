@@ -1,356 +1,109 @@
 """Contents of rows as a claim's message says them: what is known of a business key, one class a kind (`handover.py`).
 
-Points are whole, money is in micros, instants are in UTC. What has its default is left out.
+They are made from the classes that are stored (`state/keys.py`): the same fields, but by their names, not by their
+place. So a change of what is stored would change a message that lies in the log for ever; a contract test compares
+each message's shape with the one that was released. A field that is stored under another name keeps the old one in
+messages by `RENAMED`; what is to be said otherwise gets a message of a new type (`messages.py`).
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from functools import cache, reduce
+from operator import or_
+from types import GenericAlias, UnionType
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import msgspec
-
-
-class _Said(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A value of a message, by the names of its fields."""
-
-
-class ChangeSaid(_Said, frozen=True):
-    """A change at the platform: its time, revision, rank among those of one moment, hash of its content, and status."""
-
-    time: datetime
-    revision: int
-    rank: int
-    content_hash: int
-    status: str
-
-
-class LineSold(_Said, frozen=True):
-    """A line as sold."""
-
-    line_id: str
-    sku: str
-    categories: tuple[str, ...] = ()
-    quantity: int = 1
-    subtotal: int = 0
-    discount: int = 0
-    tax: int = 0
-    gift_card: bool = False
-
-
-class OrderSold(_Said, frozen=True):
-    """An order as sold; `rate`: micros of the program's currency for 1 of `currency`."""
-
-    currency: str
-    lines: tuple[LineSold, ...] = ()
-    discount: int = 0
-    shipping: int = 0
-    shipping_tax: int = 0
-    prices_include_tax: bool = False
-    points_payment: int = 0
-    rate: int | None = None
-    test: bool = False
-
-
-class LineRefunded(_Said, frozen=True):
-    """What came back for a line; no quantity: not said."""
-
-    line_id: str
-    amount: int = 0
-    quantity: int | None = None
-    tax: int = 0
-
-
-class RefundSaid(_Said, frozen=True):
-    """A refund's newest content; no amount: not said."""
-
-    time: datetime
-    content_hash: int
-    lines: tuple[LineRefunded, ...] = ()
-    amount: int | None = None
-    shipping: int = 0
-    tender: str = "cash"
-
-
-class Pinned(_Said, frozen=True):
-    """Who and when, answered once: `version` of the program by `when`, tier before, segments, channel, attributes."""
-
-    version: int
-    when: datetime
-    tier: str = ""
-    segments: tuple[str, ...] = ()
-    first_order: bool = False
-    channel: str | None = None
-    store: str | None = None
-    attributes: dict[str, str] = {}
-
-
-class GrantGiven(_Said, frozen=True):
-    """What a key other than an order is worth: points by rule; `qualified` counts in the tier window of `window`."""
-
-    pin: Pinned | None = None
-    rules: dict[str, int] = {}
-    qualified: int = 0
-    window: str = ""
-
-
-class RateSaid(_Said, frozen=True):
-    """The exchange rate of an order's earliest content: micros of the program's currency for 1 of `currency`."""
-
-    currency: str
-    micros: int
-
-
-class OrderContent(_Said, frozen=True, tag="order"):
-    """An order: changes, newest content, refunds by id, what is pinned, and what it is worth.
-
-    `lines` and `rules` are points by line_id (shipping under "") and by rule, `uncapped` what they were before caps,
-    `caps` the windows it counts in, `counts`: it is one of the member's orders. `stamps` are those it holds, by card.
-    """
-
-    changes: tuple[ChangeSaid, ...] = ()
-    sold: OrderSold | None = None
-    channel: str | None = None
-    store: str | None = None
-    placed_at: datetime | None = None
-    rate: RateSaid | None = None
-    refunds: dict[str, RefundSaid] = {}
-    refund_facts: tuple[int, ...] = ()
-    pin: Pinned | None = None
-    lines: dict[str, int] = {}
-    rules: dict[str, int] = {}
-    qualified: int = 0
-    window: str = ""
-    counts: bool = False
-    uncapped: int = 0
-    caps: tuple[str, ...] = ()
-    stamps: dict[str, int] = {}
-
-
-class Newest(_Said, frozen=True):
-    """When something was said last, and the hash of its content."""
-
-    time: datetime
-    content_hash: int
-
-
-class MemberContent(_Said, frozen=True, tag="member"):
-    """What was said of a member: hashes of the newest facts, and the newest word on each thing."""
-
-    seen: tuple[int, ...] = ()
-    said: dict[str, Newest] = {}
-
-
-class TakenOfLot(_Said, frozen=True):
-    """What a redemption took of a lot, with the lot's dates of that moment."""
-
-    lot: int
-    points: int
-    expires_at: datetime | None = None
-    follows: bool = False
-    extended: bool = False
-
-
-class RedemptionContent(_Said, frozen=True, tag="redemption"):
-    """A redemption (0 points: rejected), what is left of what it took, and cancels by id with their hashes.
-
-    `forgiven` is the place on the member's counter of forgiven points at that moment.
-    """
-
-    content_hash: int = 0
-    points: int = 0
-    taken_at: datetime | None = None
-    forgiven: int = 0
-    takes: tuple[TakenOfLot, ...] = ()
-    cancels: dict[str, int] = {}
-
-
-class CommandContent(_Said, frozen=True, tag="command"):
-    """A command that is decided once, by the hash of its content; 0: a claim that was refused."""
-
-    content_hash: int = 0
-
-
-class ImportContent(_Said, frozen=True, tag="import"):
-    """A row of an import: points still in the books, what it added to a tier window, and what it said."""
-
-    content_hash: int = 0
-    points: int = 0
-    lifetime_points: int = 0
-    window: str = ""
-    tier: str = ""
-    lifetime: int = 0
-
-
-class BatchContent(_Said, frozen=True, tag="batch"):
-    """A member's rows of an import, and hashes of the reverts seen."""
-
-    rows: tuple[str, ...] = ()
-    reverts: tuple[int, ...] = ()
-
-
-class CapContent(_Said, frozen=True, tag="cap"):
-    """Points of orders in a cap window that is not recent any more."""
-
-    points: int = 0
-
-
-class BonusContent(_Said, frozen=True, tag="bonus"):
-    """A tier's entry bonus: the points there are of it."""
-
-    points: int = 0
-
-
-class ReviewSaid(_Said, frozen=True):
-    """A review's newest content."""
-
-    time: datetime
-    content_hash: int
-    product: str
-    photos: int = 0
-    videos: int = 0
-    verified: bool = False
-    length: int = 0
-
-
-class ReviewContent(_Said, frozen=True, tag="review"):
-    """A review; `claimed` is the product for which it is the one that counts, `refused` the one where another was."""
-
-    changes: tuple[ChangeSaid, ...] = ()
-    content: ReviewSaid | None = None
-    grant: GrantGiven = GrantGiven()
-    claimed: str = ""
-    refused: str = ""
-
-
-class ActivitySaid(_Said, frozen=True):
-    """An activity's newest content."""
-
-    time: datetime
-    content_hash: int
-    kind: str
-    quantity: int = 1
-    attributes: dict[str, str] = {}
-
-
-class ActivityContent(_Said, frozen=True, tag="activity"):
-    """An activity; `place` is the window of a limit that it has a place in, `refused`: there was none."""
-
-    changes: tuple[ChangeSaid, ...] = ()
-    content: ActivitySaid | None = None
-    grant: GrantGiven = GrantGiven()
-    place: str = ""
-    refused: bool = False
-    stamps: dict[str, int] = {}
-
-
-class ClaimContent(_Said, frozen=True, tag="claim"):
-    """Something that one key at a time can claim, and who has it."""
-
-    holders: tuple[str, ...] = ()
-
-
-class LimitContent(_Said, frozen=True, tag="limit"):
-    """Places taken in a window of a limit."""
-
-    used: int = 0
-
-
-class CardContent(_Said, frozen=True, tag="card"):
-    """Points of `cards` completed at once by `every` stamps each; `before` is where those before them begin."""
-
-    grant: GrantGiven = GrantGiven()
-    cards: int = 0
-    before: int = 0
-    every: int = 0
-
-
-class ReferralCompletion(_Said, frozen=True):
-    """A referral's newest completion, and the signals that are true."""
-
-    time: datetime
-    content_hash: int
-    order_id: str
-    signals: tuple[str, ...] = ()
-
-
-class ReferralQuestion(_Said, frozen=True):
-    """What the referrer was asked last."""
-
-    qualifies: bool = False
-    order_id: str = ""
-    when: datetime | None = None
-    waits: bool = False
-    release_at: datetime | None = None
-    unblocked: bool = False
-
-
-class ReferralContent(_Said, frozen=True, tag="referral"):
-    """A referral at its referee: the question asked last by `version`, since when it qualifies, the newest answer."""
-
-    changes: tuple[ChangeSaid, ...] = ()
-    referrer: str = ""
-    completed: ReferralCompletion | None = None
-    grant: GrantGiven = GrantGiven()
-    version: int = 0
-    since: int = 0
-    answered: int = 0
-    asked: ReferralQuestion = ReferralQuestion()
-    granted: bool = False
-    blocked: str = ""
-    is_new: bool | None = None
-
-
-class ReferrerContent(_Said, frozen=True, tag="referrer"):
-    """A referral at its referrer: the newest question, what it is worth to them, their place under the limit."""
-
-    version: int = 0
-    qualifies: bool = False
-    grant: GrantGiven = GrantGiven()
-    place: str = ""
-    blocked: str = ""
-
-
-class ClickContent(_Said, frozen=True, tag="click"):
-    """A click on a referrer's link."""
-
-
-class AliasContent(_Said, frozen=True, tag="alias"):
-    """Another id that is this member: its lots have its numbers plus `offset`, `parts` of what it had are here.
-
-    Its places among forgiven points are `forgiven` further; `cards` are those paid before it came, and the last's
-    beginning, by card.
-    """
-
-    offset: int = 0
-    parts: tuple[int, ...] = ()
-    forgiven: int = 0
-    cards: dict[str, tuple[int, int]] = {}
-
-
-class EnrolmentContent(_Said, frozen=True, tag="enrolment"):
-    """A member's bonus for enrolling."""
-
-    grant: GrantGiven = GrantGiven()
-
-
-Content = (
-    OrderContent
-    | MemberContent
-    | RedemptionContent
-    | CommandContent
-    | ImportContent
-    | BatchContent
-    | CapContent
-    | BonusContent
-    | ReviewContent
-    | ActivityContent
-    | ClaimContent
-    | LimitContent
-    | CardContent
-    | ReferralContent
-    | ReferrerContent
-    | ClickContent
-    | AliasContent
-    | EnrolmentContent
+from msgspec.structs import FieldInfo
+
+from services.earning.state.keys import (
+    Done,
+    KeyState,
+    Pin,
+    Referred,
+    RefundedLine,
+    RefundKnown,
+    Reviewed,
+    Sold,
+    SoldLine,
+    Take,
 )
-"""What is known of a business key, told apart by `type`."""
+
+Names = Mapping[str, str]
+
+RENAMED: Mapping[type[msgspec.Struct], Names] = {}
+"""Stored class → stored name of a field → its name in messages, where the two differ."""
+
+_LEFT_OUT: Mapping[type[msgspec.Struct], Mapping[str, object]] = {
+    SoldLine: {"categories": (), "quantity": 1, "subtotal": 0, "discount": 0, "tax": 0, "gift_card": False},
+    Sold: {
+        "lines": (),
+        "discount": 0,
+        "shipping": 0,
+        "shipping_tax": 0,
+        "prices_include_tax": False,
+        "points_payment": 0,
+        "rate": None,
+        "test": False,
+    },
+    RefundedLine: {"amount": 0, "quantity": None, "tax": 0},
+    RefundKnown: {"lines": (), "amount": None, "shipping": 0, "tender": "cash"},
+    Pin: {"tier": "", "segments": (), "first_order": False, "channel": None, "store": None},
+    Take: {"expires_at": None, "follows": False, "extended": False},
+    Reviewed: {"photos": 0, "videos": 0, "verified": False, "length": 0},
+    Done: {"quantity": 1, "attributes": {}},
+    Referred: {"signals": ()},
+}
+"""Stored class → its fields that always are stored, and are left out of a message where they have this value."""
+
+
+@cache
+def said_by_name(stored: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """The class that says in a message what an array is in the store, and the same of all that is inside it."""
+    return named(stored, RENAMED.get(stored, {}))
+
+
+def named(stored: type[msgspec.Struct], names: Names) -> type[msgspec.Struct]:
+    """Likewise, with other names for some fields: stored name → name in the message."""
+    left_out = _LEFT_OUT.get(stored, {})
+    return msgspec.defstruct(
+        stored.__name__,
+        [_field(field, left_out) for field in msgspec.structs.fields(stored)],
+        module=__name__,
+        tag=stored.__struct_config__.tag,
+        rename=names,
+        frozen=True,
+        omit_defaults=True,
+    )
+
+
+def _field(field: FieldInfo, left_out: Mapping[str, object]) -> tuple[str, Any] | tuple[str, Any, Any]:
+    kind = _kind(field.type)
+    default = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+    default = left_out.get(field.name, default)
+    if default is msgspec.NODEFAULT:
+        return field.name, kind
+    return field.name, kind, msgspec.convert(default, kind, from_attributes=True)
+
+
+def _kind(stored: Any) -> Any:  # noqa: ANN401 (an annotation of any form)
+    """An annotation with classes of messages in the place of stored ones, and nothing that can be changed."""
+    if isinstance(stored, type) and issubclass(stored, msgspec.Struct):
+        return said_by_name(stored)
+    origin, parts = get_origin(stored), tuple(map(_kind, get_args(stored)))
+    if origin is None:
+        return stored
+    if origin is UnionType:
+        return reduce(or_, parts)
+    return GenericAlias(tuple, (parts[0], ...)) if origin is list else GenericAlias(origin, parts)
+
+
+CONTENTS: Mapping[type[KeyState], type[msgspec.Struct]] = {state: said_by_name(state) for state in get_args(KeyState)}
+"""What is stored of a key → what is said of it."""
+
+if TYPE_CHECKING:
+    Content = msgspec.Struct
+else:
+    Content = reduce(or_, CONTENTS.values())
+    """What is known of a business key, told apart by `type`."""

@@ -88,17 +88,8 @@ def restored_fact(kept: dict[str, Any], program: str, member: str, cause: Cause 
         member=member,
         occurred_at=msgspec.convert(kept["occurred_at"], datetime),
         received_at=msgspec.convert(kept["received_at"], datetime),
-        data=msgspec.convert(kept["data"], _data_class(kept["type"])),
+        data=msgspec.convert(kept["data"], FACT_TYPES.get(kept["type"]) or MESSAGE_TYPES[kept["type"]]),
         topic=cause.topic if cause is not None else "",
         partition=cause.partition if cause is not None else -1,
         offset=cause.offset if cause is not None else -1,
     )
-
-
-def _data_class(fact_type: str) -> type[FactData | MessageData]:
-    """The class of what is logged under a type; a message's where no fact has it.
-
-    Raises:
-        KeyError: neither has it.
-    """
-    return FACT_TYPES.get(fact_type) or MESSAGE_TYPES[fact_type]

@@ -1,16 +1,17 @@
 """The first message of what a claimed id hands over: state as earning stored it then. It is read, and never written.
 
-Lots, books and what is inside them are arrays there, in the order of the fields in `handover.py` and `contents.py`.
+Lots, books and what is inside them are arrays there, in the order of the fields in `handover.py` and of the classes
+that `contents.py` makes.
 """
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 from msgspec import inspect
 
-from services.earning.source_events.contents import Content
+from services.earning.source_events.contents import CONTENTS
 from services.earning.source_events.handover import AccountGiven, ClaimGiven, LotGiven
 
 Plain = dict[str, Any]
@@ -28,9 +29,7 @@ class ClaimGivenV1(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     standing: Plain | None = None
 
 
-_CONTENTS: dict[str, inspect.Type] = {
-    str(kind.__struct_config__.tag): inspect.type_info(kind) for kind in get_args(Content)
-}
+_CONTENTS = {str(kind.__struct_config__.tag): inspect.type_info(kind) for kind in CONTENTS.values()}
 _LOT, _ACCOUNT = inspect.type_info(LotGiven), inspect.type_info(AccountGiven)
 
 
@@ -74,15 +73,11 @@ def _named(value: Any, kind: inspect.Type) -> Any:  # noqa: ANN401 (plain values
     if isinstance(kind, inspect.UnionType):
         return _named(value, next(one for one in kind.types if not isinstance(one, inspect.NoneType)))
     if isinstance(kind, inspect.StructType):
-        given = value.items() if isinstance(value, dict) else zip(_names(kind), value, strict=True)
         types = {field.encode_name: field.type for field in kind.fields}
+        given = value.items() if isinstance(value, dict) else zip(types, value, strict=True)
         return {name: _named(part, types[name]) for name, part in given if name in types}
     if isinstance(kind, inspect.VarTupleType):
         return [_named(part, kind.item_type) for part in value]
     if isinstance(kind, inspect.DictType):
         return {name: _named(part, kind.value_type) for name, part in value.items()}
     return value
-
-
-def _names(kind: inspect.StructType) -> list[str]:
-    return [field.encode_name for field in kind.fields]

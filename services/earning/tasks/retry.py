@@ -23,9 +23,11 @@ log = structlog.get_logger(__name__)
 OnProgress = Callable[[], None]
 """Called by an attempt when it has got through: the next wait is short again, and we are ready."""
 
+Attempt = Callable[[OnProgress], Awaitable[None]]
+
 
 async def retry_until_stopped(
-    name: str, attempt: Callable[[OnProgress], Awaitable[None]], dsn: str, readiness: Readiness, stopping: asyncio.Event
+    name: str, attempt: Attempt, dsn: str, readiness: Readiness, stopping: asyncio.Event
 ) -> None:
     """Attempt until it ends well, or we are to stop; failures of Kafka or Postgres are logged once and waited out.
 

@@ -6,71 +6,33 @@ The message stays in the log for ever and says nothing of how state is stored; t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import get_args
 
 import msgspec
+from msgspec.structs import asdict
 
-from services.earning.source_events.contents import Content
-from services.earning.source_events.handover import AccountGiven, CardGiven, LotGiven, ReferralFollowed, RowGiven
+from services.earning.source_events.contents import CONTENTS
+from services.earning.source_events.handover import AccountGiven, LotGiven, RowGiven
 from services.earning.state.keys import KeyState
 from services.earning.state.standing import BusinessKey, KeyRow, Lot, Standing
 from shared.point_events import Key
 
-STATES: Mapping[type[Content], type[KeyState]] = {
-    content: next(state for state in get_args(KeyState) if state.__struct_config__.tag == content.__struct_config__.tag)
-    for content in get_args(Content)
-}
-"""What is said of a key → what is stored of it: a field has the same name in both."""
-
-_CONTENTS = {state: content for content, state in STATES.items()}
+_STATES: Mapping[type[msgspec.Struct], type[KeyState]] = {content: state for state, content in CONTENTS.items()}
+"""What is said of a key → what is stored of it."""
 
 
 def given_lot(lot: Lot) -> LotGiven:
     """A lot as it is handed over."""
-    return LotGiven(
-        lot=lot.lot,
-        key=_given_key(lot.key),
-        points=lot.points,
-        remaining=lot.remaining,
-        earned_at=lot.earned_at,
-        available_at=lot.available_at,
-        expires_at=lot.expires_at,
-        release_at=lot.release_at,
-        when=lot.when,
-        qualifies=lot.qualifies,
-        version=lot.version,
-        expired=lot.expired,
-        follows=lot.follows,
-        extended=lot.extended,
-    )
+    return LotGiven(**(asdict(lot) | {"key": _given_key(lot.key)}))
 
 
 def taken_lots(program: str, given: Iterable[LotGiven]) -> list[Lot]:
     """Lots of a program as they were before they were handed over."""
-    return [
-        Lot(
-            lot=lot.lot,
-            key=_taken_key(program, lot.key),
-            points=lot.points,
-            remaining=lot.remaining,
-            earned_at=lot.earned_at,
-            available_at=lot.available_at,
-            expires_at=lot.expires_at,
-            release_at=lot.release_at,
-            when=lot.when,
-            qualifies=lot.qualifies,
-            version=lot.version,
-            expired=lot.expired,
-            follows=lot.follows,
-            extended=lot.extended,
-        )
-        for lot in given
-    ]
+    return [Lot(**(asdict(lot) | {"key": _taken_key(program, lot.key)})) for lot in given]
 
 
 def given_row(row: KeyRow) -> RowGiven:
     """The row of a key as it is handed over."""
-    content = msgspec.convert(row.book, _CONTENTS[type(row.book)], from_attributes=True)
+    content = msgspec.convert(row.book, CONTENTS[type(row.book)], from_attributes=True)
     return RowGiven(_given_key(row.key), content, tuple(row.lots))
 
 
@@ -80,7 +42,7 @@ def taken_rows(program: str, member: str, given: Iterable[RowGiven]) -> list[Key
         KeyRow(
             _taken_key(program, row.key),
             member,
-            msgspec.convert(row.content, STATES[type(row.content)], from_attributes=True),
+            msgspec.convert(row.content, _STATES[type(row.content)], from_attributes=True),
             [*row.lots],
         )
         for row in given
@@ -89,31 +51,12 @@ def taken_rows(program: str, member: str, given: Iterable[RowGiven]) -> list[Key
 
 def given_account(standing: Standing) -> AccountGiven:
     """What of a standing goes with lots and rows."""
-    return AccountGiven(
-        member=standing.member,
-        owed=standing.balances.deficit,
-        forgiven=standing.forgiven_place,
-        forgiven_elsewhere=tuple(standing.forgiven_elsewhere),
-        made_up=tuple(standing.made_up),
-        provisional=standing.provisional,
-        since=standing.since,
-        joined_at=standing.joined_at,
-        segments=standing.segments,
-        attributes=standing.attributes,
-        orders_open=standing.orders_open,
-        lifetime=standing.lifetime,
-        bonuses=standing.bonuses,
-        referred=tuple(ReferralFollowed(*one) for one in standing.referred),
-        caps=standing.caps,
-        inactive_at=standing.inactive_at,
-        qualifying=standing.qualifying,
-        cards={
-            name: CardGiven(held.stamps, held.cards, held.best, held.last, held.every)
-            for name, held in standing.cards.items()
-        },
-        tier=standing.tier,
-        tier_until=standing.tier_until,
-    )
+    said = asdict(standing) | {
+        "owed": standing.balances.deficit,
+        "forgiven": standing.forgiven_place,
+        "referred": [one._asdict() for one in standing.referred],
+    }
+    return msgspec.convert(said, AccountGiven, from_attributes=True)
 
 
 def _given_key(key: BusinessKey) -> Key:

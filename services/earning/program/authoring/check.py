@@ -13,7 +13,7 @@ from services.earning.program.authoring.contradictions import contradictions
 from services.earning.program.authoring.source import Source, read
 from services.earning.program.document import Document
 from services.earning.program.problems import Path, Problem, ProgramInvalidError
-from services.earning.program.values import near
+from services.earning.program.values import listed, near
 
 Schema = Mapping[str, Any]
 
@@ -66,13 +66,18 @@ def _missing(path: Path, _given: object) -> tuple[str, str]:
 
 def _unknown(path: Path, _given: object) -> tuple[str, str]:
     known = sorted(_node(path[:-1]).get("properties", {}))
-    return f"`{path[-1]}` is not a setting here", near(str(path[-1]), known) or f"Settings here are {_listed(known)}."
+    return f"`{path[-1]}` is not a setting here", near(
+        str(path[-1]), known
+    ) or f"Settings here are {listed([f'`{name}`' for name in known])}."
 
 
 def _not_a_choice(path: Path, given: object) -> tuple[str, str]:
     choices = [str(choice) for choice in _node(path).get("enum", [])]
     meant = near(str(given), choices)
-    return f"{given!r} is none of the choices", f"{meant} Write one of {_listed(choices)}.".strip()
+    return (
+        f"{given!r} is none of the choices",
+        f"{meant} Write one of {listed([f'`{choice}`' for choice in choices])}.".strip(),
+    )
 
 
 def _not_a_name(_path: Path, given: object) -> tuple[str, str]:
@@ -137,8 +142,3 @@ def _resolved(node: Schema) -> Schema:
         target = cast("Schema", _schema()["$defs"][node["$ref"].rpartition("/")[2]])
         return {**target, **{k: v for k, v in node.items() if k != "$ref"}}
     return node
-
-
-def _listed(words: list[str]) -> str:
-    quoted = [f"`{word}`" for word in words]
-    return " and ".join([", ".join(quoted[:-1]), quoted[-1]]) if len(quoted) > 1 else "".join(quoted)

@@ -6,8 +6,9 @@ is not well formed here is left to the check of form.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import TypeVar
 
 from pydantic_core import PydanticCustomError
 
@@ -25,6 +26,7 @@ from services.earning.program.values import near, read_instant, read_money
 from shared.money import MICROS, decimal
 
 Group = dict[str, Plain]
+_Value = TypeVar("_Value")
 
 _GRANTS = {"review": "reviews", "referral": "referrals"}
 """Kinds of points beside orders' and activities' → the section that gives them."""
@@ -47,10 +49,11 @@ class _Finder:
         self.problems: list[Problem] = []
 
     def find(self) -> None:
+        for kind in ("rules", "campaigns", "activities", "cards", "rewards"):
+            self._unique(_groups(self._document, kind))
+        self._unique(self._levels())
         for kind in ("rules", "campaigns"):
-            entries = list(_groups(self._document, kind))
-            self._unique(entries)
-            for path, entry in entries:
+            for path, entry in _groups(self._document, kind):
                 self._span(path, entry)
                 self._lines(path, entry)
                 self._tiers_known((*path, "when"), _group(entry, "when"))
@@ -65,7 +68,8 @@ class _Finder:
         self._priorities()
         self._ladder()
         self._windows()
-        self._rewards()
+        for path, reward in _groups(self._document, "rewards"):
+            self._tiers_known(path, reward)
         self._pending()
         self._expiry()
         self._caps()
@@ -74,7 +78,7 @@ class _Finder:
         mark = self._source.key_mark(path) if at_key else self._source.mark(path)
         self.problems.append(Problem(mark, path, message, cure))
 
-    def _unique(self, entries: list[tuple[Path, Group]]) -> None:
+    def _unique(self, entries: Iterable[tuple[Path, Group]]) -> None:
         seen: dict[str, Path] = {}
         for path, entry in entries:
             name = entry.get("id")
@@ -96,7 +100,7 @@ class _Finder:
             self._say(path, "the rule has neither a rate nor points", cure)
 
     def _span(self, path: Path, entry: Group) -> None:
-        starts, ends = _instant(entry.get("from")), _instant(entry.get("until"))
+        starts, ends = _read(read_instant, entry.get("from")), _read(read_instant, entry.get("until"))
         if starts is not None and ends is not None and ends <= starts:
             cure = f"Write an instant after `from` ({starts.isoformat()})."
             self._say((*path, "until"), "it ends before it starts" if ends < starts else "it ends as it starts", cure)
@@ -113,18 +117,12 @@ class _Finder:
         """Whether the tiers that are named at a path (its list `tiers`) are levels of the document."""
         known = [level["id"] for _, level in self._levels() if isinstance(level.get("id"), str)]
         for i, name in enumerate(_words(entry, "tiers")):
-            if name in known:
-                continue
-            names = ", ".join(f"`{tier}`" for tier in known)
-            cure = near(name, map(str, known)) or (
-                f"The levels are {names}." if known else "Add `tiers:` with its levels."
-            )
-            self._say((*path, "tiers", i), f"no tier is called `{name}`", cure)
+            if name not in known:
+                cure = _meant(name, [*map(str, known)], "The levels are", "Add `tiers:` with its levels.")
+                self._say((*path, "tiers", i), f"no tier is called `{name}`", cure)
 
     def _activities(self) -> None:
-        entries = list(_groups(self._document, "activities"))
-        self._unique(entries)
-        for path, entry in entries:
+        for path, entry in _groups(self._document, "activities"):
             self._span(path, entry)
             self._tiers_known((*path, "when"), _group(entry, "when"))
             self._expression(path, entry, of_activity(_words(entry, "attributes")))
@@ -163,10 +161,8 @@ class _Finder:
             self._say((*path, "when", "expression"), error.message, error.cure)
 
     def _cards(self) -> None:
-        cards = list(_groups(self._document, "cards"))
-        self._unique(cards)
         kinds = [str(entry.get("id")) for _, entry in _groups(self._document, "activities")]
-        for path, card in cards:
+        for path, card in _groups(self._document, "cards"):
             if ("activity" in card) == ("orders" in card):
                 cure = "Name an `activity`, or `orders: {}` for units of orders; write two cards for both."
                 self._say(path, "it doesn't say what its stamps are, or says two things", cure)
@@ -184,8 +180,7 @@ class _Finder:
         activities = [str(entry.get("id")) for _, entry in _groups(self._document, "activities")]
         known = [*activities, *(name for name, section in _GRANTS.items() if section in self._document)]
         if name not in known:
-            names = ", ".join(f"`{one}`" for one in known)
-            cure = near(name, known) or (f"There are {names}." if known else "Add `activities:` with its points.")
+            cure = _meant(name, known, "There are", "Add `activities:` with its points.")
             self._say(path, f"no activity is called `{name}`", cure, at_key=isinstance(path[-1], str))
 
     def _priorities(self) -> None:
@@ -203,10 +198,9 @@ class _Finder:
 
     def _ladder(self) -> None:
         tiers = _group(self._document, "tiers")
-        self._unique(self._levels())
         before: int | None = None
         for i, (path, level) in enumerate(self._levels()):
-            threshold = _money(level.get("threshold", 0))
+            threshold = _read(read_money, level.get("threshold", 0))
             if threshold is None:
                 continue
             self._step((*path, "threshold"), first=i == 0, before=before, threshold=threshold)
@@ -236,20 +230,11 @@ class _Finder:
                 message = "nothing is measured: the only level is where everybody starts"
                 self._idle(("tiers", name), message, "Add a level with a threshold, or leave it out.")
 
-    def _idle(self, path: Path, message: str, cure: str) -> None:
+    def _idle(self, path: tuple[str, str], message: str, cure: str) -> None:
         """Say that a setting changes nothing, where it is written."""
-        *groups, name = path
-        group = self._document
-        for step in groups:
-            group = _group(group, str(step))
-        if name in group:
+        group, name = path
+        if name in _group(self._document, group):
             self._say(path, message, cure, at_key=True)
-
-    def _rewards(self) -> None:
-        rewards = list(_groups(self._document, "rewards"))
-        self._unique(rewards)
-        for path, reward in rewards:
-            self._tiers_known(path, reward)
 
     def _pending(self) -> None:
         orders = _group(self._document, "orders")
@@ -314,15 +299,14 @@ def _words(group: Group, key: str) -> list[str]:
     return [word for word in value if isinstance(word, str)] if isinstance(value, list) else []
 
 
-def _instant(value: Plain) -> datetime | None:
-    try:
-        return read_instant(value)
-    except PydanticCustomError:
-        return None
+def _read(reader: Callable[[Plain], _Value], value: Plain) -> _Value | None:
+    """A value as its reader takes it; None: it is not well formed."""
+    with suppress(PydanticCustomError):
+        return reader(value)
+    return None
 
 
-def _money(value: Plain) -> int | None:
-    try:
-        return read_money(value)
-    except PydanticCustomError:
-        return None
+def _meant(name: str, known: Sequence[str], listed: str, cure: str) -> str:
+    """What to write instead of an unknown name: one like it, or any of those known; where there are none, `cure`."""
+    names = ", ".join(f"`{one}`" for one in known)
+    return near(name, known) or (f"{listed} {names}." if known else cure)

@@ -28,7 +28,7 @@ from services.earning.program.document import (
     Tiers,
     When,
 )
-from services.earning.program.values import rate_text
+from services.earning.program.values import listed, rate_text
 from shared.money import decimal
 
 _ROUNDING = {
@@ -130,7 +130,7 @@ def _rule(rule: Rule, currency: str) -> str:
 
 
 def _campaign(campaign: Campaign, currency: str) -> str:
-    of = f" of {_listed(campaign.activities)}" if campaign.activities else ""
+    of = f" of {listed(campaign.activities)}" if campaign.activities else ""
     return f"**{campaign.id}**: {rate_text(campaign.multiplier)} times the points{of}{_limits(campaign, currency)}."
 
 
@@ -153,7 +153,7 @@ def _activity(activity: Activity) -> str:
     if activity.limit is not None:
         limits.append(_limit(activity.limit))
     if activity.attributes:
-        limits.append(f"keeping {_listed(activity.attributes)}")
+        limits.append(f"keeping {listed(activity.attributes)}")
     given = _points(Fraction(activity.points)) if activity.points is not None else "counted"
     return f"**{activity.id}**: {given}{unit}{''.join(f', {limit}' for limit in limits)}."
 
@@ -166,7 +166,7 @@ def _referrals(referrals: Referrals, currency: str) -> str:
     if referrals.limit is not None:
         parts.append(f"{_limit(referrals.limit)} for each referrer")
     if referrals.blocks:
-        parts.append(f"blocked by {_listed([signal.replace('_', ' ') for signal in referrals.blocks])}")
+        parts.append(f"blocked by {listed([signal.replace('_', ' ') for signal in referrals.blocks])}")
     return f"**referral**: {', '.join(parts)}."
 
 
@@ -187,9 +187,9 @@ def _card(card: Card) -> str:
 def _lines(only: Lines, exclusion: Lines) -> Iterator[str]:
     for words, lines in (("on", only), ("not on", exclusion)):
         if lines.categories:
-            yield f"{words} {_listed(lines.categories)}"
+            yield f"{words} {listed(lines.categories)}"
         if lines.skus:
-            yield f"{words} SKU {_listed(lines.skus)}"
+            yield f"{words} SKU {listed(lines.skus)}"
 
 
 def _limit(limit: Limit) -> str:
@@ -221,22 +221,22 @@ def _span(starts_at: datetime | None, ends_at: datetime | None) -> Iterator[str]
 def _when(when: When) -> Iterator[str]:
     yield from _circumstances(when)
     if when.channels:
-        yield f"in the channel {_listed(when.channels)}"
+        yield f"in the channel {listed(when.channels)}"
     if when.stores:
-        yield f"in store {_listed(when.stores)}"
+        yield f"in store {listed(when.stores)}"
     if when.first_order is not None:
         yield "for a member's first order" if when.first_order else "for all but a member's first order"
 
 
 def _circumstances(when: Circumstances) -> Iterator[str]:
     if when.tiers:
-        yield f"for {_listed(when.tiers)} members"
+        yield f"for {listed(when.tiers)} members"
     if when.segments:
-        yield f"for members in {_listed(when.segments)}"
+        yield f"for members in {listed(when.segments)}"
     if when.weekdays:
-        yield f"on {_listed([day.capitalize() for day in when.weekdays])}"
+        yield f"on {listed([day.capitalize() for day in when.weekdays])}"
     if when.hours:
-        yield f"at {_listed(when.hours)}"
+        yield f"at {listed(when.hours)}"
     if when.expression is not None:
         yield f"where `{when.expression}`"
 
@@ -250,7 +250,7 @@ def _tiers(tiers: Tiers, currency: str) -> Iterator[tuple[str, str]]:
         multiplier = f", {rate_text(level.multiplier)} times the points" if level.multiplier != 1 else ""
         bonus = f", {level.entry_bonus:,} points for entering it, once" if level.entry_bonus else ""
         multiplier += "".join(f", {rate_text(rate)} times for {kind}" for kind, rate in level.activities.items())
-        benefits = f", {_listed(level.benefits)}" if level.benefits else ""
+        benefits = f", {listed(level.benefits)}" if level.benefits else ""
         yield level.id, f"**{level.id}**: {start}{multiplier}{bonus}{benefits}."
     if tiers.window == "lifetime":
         return
@@ -284,7 +284,7 @@ def _expiry(expiry: Expiry) -> str:
 
 
 def _reward(reward: Reward) -> str:
-    held = f", for {_listed(reward.tiers)} members" if reward.tiers else ""
+    held = f", for {listed(reward.tiers)} members" if reward.tiers else ""
     return f"**{reward.id}**: {_points(Fraction(reward.points))}{held}."
 
 
@@ -300,8 +300,8 @@ def _settings(basis: Basis, orders: Orders) -> Iterator[tuple[str, str]]:
     price = "after discounts" if basis.after_discounts else "before discounts"
     parts = [words for part, words in _PARTS.items() if getattr(basis, part)]
     without = [words for part, words in _PARTS.items() if not getattr(basis, part)]
-    counted = f", with {_listed(parts)}" if parts else ""
-    left_out = f", without {_listed(without)}" if without else ""
+    counted = f", with {listed(parts)}" if parts else ""
+    left_out = f", without {listed(without)}" if without else ""
     yield "basis", f"Lines count {price}{counted}{left_out}."
     yield "award", f"Points come once an order is {orders.award}, {_ROUNDING[orders.rounding]} once per order and rule."
     yield "stacking", _STACKING[orders.stacking]
@@ -311,14 +311,10 @@ def _settings(basis: Basis, orders: Orders) -> Iterator[tuple[str, str]]:
         yield "store_credit_refunds", "Refunds to store credit take no points back."
     limits = _caps(orders.caps)
     if limits:
-        yield "caps", f"Orders give at most {_listed(limits)}."
+        yield "caps", f"Orders give at most {listed(limits)}."
 
 
 def _caps(caps: Caps) -> list[str]:
     spans = {"order": "for one order", "day": "a day", "week": "a week", "month": "a month"}
     given = [(getattr(caps, span), words) for span, words in spans.items()]
     return [f"{_points(Fraction(most))} {words}" for most, words in given if most is not None]
-
-
-def _listed(words: list[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
