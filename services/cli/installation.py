@@ -10,7 +10,7 @@ from pathlib import Path
 from deploy import topics as plan
 from deploy.local_stack import Endpoints, LocalStack
 from deploy.migrate import migrate
-from services.cli.local_directory import remember
+from services.cli.connections import remember
 from services.cli.supervise import ServiceProcess
 from shared.topics import Topics
 

@@ -18,7 +18,7 @@ from rich.rule import Rule
 
 from deploy.local_stack import Endpoints
 from services.cli import program
-from services.cli.connections import DIRECTORY_VARIABLE, kafka, postgres, reaching_postgres
+from services.cli.connections import DIRECTORY_VARIABLE, postgres
 from services.cli.console import err, out, report
 from services.cli.demo.checks import checks
 from services.cli.demo.envelopes import PROGRAM, SEED
@@ -27,11 +27,11 @@ from services.cli.demo.live import Run, publish_and_watch
 from services.cli.demo.tables import PROGRAM_FILE, show_all
 from services.cli.installation import Installation
 from services.cli.progress import board
+from services.cli.rebuild import fold_again
 from services.cli.rebuild import show as show_rebuild
-from services.cli.rebuild import showing
 from services.cli.state import observing
 from services.projections.query import PointsStatus
-from services.projections.rebuild import Report, rebuild
+from services.projections.rebuild import Report
 from shared.errors import ConfigurationError, TallystickError
 from shared.topics import Topics
 
@@ -75,7 +75,8 @@ class Demo:
         self._title("What the tables say")
         status = asyncio.run(self._tables(at, facts))
         self._title("The same again, from the log alone")
-        rebuilt = self._rebuild(at)
+        rebuilt = fold_again(at.bootstrap_servers, at.dsn)
+        show_rebuild(rebuilt)
         return self._check(facts, live, status, rebuilt)
 
     def _title(self, text: str) -> None:
@@ -138,14 +139,8 @@ class Demo:
 
     async def _tables(self, at: Endpoints, facts: FactsFile) -> PointsStatus:
         async with postgres(at.dsn, role="earning") as earning, postgres(at.dsn, role="projector") as projector:
-            status, self._member = await show_all(self._console, earning, projector, facts.counts)
+            status, self._member = await show_all(earning, projector, facts.counts)
             return status
-
-    def _rebuild(self, at: Endpoints) -> Report:
-        with board(err()) as bars, kafka(at.bootstrap_servers), reaching_postgres(at.dsn):
-            found = asyncio.run(rebuild(at.dsn, at.bootstrap_servers, Topics(), progress=showing(bars)))
-        show_rebuild(found)
-        return found
 
     def _check(self, facts: FactsFile, live: Run, status: PointsStatus, rebuilt: Report) -> bool:
         self._title("Do the sums come out?")
