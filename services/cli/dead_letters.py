@@ -38,27 +38,15 @@ WHY_LENGTH_MAX = 500
 LIST = "`tallystick dead-letters list --all` shows all."
 
 
-class NoDeadLetterError(TallystickError):
-    """No dead letter is kept of a record.
+class DeadLetterError(TallystickError):
+    """No dead letter is kept of a record; or it isn't open any more, or is none that can be given again.
 
     Attributes:
         place: where the record lies.
     """
 
-    def __init__(self, place: RecordLocation) -> None:
-        super().__init__(f"There is no dead letter of {place}.", cure=LIST)
-        self.place = place
-
-
-class DealtWithError(TallystickError):
-    """A dead letter isn't open any more, or is none that can be given again.
-
-    Attributes:
-        place: where the record lies.
-    """
-
-    def __init__(self, place: RecordLocation, what: str, cure: str) -> None:
-        super().__init__(f"{place} {what}.", cure=cure)
+    def __init__(self, place: RecordLocation, message: str, cure: str) -> None:
+        super().__init__(message, cure=cure)
         self.place = place
 
 
@@ -159,12 +147,12 @@ def _find(dsn: str, place: RecordLocation) -> StoredDeadLetter:
     """The dead letter of a record.
 
     Raises:
-        NoDeadLetterError: there is none.
+        DeadLetterError: there is none.
     """
     for found in _answers(dsn, lambda table, session: table.find(session, place)):
         if found is not None:
             return found
-    raise NoDeadLetterError(place)
+    raise DeadLetterError(place, f"There is no dead letter of {place}.", LIST)
 
 
 @app.command()
@@ -208,19 +196,20 @@ def _can_be_retried(stored: StoredDeadLetter) -> StoredDeadLetter:
     """The dead letter, where it can be given again.
 
     Raises:
-        DealtWithError: it can't.
+        DeadLetterError: it can't.
     """
     if stored.letter.service != of_earning.SERVICE:
-        what = "is no fact: somebody else wrote it to the points topic"
-        raise DealtWithError(stored.location, what, cure="Find out who; then `tallystick dead-letters discard` it.")
+        message = f"{stored.location} is no fact: somebody else wrote it to the points topic."
+        cure = "Find out who; then `tallystick dead-letters discard` it."
+        raise DeadLetterError(stored.location, message, cure)
     if stored.discarded_at is not None:
         raise _discarded(stored, "If it should count after all, have its publisher publish it again.")
     return stored
 
 
-def _discarded(stored: StoredDeadLetter, cure: str) -> DealtWithError:
-    what = f"was discarded at {stored.discarded_at:%Y-%m-%d %H:%M}: {stored.discarded_why}"
-    return DealtWithError(stored.location, what, cure)
+def _discarded(stored: StoredDeadLetter, cure: str) -> DeadLetterError:
+    message = f"{stored.location} was discarded at {stored.discarded_at:%Y-%m-%d %H:%M}: {stored.discarded_why}."
+    return DeadLetterError(stored.location, message, cure)
 
 
 @app.command()
@@ -271,7 +260,7 @@ def _discard(dsn: str, places: Sequence[RecordLocation], why: str) -> int:
     """Note that nothing comes of these; gives how many.
 
     Raises:
-        NoDeadLetterError, DealtWithError: one is unknown, or not open any more; then none was noted.
+        DeadLetterError: one is unknown, or not open any more; then none was noted.
     """
     found = [_can_be_discarded(_find(dsn, place)) for place in dict.fromkeys(places)]
     for stored in found:
@@ -284,9 +273,9 @@ def _can_be_discarded(stored: StoredDeadLetter) -> StoredDeadLetter:
     if stored.discarded_at is not None:
         raise _discarded(stored, LIST)
     if stored.retried_at is not None:
-        what = f"was given again at {stored.retried_at:%Y-%m-%d %H:%M}"
+        message = f"{stored.location} was given again at {stored.retried_at:%Y-%m-%d %H:%M}."
         cure = "If it failed again, it has a new dead letter: discard that one."
-        raise DealtWithError(stored.location, what, cure)
+        raise DeadLetterError(stored.location, message, cure)
     return stored
 
 

@@ -20,7 +20,7 @@ class Bar:
         self.total = total
         self.done = 0
         self.note = ""
-        self.began = time.monotonic()
+        self.began = self.told = time.monotonic()
         self._board = board
         self.task: TaskID | None = None
 
@@ -54,7 +54,6 @@ class Board:
     def __init__(self, console: Console, bars: Progress | None) -> None:
         self._console = console
         self._bars = bars
-        self._told: dict[str, float] = {}
 
     def bar(self, what: str, total: int | None = None) -> Bar:
         """Begin a piece of work; no `total` where it isn't known yet."""
@@ -73,10 +72,10 @@ class Board:
             return
         now = time.monotonic()
         finished = bar.total is not None and bar.done >= bar.total
-        if finished or now - self._told.get(bar.what, bar.began) >= LINE_EVERY_S:
-            if self._told.get(bar.what) != float("inf"):
+        if finished or now - bar.told >= LINE_EVERY_S:
+            if bar.told != float("inf"):
                 self._console.print(bar.line, highlight=False, soft_wrap=True)
-            self._told[bar.what] = float("inf") if finished else now
+            bar.told = float("inf") if finished else now
 
 
 @contextmanager
