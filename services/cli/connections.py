@@ -1,13 +1,15 @@
-"""Where the command finds Kafka and Postgres, and what it says when they don't answer."""
+"""Where the command finds Kafka, Postgres and the local installation, and what it says when a server is away."""
 
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -15,15 +17,27 @@ import typer
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from deploy.topics import SHARDS
 from shared import broker
 from shared.errors import ConfigurationError, TransientError
 from shared.postgres import LONG_WORK_SETTINGS, connect
+
+if TYPE_CHECKING:
+    from deploy.local_stack import Endpoints
+
+Answer = TypeVar("Answer")
 
 POSTGRES_VARIABLE = "POSTGRES_DSN"
 KAFKA_VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
 DIRECTORY_VARIABLE = "TALLYSTICK_DIRECTORY"
 DIRECTORY = Path(".tallystick")
 """Where `tallystick up` keeps the servers it started, unless `TALLYSTICK_DIRECTORY` names another place."""
+
+LOCAL_SHARDS = 8
+"""Shards of a local installation, where nothing else is said: enough for two workers on one machine."""
+
+REMEMBERED = "installation.json"
+"""In the directory of a local installation: what it was made with."""
 
 Dsn = Annotated[
     str,
@@ -41,6 +55,15 @@ Bootstrap = Annotated[
         envvar=KAFKA_VARIABLE,
         help="Kafka, as host:port, comma separated. Default: the one of `tallystick up`.",
         show_default=False,
+    ),
+]
+Directory = Annotated[
+    Path,
+    typer.Option(
+        "--directory",
+        "-d",
+        envvar=DIRECTORY_VARIABLE,
+        help="Where the local installation keeps data, logs and pid files.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON lines for scripts, in place of tables.")]
@@ -65,7 +88,7 @@ def dsn_or_local(dsn: str) -> str:
     Raises:
         ConfigurationError: neither is there.
     """
-    return dsn or _local(POSTGRES_VARIABLE)[1]
+    return dsn or _local(POSTGRES_VARIABLE).dsn
 
 
 def bootstrap_or_local(bootstrap_servers: str) -> str:
@@ -74,7 +97,7 @@ def bootstrap_or_local(bootstrap_servers: str) -> str:
     Raises:
         ConfigurationError: neither is there.
     """
-    return bootstrap_servers or _local(KAFKA_VARIABLE)[0]
+    return bootstrap_servers or _local(KAFKA_VARIABLE).bootstrap_servers
 
 
 def local_directory() -> Path:
@@ -82,7 +105,7 @@ def local_directory() -> Path:
     return Path(os.environ.get(DIRECTORY_VARIABLE) or DIRECTORY)
 
 
-def _local(variable: str) -> tuple[str, str]:
+def _local(variable: str) -> Endpoints:
     if not (local_directory() / "stack.json").exists():
         raise ConfigurationError(
             f"{variable} is not set, and no servers were started here.",
@@ -90,8 +113,29 @@ def _local(variable: str) -> tuple[str, str]:
         )
     from deploy.local_stack import LocalStack  # noqa: PLC0415 (needs the extra `local`, which a container leaves out)
 
-    endpoints = LocalStack(local_directory()).endpoints
-    return endpoints.bootstrap_servers, endpoints.dsn
+    return LocalStack(local_directory()).endpoints
+
+
+def shards_of(directory: Path) -> int:
+    """The number of shards: `POINTS_PARTITIONS`, else what the local installation was made with, else 64.
+
+    Raises:
+        ConfigurationError: `POINTS_PARTITIONS` isn't a number of partitions.
+    """
+    if given := os.environ.get("POINTS_PARTITIONS"):
+        if not given.isdigit() or int(given) < 1:
+            raise ConfigurationError(f"POINTS_PARTITIONS is {given!r}.", cure="Set it to a whole number, 1 or more.")
+        return int(given)
+    remembered = directory / REMEMBERED
+    if remembered.exists():
+        return int(json.loads(remembered.read_text("utf-8"))["shards"])
+    return SHARDS
+
+
+def remember(directory: Path, shards: int) -> None:
+    """Note the number of shards of the local installation, for the commands that come after."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / REMEMBERED).write_text(json.dumps({"shards": shards}) + "\n", "utf-8")
 
 
 @contextmanager
@@ -145,21 +189,36 @@ async def postgres(dsn: str, *, role: str | None = None) -> AsyncIterator[asyncp
             connection = await connect(dsn, role=role, application="tallystick", settings=LONG_WORK_SETTINGS)
         except TimeoutError as error:
             raise UnreachableError("Postgres", _without_password(dsn), error) from error
-        except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
-            raise _refused(dsn, error) from error
-        except (asyncpg.InvalidParameterValueError, asyncpg.InsufficientPrivilegeError, ValueError) as error:
-            raise _refused(dsn, error) from error
+        except (
+            asyncpg.InvalidAuthorizationSpecificationError,
+            asyncpg.InvalidCatalogNameError,
+            asyncpg.InvalidParameterValueError,
+            asyncpg.InsufficientPrivilegeError,
+            ValueError,
+        ) as error:
+            raise ConfigurationError(
+                f"Postgres at {_without_password(dsn)} refuses us: {error}.",
+                cure=f"Check {POSTGRES_VARIABLE}; a new database needs `python -m deploy.migrate` first.",
+            ) from error
         try:
             yield connection
         finally:
             await connection.close()
 
 
-def _refused(dsn: str, error: Exception) -> ConfigurationError:
-    return ConfigurationError(
-        f"Postgres at {_without_password(dsn)} refuses us: {error}.",
-        cure=f"Check {POSTGRES_VARIABLE}; a new database needs `python -m deploy.migrate` first.",
-    )
+def answered(dsn: str, role: str, ask: Callable[[asyncpg.Connection], Awaitable[Answer]]) -> Answer:
+    """What one question gives, asked in a session of its own at the DSN given, or at the local servers.
+
+    Raises:
+        UnreachableError, ConfigurationError: as `postgres`, or where there is no DSN.
+    """
+    address = dsn_or_local(dsn)
+
+    async def answer() -> Answer:
+        async with postgres(address, role=role) as session:
+            return await ask(session)
+
+    return asyncio.run(answer())
 
 
 @asynccontextmanager

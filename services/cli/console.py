@@ -63,6 +63,11 @@ def _cell(value: object) -> Text:
     return value if isinstance(value, Text) else Text("" if value is None else str(value))
 
 
+def yes(*, good: bool) -> Text:
+    """Whether something is as it should be, in a table."""
+    return Text("yes", style="green") if good else Text("NO", style="bold red")
+
+
 def report(error: TallystickError) -> None:
     """An error on stderr: its cause, then its cure."""
     console = err()

@@ -103,7 +103,7 @@ def compare_repeated(first: Run, second: Run) -> Comparison:
 def compare_shuffled(first: Run, second: Run, seed: int) -> Comparison:
     """The end of a run whose facts came in another order: each business key must be worth the same."""
     one, other = pins(first), pins(second)
-    met_another = {member for key in one.keys() & other.keys() if one[key] != other[key] for member in (key[0],)}
+    met_another = {key[0] for key in one.keys() & other.keys() if one[key] != other[key]}
     unexpected: list[Difference] = []
     first_come: list[Difference] = []
     for difference in differences(worth(first), worth(second)):

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Annotated, NamedTuple
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
+from itertools import chain
+from typing import Annotated
 
 import asyncpg
 import typer
 
 from services.cli.connections import (
+    Answer,
     Bootstrap,
     Dsn,
     Json,
+    answered,
     bootstrap_or_local,
     dsn_or_local,
     kafka_producer,
@@ -25,7 +28,7 @@ from services.cli.console import err, out, print_json, print_table
 from services.cli.members import instant
 from services.earning.ledger import dead_letters as of_earning
 from services.projections import dead_letters as of_projections
-from shared.dead_letters import RecordLocation, StoredDeadLetter
+from shared.dead_letters import DeadLetterTable, RecordLocation, StoredDeadLetter
 from shared.errors import ConfigurationError, TallystickError
 from shared.reasons import MEANINGS, Reason
 
@@ -35,27 +38,15 @@ WHY_LENGTH_MAX = 500
 LIST = "`tallystick dead-letters list --all` shows all."
 
 
-class NoDeadLetterError(TallystickError):
-    """No dead letter is kept of a record.
+class DeadLetterError(TallystickError):
+    """No dead letter is kept of a record; or it isn't open any more, or is none that can be given again.
 
     Attributes:
         place: where the record lies.
     """
 
-    def __init__(self, place: RecordLocation) -> None:
-        super().__init__(f"There is no dead letter of {place}.", cure=LIST)
-        self.place = place
-
-
-class DealtWithError(TallystickError):
-    """A dead letter isn't open any more, or is none that can be given again.
-
-    Attributes:
-        place: where the record lies.
-    """
-
-    def __init__(self, place: RecordLocation, what: str, cure: str) -> None:
-        super().__init__(f"{place} {what}.", cure=cure)
+    def __init__(self, place: RecordLocation, message: str, cure: str) -> None:
+        super().__init__(message, cure=cure)
         self.place = place
 
 
@@ -67,6 +58,11 @@ PlaceArguments = Annotated[list[str] | None, typer.Argument(help="TOPIC/PARTITIO
 
 OWNERS = {"earning": ("earning", of_earning.TABLE), "projections": ("projector", of_projections.TABLE)}
 """Service → its role, and its dead letters."""
+
+
+def _answers(dsn: str, ask: Callable[[DeadLetterTable, asyncpg.Connection], Awaitable[Answer]]) -> Iterator[Answer]:
+    """What each service's table answers, one after the other."""
+    return (answered(dsn, role, partial(ask, table)) for role, table in OWNERS.values())
 
 
 @app.command("list")
@@ -84,7 +80,8 @@ def list_(
 
     Example: `tallystick dead-letters list --reason unknown_program`
     """
-    rows = asyncio.run(_listed(dsn_or_local(dsn), reason, every=every, limit=limit))
+    found = _answers(dsn, lambda table, session: table.listed(session, reason, every=every, limit=limit))
+    rows = sorted(chain(*found), key=lambda row: row["recorded_at"], reverse=True)[:limit]
     if as_json:
         for row in rows:
             print_json(dict(row) | {"place": str(_location(row))})
@@ -97,15 +94,6 @@ def list_(
     for code in sorted({row["reason"] for row in rows} & set(Reason)):
         meaning, cure = MEANINGS[Reason(code)]
         err().print(f"[bold]{code}[/]: {meaning} {cure}", soft_wrap=True)
-
-
-async def _listed(dsn: str, reason: str | None, *, every: bool, limit: int) -> list[asyncpg.Record]:
-    """The newest dead letters of both services, at most so many: the open ones, or `every` one."""
-    rows = []
-    for role, table in OWNERS.values():
-        async with postgres(dsn, role=role) as session:
-            rows += await table.listed(session, reason, every=every, limit=limit)
-    return sorted(rows, key=lambda row: row["recorded_at"], reverse=True)[:limit]
 
 
 def _row(row: asyncpg.Record) -> tuple[object, ...]:
@@ -130,7 +118,7 @@ def show(place: PlaceArgument, *, dsn: Dsn = "", as_json: Json = False) -> None:
 
     Example: `tallystick dead-letters show commerce.orders/3/1204`
     """
-    kept = asyncio.run(_find(dsn_or_local(dsn), RecordLocation.parse(place)))
+    kept = _find(dsn_or_local(dsn), RecordLocation.parse(place))
     letter = kept.letter
     headers = {name: None if raw is None else raw.decode(errors="replace") for name, raw in letter.headers}
     value, key = (None if raw is None else raw.decode(errors="replace") for raw in (letter.value, letter.key))
@@ -155,17 +143,16 @@ def show(place: PlaceArgument, *, dsn: Dsn = "", as_json: Json = False) -> None:
     out().print(value if value is not None else "(no value)", markup=False, soft_wrap=True)
 
 
-async def _find(dsn: str, place: RecordLocation) -> StoredDeadLetter:
+def _find(dsn: str, place: RecordLocation) -> StoredDeadLetter:
     """The dead letter of a record.
 
     Raises:
-        NoDeadLetterError: there is none.
+        DeadLetterError: there is none.
     """
-    for role, table in OWNERS.values():
-        async with postgres(dsn, role=role) as session:
-            if (found := await table.find(session, place)) is not None:
-                return found
-    raise NoDeadLetterError(place)
+    for found in _answers(dsn, lambda table, session: table.find(session, place)):
+        if found is not None:
+            return found
+    raise DeadLetterError(place, f"There is no dead letter of {place}.", LIST)
 
 
 @app.command()
@@ -185,46 +172,44 @@ def retry(
     Example: `tallystick dead-letters retry --reason unknown_program`
     """
     wanted = _wanted(places, reason)
-    where = bootstrap_or_local(bootstrap_servers), dsn_or_local(dsn)
-    if reason is None:
-        count = asyncio.run(_retry(*where, wanted, history=history))
-    else:
-        count = asyncio.run(_retry_all(*where, reason, history=history))
+    where, database = bootstrap_or_local(bootstrap_servers), dsn_or_local(dsn)
+    found = [_can_be_retried(_find(database, place)) for place in dict.fromkeys(wanted)]
+    count = asyncio.run(_retry(where, database, found, reason, history=history))
     if as_json:
         print_json({"retried": count})
     else:
         out().print(f"gave {count:,} dead letters again; `tallystick status` shows what becomes of them")
 
 
-async def _retry(bootstrap: str, dsn: str, places: Sequence[RecordLocation], *, history: bool) -> int:
-    """Give records again; gives how many.
-
-    Raises:
-        NoDeadLetterError, DealtWithError: one can't be; then none was.
-    """
-    found = [_can_be_retried(await _find(dsn, place)) for place in dict.fromkeys(places)]
+async def _retry(
+    bootstrap: str, dsn: str, letters: Sequence[StoredDeadLetter], reason: str | None, *, history: bool
+) -> int:
+    """Give these again, or all open ones of a reason; gives how many."""
     async with postgres(dsn, role="earning") as session, kafka_producer(bootstrap) as producer:
-        await of_earning.retry(session, producer, found, history=history)
-    return len(found)
-
-
-async def _retry_all(bootstrap: str, dsn: str, reason: str, *, history: bool) -> int:
-    async with postgres(dsn, role="earning") as session, kafka_producer(bootstrap) as producer:
-        return await of_earning.retry_all(session, producer, reason, history=history)
+        if reason is not None:
+            return await of_earning.retry_all(session, producer, reason, history=history)
+        await of_earning.retry(session, producer, letters, history=history)
+    return len(letters)
 
 
 def _can_be_retried(stored: StoredDeadLetter) -> StoredDeadLetter:
+    """The dead letter, where it can be given again.
+
+    Raises:
+        DeadLetterError: it can't.
+    """
     if stored.letter.service != of_earning.SERVICE:
-        what = "is no fact: somebody else wrote it to the points topic"
-        raise DealtWithError(stored.location, what, cure="Find out who; then `tallystick dead-letters discard` it.")
+        message = f"{stored.location} is no fact: somebody else wrote it to the points topic."
+        cure = "Find out who; then `tallystick dead-letters discard` it."
+        raise DeadLetterError(stored.location, message, cure)
     if stored.discarded_at is not None:
         raise _discarded(stored, "If it should count after all, have its publisher publish it again.")
     return stored
 
 
-def _discarded(stored: StoredDeadLetter, cure: str) -> DealtWithError:
-    what = f"was discarded at {stored.discarded_at:%Y-%m-%d %H:%M}: {stored.discarded_why}"
-    return DealtWithError(stored.location, what, cure)
+def _discarded(stored: StoredDeadLetter, cure: str) -> DeadLetterError:
+    message = f"{stored.location} was discarded at {stored.discarded_at:%Y-%m-%d %H:%M}: {stored.discarded_why}."
+    return DeadLetterError(stored.location, message, cure)
 
 
 @app.command()
@@ -248,10 +233,7 @@ def discard(
         raise ConfigurationError(
             "--why doesn't say why.", cure=f"Say it in a few words, at most {WHY_LENGTH_MAX} characters."
         )
-    database = dsn_or_local(dsn)
-    count = (
-        asyncio.run(_discard(database, wanted, why)) if reason is None else _discard_all(database, reason, why, yes=yes)
-    )
+    count = _discard(dsn, wanted, why) if reason is None else _discard_all(dsn, reason, why, yes=yes)
     if as_json:
         print_json({"discarded": count})
     else:
@@ -259,31 +241,31 @@ def discard(
 
 
 def _discard_all(dsn: str, reason: str, why: str, *, yes: bool) -> int:
-    """Discard all of a reason that there are now, once somebody has seen how many.
+    """Discard all of a reason that are open now, by the database's clock, once somebody has seen how many.
 
     Raises:
         ConfigurationError: nobody is there to ask.
     """
-    which = asyncio.run(_count_open(dsn, reason))
-    if which.number and not yes:
+    at = answered(dsn, "earning", of_earning.now)
+    number = sum(_answers(dsn, lambda table, session: table.count_open(session, reason, at)))
+    if number and not yes:
         if not sys.stdin.isatty():
-            message = f"{which.number:,} dead letters with the reason {reason} would be discarded."
+            message = f"{number:,} dead letters with the reason {reason} would be discarded."
             raise ConfigurationError(message, cure="Add --yes, if that is what you want.")
-        typer.confirm(f"Discard {which.number:,} dead letters with the reason {reason}?", abort=True, err=True)
-    return asyncio.run(_discard_open(dsn, which, why))
+        typer.confirm(f"Discard {number:,} dead letters with the reason {reason}?", abort=True, err=True)
+    return sum(_answers(dsn, lambda table, session: table.discard_all(session, reason, at, why)))
 
 
-async def _discard(dsn: str, places: Sequence[RecordLocation], why: str) -> int:
+def _discard(dsn: str, places: Sequence[RecordLocation], why: str) -> int:
     """Note that nothing comes of these; gives how many.
 
     Raises:
-        NoDeadLetterError, DealtWithError: one is unknown, or not open any more; then none was noted.
+        DeadLetterError: one is unknown, or not open any more; then none was noted.
     """
-    found = [_can_be_discarded(await _find(dsn, place)) for place in dict.fromkeys(places)]
+    found = [_can_be_discarded(_find(dsn, place)) for place in dict.fromkeys(places)]
     for stored in found:
         role, table = OWNERS[stored.letter.service]
-        async with postgres(dsn, role=role) as session:
-            await table.discard(session, stored, why)
+        answered(dsn, role, partial(table.discard, stored=stored, why=why))
     return len(found)
 
 
@@ -291,46 +273,10 @@ def _can_be_discarded(stored: StoredDeadLetter) -> StoredDeadLetter:
     if stored.discarded_at is not None:
         raise _discarded(stored, LIST)
     if stored.retried_at is not None:
-        what = f"was given again at {stored.retried_at:%Y-%m-%d %H:%M}"
+        message = f"{stored.location} was given again at {stored.retried_at:%Y-%m-%d %H:%M}."
         cure = "If it failed again, it has a new dead letter: discard that one."
-        raise DealtWithError(stored.location, what, cure)
+        raise DeadLetterError(stored.location, message, cure)
     return stored
-
-
-class _Open(NamedTuple):
-    """Open dead letters of a reason, as they were at an instant of the database's clock: how many."""
-
-    reason: str
-    at: datetime
-    number: int
-
-
-async def _count_open(dsn: str, reason: str) -> _Open:
-    async with postgres(dsn, role="earning") as session:
-        at = await of_earning.now(session)
-    number = 0
-    for role, table in OWNERS.values():
-        async with postgres(dsn, role=role) as session:
-            number += await table.count_open(session, reason, at)
-    return _Open(reason, at, number)
-
-
-async def _discard_open(dsn: str, which: _Open, why: str) -> int:
-    """Note that nothing comes of those that were counted, as far as they still are open; gives how many."""
-    count = 0
-    for role, table in OWNERS.values():
-        async with postgres(dsn, role=role) as session:
-            count += await table.discard_all(session, which.reason, which.at, why)
-    return count
-
-
-async def _republish(dsn: str) -> int:
-    """Have both services put every dead letter on their topic again; gives how many."""
-    count = 0
-    for role, table in OWNERS.values():
-        async with postgres(dsn, role=role) as session:
-            count += await table.republish(session)
-    return count
 
 
 def _wanted(places: Sequence[str] | None, reason: str | None) -> list[RecordLocation]:
@@ -354,7 +300,7 @@ def republish(*, dsn: Dsn = "", as_json: Json = False) -> None:
 
     Example: `tallystick dead-letters republish`
     """
-    count = asyncio.run(_republish(dsn_or_local(dsn)))
+    count = sum(_answers(dsn, lambda table, session: table.republish(session)))
     if as_json:
         print_json({"republished": count})
     else:

@@ -43,12 +43,8 @@ def _earned(event: point_events.PointsEarned) -> str:
 
 
 def _reversed(event: point_events.PointsReversed) -> str:
-    parts = [_plain(event.reason)]
-    if event.from_expired:
-        parts.append(f"{event.from_expired:,} of them had expired")
-    if event.to_deficit:
-        parts.append(f"{event.to_deficit:,} were spent and are owed")
-    return f"took back {points(event.points)} ({', '.join(parts)})"
+    lost = _had_expired(event.from_expired) + _owed(event.to_deficit)
+    return f"took back {points(event.points)} ({_plain(event.reason)}{lost})"
 
 
 def _forgiven(event: point_events.DeficitForgiven) -> str:
@@ -109,8 +105,11 @@ def _imported(event: point_events.BalanceImported) -> str:
 
 def _reverted(event: point_events.ImportReverted) -> str:
     told = f"took {points(event.points)} of an import out again (batch {event.batch}, row {event.row})"
-    expired = f", {event.from_expired:,} of them had expired" if event.from_expired else ""
-    return f"{told}{expired}{_owed(event.to_deficit)}"
+    return f"{told}{_had_expired(event.from_expired)}{_owed(event.to_deficit)}"
+
+
+def _had_expired(number: int) -> str:
+    return f", {number:,} of them had expired" if number else ""
 
 
 def _owed(deficit: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,10 +65,8 @@ class Survey:
         """Count one fact."""
         self.facts += 1
         self.by_topic[topic] += 1
-        if topic not in self.oldest or arrived < self.oldest[topic]:
-            self.oldest[topic] = arrived
-        if topic not in self.newest or arrived > self.newest[topic]:
-            self.newest[topic] = arrived
+        self.oldest[topic] = min(arrived, self.oldest.get(topic, arrived))
+        self.newest[topic] = max(arrived, self.newest.get(topic, arrived))
 
 
 def survey(file: Path, topics: Topics, progress: Callable[[int], None]) -> Survey:
@@ -100,9 +98,11 @@ def survey(file: Path, topics: Topics, progress: Callable[[int], None]) -> Surve
 def lines(file: Path) -> Iterator[tuple[int, bytes]]:
     """The file's lines that aren't blank, stripped, with their numbers from 1."""
     with file.open("rb") as rows:
-        for number, row in enumerate(rows, start=1):
-            if line := row.strip():
-                yield number, line
+        yield from _numbered(rows)
+
+
+def _numbered(rows: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    return ((number, line) for number, row in enumerate(rows, start=1) if (line := row.strip()))
 
 
 class _Times(msgspec.Struct):
@@ -117,11 +117,9 @@ def read_arrivals(file: Path) -> Iterator[Arrival]:
 
     Lines are numbered from 1. A fact's received_at is its extension `receivedat`, or else its own time.
     """
-    with sys.stdin.buffer if file == STDIN else file.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            value = line.strip()
-            if value:
-                yield Arrival(number, _fact(value))
+    with sys.stdin.buffer if file == STDIN else file.open("rb") as rows:
+        for number, line in _numbered(rows):
+            yield Arrival(number, _fact(line))
 
 
 def _fact(value: bytes) -> Fact | PermanentError:

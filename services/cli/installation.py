@@ -10,7 +10,7 @@ from pathlib import Path
 from deploy import topics as plan
 from deploy.local_stack import Endpoints, LocalStack
 from deploy.migrate import migrate
-from services.cli.local_directory import remember
+from services.cli.connections import remember
 from services.cli.supervise import ServiceProcess
 from shared.topics import Topics
 
@@ -56,11 +56,8 @@ class Installation:
         applied = asyncio.run(migrate(endpoints.dsn))
         say(f"{len(applied)} migrations applied" if applied else "the schema is up to date")
         made = asyncio.run(plan.create(endpoints.bootstrap_servers, Topics(), shards))
-        say(
-            f"{len(made)} topics created, {shards} partitions each for facts and points"
-            if made
-            else "all topics are there"
-        )
+        created = f"{len(made)} topics created, {shards} partitions each for facts and points"
+        say(created if made else "all topics are there")
         remember(self.directory, shards)
         return endpoints
 
@@ -85,8 +82,4 @@ class Installation:
         self.stack.down(throw_away=throw_away)
         if throw_away:
             del self.stack  # its ports are forgotten too: what comes next chooses anew
-        say(
-            "the servers have stopped; their data is deleted"
-            if throw_away
-            else "the servers have stopped; their data is kept"
-        )
+        say(f"the servers have stopped; their data is {'deleted' if throw_away else 'kept'}")

@@ -19,7 +19,6 @@ from services.cli import (
     try_,
     up,
     verify,
-    waiting,
 )
 from services.cli.console import Exit, report
 from shared.errors import ConfigurationError, TallystickError, TransientError
@@ -65,7 +64,7 @@ app.add_typer(program.app, name="program")
 app.command("publish")(publish.publish)
 app.command("balance")(members.balance)
 app.command("history")(members.history)
-app.command("waiting")(waiting.waiting)
+app.command("waiting")(members.waiting)
 app.command("explain")(explain.explain)
 app.command("rebuild")(rebuild.rebuild)
 app.add_typer(dead_letters.app, name="dead-letters")

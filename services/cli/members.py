@@ -1,8 +1,7 @@
-"""`tallystick balance` and `tallystick history`: what a member has, and how it came to be."""
+"""`tallystick balance`, `history` and `waiting`: what a member has, how it came to be, and what waits to count."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
@@ -10,11 +9,12 @@ from typing import Annotated
 import asyncpg
 import typer
 
-from services.cli.connections import Dsn, Json, dsn_or_local, postgres
-from services.cli.console import err, out, print_json, print_table
+from services.cli.connections import Dsn, Json, answered
+from services.cli.console import Exit, err, out, print_json, print_table
 from services.projections import query
 from services.projections.query import Balance, HistoryEntry, Tier
 from shared.errors import TallystickError
+from shared.reasons import MEANINGS, Reason
 
 Program = Annotated[str, typer.Argument(help="The program's name.")]
 Member = Annotated[str, typer.Argument(help="The member's id, as the shop's facts have it in `subject`.")]
@@ -46,7 +46,7 @@ def balance(program: Program, member: Member, *, dsn: Dsn = "", as_json: Json = 
 
     Example: `tallystick balance grocer household-1`
     """
-    found = asyncio.run(_balance(dsn_or_local(dsn), program, member))
+    found = answered(dsn, "projector", lambda session: balance_of(session, program, member))
     if as_json:
         print_json(found)
         return
@@ -54,11 +54,6 @@ def balance(program: Program, member: Member, *, dsn: Dsn = "", as_json: Json = 
     print_table(f"{program}/{member}", ("available", "pending", "owed"), [row])
     out().print(equation(found))
     out().print(_tier(found.tier))
-
-
-async def _balance(dsn: str, program: str, member: str) -> Balance:
-    async with postgres(dsn, role="projector") as session:
-        return await balance_of(session, program, member)
 
 
 async def balance_of(session: asyncpg.Connection, program: str, member: str) -> Balance:
@@ -98,7 +93,9 @@ def history(program: Program, member: Member, *, limit: Limit = 20, dsn: Dsn = "
 
     Example: `tallystick history grocer household-1 --limit 50`
     """
-    entries = asyncio.run(_history(dsn_or_local(dsn), program, member, limit))
+    entries = answered(dsn, "projector", lambda session: query.history(session, program, member, limit))
+    if not entries:
+        raise UnknownMemberError(program, member)
     if as_json:
         for entry in entries:
             print_json(entry)
@@ -106,14 +103,6 @@ def history(program: Program, member: Member, *, limit: Limit = 20, dsn: Dsn = "
     print_history(f"{program}/{member}", entries)
     if entries[0].sequence > 1:
         err().print(f"{entries[0].sequence - 1:,} earlier ones are not shown (--limit)")
-
-
-async def _history(dsn: str, program: str, member: str, limit: int) -> list[HistoryEntry]:
-    async with postgres(dsn, role="projector") as session:
-        entries = await query.history(session, program, member, limit)
-    if not entries:
-        raise UnknownMemberError(program, member)
-    return entries
 
 
 def print_history(title: str, entries: Sequence[HistoryEntry]) -> None:
@@ -125,6 +114,31 @@ def print_history(title: str, entries: Sequence[HistoryEntry]) -> None:
 def _history_row(entry: HistoryEntry) -> tuple[object, ...]:
     points = (entry.change, entry.balance, entry.pending, entry.deficit)
     return (entry.sequence, instant(entry.occurred_at), entry.why, entry.order_id or "", *points)
+
+
+def waiting(program: Program, *, limit: Limit = 100, dsn: Dsn = "", as_json: Json = False) -> None:
+    """List what waits for another fact, those that wait longest first: an order, its payment, a redemption's request.
+
+    Such a fact counts as soon as the other one arrives, whenever that is. The exit code is 1 where something waits.
+
+    Example: `tallystick waiting grocer`
+    """
+    rows = answered(dsn, "projector", lambda session: query.waiting(session, program, limit))
+    if as_json:
+        for row in rows:
+            print_json(dict(row))
+    elif rows:
+        columns = ("since", "member", "what", "of", "waits")
+        print_table(f"{program}: what waits", columns, [_waiting_row(row) for row in rows])
+    else:
+        out().print(f"{program}: nothing waits")
+    if rows:
+        raise typer.Exit(Exit.FINDING)
+
+
+def _waiting_row(row: asyncpg.Record) -> tuple[object, ...]:
+    meaning = MEANINGS[Reason(row["reason"])][0] if row["reason"] in set(Reason) else row["reason"]
+    return (instant(row["booked_at"]), row["member"], f"{row['key_kind']} {row['key_id']}", row["source"], meaning)
 
 
 def instant(value: datetime | None) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+import re
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from services.cli.connections import (
     Bootstrap,
     Dsn,
     Json,
+    answered,
     bootstrap_or_local,
     dsn_or_local,
     kafka,
@@ -23,19 +25,23 @@ from services.cli.connections import (
     postgres,
 )
 from services.cli.console import Exit, err, out, print_json, print_table
-from services.cli.program_templates import started
 from services.earning.program import registry
 from services.earning.program.authoring.changes import EFFECTS, changes, tell
 from services.earning.program.authoring.check import check as check_document
 from services.earning.program.authoring.describe import describe
 from services.earning.program.document import Document
 from services.earning.program.problems import ProgramInvalidError
+from services.earning.program.values import near
+from services.earning.program.zones import zone
 from shared.errors import ConfigurationError
 from shared.topics import Topics
 
 app = typer.Typer(no_args_is_help=True, help="Programs: new, check, publish, list, show, diff.")
 
 File = Annotated[Path, typer.Argument(help="The program's document (YAML).", exists=True, dir_okay=False)]
+
+_NAME = re.compile(r"^program: .*$", re.MULTILINE)
+_BEGINS = re.compile(r"^effective_from: .*$", re.MULTILINE)
 
 
 def read_document(file: Path) -> Document:
@@ -59,16 +65,8 @@ def check(file: File, *, as_json: Json = False) -> None:
         if not as_json:
             raise
         for problem in error.problems:
-            print_json(
-                {
-                    "file": error.file,
-                    "line": problem.mark.line,
-                    "column": problem.mark.column,
-                    "field": problem.field,
-                    "message": problem.message,
-                    "cure": problem.cure,
-                }
-            )
+            place = {"file": error.file, "line": problem.mark.line, "column": problem.mark.column}
+            print_json(place | {"field": problem.field, "message": problem.message, "cure": problem.cure})
         raise typer.Exit(Exit.FINDING) from error
     if not as_json:
         rules, campaigns = len(document.rules), len(document.campaigns)
@@ -90,8 +88,27 @@ def new(
     """
     if file.exists():
         raise ConfigurationError(f"{file} is there already.", cure="Name a file that isn't, or delete it.")
-    file.write_text(started(like, file.stem, datetime.now(UTC)), "utf-8")
+    file.write_text(_started(like, file.stem), "utf-8")
     out().print(f"{file}: now change it, and run `tallystick program check {file}`")
+
+
+def _started(like: str, name: str) -> str:
+    """The document of a new program of that name, with its comments, in force from the start of today.
+
+    Raises:
+        ConfigurationError: there is none of that kind.
+        ProgramInvalidError: the name can't be a program's.
+    """
+    files = likes()
+    if like not in files:
+        cure = near(like, files) or f"Name one of: {', '.join(files)}."
+        raise ConfigurationError(f"There is no program like {like!r}.", cure=cure)
+    text = files[like].read_text("utf-8")
+    local = zone(read_document(files[like]).time_zone)
+    begins = datetime.now(local).replace(hour=0, minute=0, second=0, microsecond=0).isoformat()
+    text = _BEGINS.sub(f"effective_from: {begins}", _NAME.sub(f"program: {name}", text, count=1), count=1)
+    check_document(text.encode(), f"{name}.yaml")
+    return text
 
 
 @app.command()
@@ -141,30 +158,18 @@ def list_(*, dsn: Dsn = "", as_json: Json = False) -> None:
 
     Example: `tallystick program list --json`
     """
-    rows = asyncio.run(_list(dsn_or_local(dsn)))
+    rows = answered(dsn, "earning", registry.list_all)
     if as_json:
         for published in rows:
             print_json(_row(published))
         return
-    print_table(
-        "Programs",
-        ("program", "version", "in force from", "published", "on the topic"),
-        [
-            (
-                p.program,
-                p.version,
-                _instant(p.in_force_from),
-                _instant(p.published_at),
-                _instant(p.relayed_at) or "not yet",
-            )
-            for p in rows
-        ],
-    )
+    columns = ("program", "version", "in force from", "published", "on the topic")
+    print_table("Programs", columns, [_table_row(published) for published in rows])
 
 
-async def _list(dsn: str) -> tuple[registry.Published, ...]:
-    async with postgres(dsn, role="earning") as connection:
-        return await registry.list_all(connection)
+def _table_row(published: registry.Published) -> tuple[object, ...]:
+    instants = _instant(published.in_force_from), _instant(published.published_at)
+    return (published.program, published.version, *instants, _instant(published.relayed_at) or "not yet")
 
 
 @app.command()
@@ -226,24 +231,13 @@ def _document(program: str, version: int | None, dsn: str) -> tuple[Document, st
     if file.is_file():
         document = read_document(file)
         return document, f"{document.program} ({file.name})"
-    published = asyncio.run(_version(dsn_or_local(dsn), program, version))
+    published = answered(dsn, "earning", lambda session: registry.version_of(session, program, version))
     return published.read(), f"{published.program}, version {published.version}"
 
 
-async def _version(dsn: str, program: str, version: int | None) -> registry.Published:
-    async with postgres(dsn, role="earning") as connection:
-        return await registry.version_of(connection, program, version)
-
-
 def _row(published: registry.Published) -> dict[str, object]:
-    return {
-        "program": published.program,
-        "version": published.version,
-        "in_force_from": published.in_force_from,
-        "published_at": published.published_at,
-        "relayed_at": published.relayed_at,
-        "checksum": published.checksum,
-    }
+    names = ("program", "version", "in_force_from", "published_at", "relayed_at", "checksum")
+    return {name: getattr(published, name) for name in names}
 
 
 def _instant(instant: datetime | None) -> str:

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeElapsedColumn
-from rich.text import Text
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 LINE_EVERY_S = 10.0
 
@@ -21,7 +20,7 @@ class Bar:
         self.total = total
         self.done = 0
         self.note = ""
-        self.began = time.monotonic()
+        self.began = self.told = time.monotonic()
         self._board = board
         self.task: TaskID | None = None
 
@@ -38,11 +37,15 @@ class Bar:
         return self.done / max(time.monotonic() - self.began, 1e-6)
 
     @property
+    def counted(self) -> str:
+        """`12,345 of 155,848`."""
+        return f"{self.done:,}" + (f" of {self.total:,}" if self.total is not None else "")
+
+    @property
     def line(self) -> str:
         """The state in words, for a log."""
-        of = f" of {self.total:,}" if self.total is not None else ""
         note = f", {self.note}" if self.note else ""
-        return f"{self.what}: {self.done:,}{of}, {self.rate:,.0f}/s{note}"
+        return f"{self.what}: {self.counted}, {self.rate:,.0f}/s{note}"
 
 
 class Board:
@@ -51,35 +54,28 @@ class Board:
     def __init__(self, console: Console, bars: Progress | None) -> None:
         self._console = console
         self._bars = bars
-        self._told: dict[str, float] = {}
 
     def bar(self, what: str, total: int | None = None) -> Bar:
         """Begin a piece of work; no `total` where it isn't known yet."""
         bar = Bar(what, total, self)
         if self._bars is not None:
-            bar.task = self._bars.add_task(what, total=total, note="", rate="")
+            bar.task = self._bars.add_task(what, total=total, counted=bar.counted, note="", rate="")
         return bar
 
     def show(self, bar: Bar) -> None:
         """Draw the bar anew, or tell its state where a line is due."""
         if self._bars is not None and bar.task is not None:
             rate = f"{bar.rate:,.0f}/s" if bar.done else ""
-            self._bars.update(bar.task, completed=bar.done, total=bar.total, note=bar.note, rate=rate)
+            self._bars.update(
+                bar.task, completed=bar.done, total=bar.total, counted=bar.counted, note=bar.note, rate=rate
+            )
             return
         now = time.monotonic()
         finished = bar.total is not None and bar.done >= bar.total
-        if finished or now - self._told.get(bar.what, bar.began) >= LINE_EVERY_S:
-            if self._told.get(bar.what) != float("inf"):
+        if finished or now - bar.told >= LINE_EVERY_S:
+            if bar.told != float("inf"):
                 self._console.print(bar.line, highlight=False, soft_wrap=True)
-            self._told[bar.what] = float("inf") if finished else now
-
-
-class _Counted(ProgressColumn):
-    """`12,345 of 155,848`."""
-
-    def render(self, task: Task) -> Text:
-        of = f" of {int(task.total):,}" if task.total is not None else ""
-        return Text(f"{int(task.completed):,}{of}", style="progress.download")
+            bar.told = float("inf") if finished else now
 
 
 @contextmanager
@@ -91,7 +87,7 @@ def board(console: Console) -> Iterator[Board]:
     columns = (
         TextColumn("{task.description:<12}"),
         BarColumn(bar_width=32),
-        _Counted(),
+        TextColumn("{task.fields[counted]}", style="progress.download"),
         TextColumn("[cyan]{task.fields[rate]}"),
         TimeElapsedColumn(),
         TextColumn("[dim]{task.fields[note]}"),

@@ -13,7 +13,6 @@ from services.cli import publishing
 from services.cli.connections import Bootstrap, Dsn, Json, bootstrap_or_local, dsn_or_local, kafka
 from services.cli.console import err, out, print_json
 from services.cli.fact_files import Survey, survey
-from services.cli.holding import sweeps_held
 from services.cli.progress import board
 from shared.topics import Topics
 
@@ -76,5 +75,5 @@ async def _held(
     sends: Coroutine[Any, Any, int], dsn: str, bootstrap_servers: str, found: Survey, sizes: dict[str, int]
 ) -> int:
     """Publish while the sweeps of the facts' programs wait."""
-    async with sweeps_held(dsn, bootstrap_servers, sorted(found.programs), sizes):
+    async with publishing.sweeps_held(dsn, bootstrap_servers, sorted(found.programs), sizes):
         return await sends

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import asyncpg
 from aiokafka import AIOKafkaProducer
 
 from deploy import topics as plan
 from deploy.topics import FOR_EVER, Setting
+from services.cli.connections import postgres
 from services.cli.fact_files import Survey, lines
+from services.earning.background import holds
+from services.earning.background.watermark import ends_of
 from shared import broker
-from shared.broker import Outgoing
+from shared.broker import Outgoing, reading
 from shared.errors import ConfigurationError
 from shared.facts.builders import record
 from shared.facts.routing import head_of, partition_of, topic_of
@@ -84,6 +90,39 @@ def _refuse_future(topic: str, ahead: timedelta, settings: dict[str, Setting]) -
             f"{ahead} ahead of this machine's clock.",
             cure="Correct the facts' times, or the clock.",
         )
+
+
+@asynccontextmanager
+async def sweeps_held(
+    dsn: str, bootstrap_servers: str, programs: Sequence[str], sizes: Mapping[str, int]
+) -> AsyncIterator[None]:
+    """Hold the programs' sweeps inside the block, and after it until all of these topics that is there is decided.
+
+    Where the block fails, the hold ends with its term; see `services.earning.background.holds`.
+
+    Raises:
+        UnreachableError, ConfigurationError: Postgres can't be used.
+        KafkaError: Kafka doesn't say where the topics end.
+    """
+    holder = uuid.uuid4().hex
+    async with postgres(dsn, role="earning") as session:
+        await holds.hold(session, programs, holder)
+        renewing = asyncio.ensure_future(_renew(session, programs, holder))
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            with suppress(asyncio.CancelledError):
+                await renewing
+        async with reading(bootstrap_servers) as consumer:
+            ends = await ends_of(consumer, sizes)
+        await holds.hold_to_the_end(session, programs, holder, ends)
+
+
+async def _renew(session: asyncpg.Connection, programs: Sequence[str], holder: str) -> None:
+    while True:
+        await asyncio.sleep(holds.TERM.total_seconds() / 4)
+        await holds.hold(session, programs, holder)
 
 
 async def publish(

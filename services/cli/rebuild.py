@@ -8,7 +8,6 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from deploy.topics import partitions_of
 from services.cli.connections import (
@@ -21,14 +20,13 @@ from services.cli.connections import (
     postgres,
     reaching_postgres,
 )
-from services.cli.console import Exit, err, out, print_json, print_table
-from services.cli.progress import Bar, Board, board
+from services.cli.console import Exit, err, out, print_json, print_table, yes
+from services.cli.progress import board
 from services.earning.installation import open_for_work
 from services.earning.replay.recover import recover
 from services.earning.replay.rederive import rederive
 from services.projections.rebuild import Difference, Progress, Report, TableReport
-from services.projections.rebuild import rebuild as fold_again
-from services.projections.rebuild.report import OnProgress
+from services.projections.rebuild import rebuild as fold
 from shared.settings import Connections
 from shared.topics import Topics
 
@@ -75,10 +73,7 @@ def rebuild(
     if standings:
         _standings(dsn_or_local(dsn), check=check, as_json=as_json)
         return
-    where, database = bootstrap_or_local(bootstrap_servers), dsn_or_local(dsn)
-    with board(err()) as shown, kafka(where), reaching_postgres(database):
-        work = fold_again(database, where, Topics(), check_only=check, progress=showing(shown))
-        report = asyncio.run(work)
+    report = fold_again(bootstrap_or_local(bootstrap_servers), dsn_or_local(dsn), check=check)
     if as_json:
         print_json(asdict(report) | {"identical": report.identical, "rate": report.rate})
     else:
@@ -87,16 +82,20 @@ def rebuild(
         raise typer.Exit(Exit.FINDING)
 
 
-def showing(shown: Board) -> OnProgress:
-    """A rebuild's progress as a bar of its own."""
-    bars: list[Bar] = []
+def fold_again(bootstrap_servers: str, dsn: str, *, check: bool = False) -> Report:
+    """Fold the whole log again, with a bar on stderr that shows how far it is; `check` changes nothing.
 
-    def tell(progress: Progress) -> None:
-        if not bars:
-            bars.append(shown.bar("rebuilt", progress.total))
-        bars[0].to(progress.read, total=progress.total, note=progress.phase)
+    Raises:
+        UnreachableError: a server doesn't answer.
+        ConfigurationError: the database isn't one of ours.
+    """
+    with board(err()) as shown, kafka(bootstrap_servers), reaching_postgres(dsn):
+        bar = shown.bar("rebuilt")
 
-    return tell
+        def tell(progress: Progress) -> None:
+            bar.to(progress.read, total=progress.total, note=progress.phase)
+
+        return asyncio.run(fold(dsn, bootstrap_servers, Topics(), check_only=check, progress=tell))
 
 
 def show(report: Report) -> None:
@@ -118,16 +117,12 @@ def show(report: Report) -> None:
 
 def _table_row(table: TableReport) -> Sequence[object]:
     checksums = (table.live_checksum[:16], table.rebuilt_checksum[:16])
-    return (table.table, table.live_rows, table.rebuilt_rows, *checksums, _yes(good=table.identical))
+    return (table.table, table.live_rows, table.rebuilt_rows, *checksums, yes(good=table.identical))
 
 
 def _difference(difference: Difference) -> Sequence[object]:
     who = f"{difference.program}/{difference.member}" if difference.member else f"partition {difference.partition}"
     return (who, difference.table, difference.what, difference.live or "none", difference.rebuilt or "none")
-
-
-def _yes(*, good: bool) -> Text:
-    return Text("yes", style="green") if good else Text("NO", style="bold red")
 
 
 def _standings(dsn: str, *, check: bool, as_json: bool) -> None:

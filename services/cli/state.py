@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
@@ -16,8 +17,7 @@ from services.earning.ledger import dead_letters as facts_letters
 from services.earning.ledger import query as books
 from services.projections import dead_letters as points_letters
 from services.projections import query as read_models
-from shared.broker import REQUEST_TIMEOUT_MS
-from shared.consumer_watch import watched
+from shared.broker import REQUEST_TIMEOUT_MS, reading
 from shared.topics import Topics
 
 
@@ -125,37 +125,30 @@ class State(msgspec.Struct, frozen=True):
         return self.lag == 0 and not self.messages and self.visible == self.journal
 
 
+@dataclass(frozen=True)
 class Observer:
-    """Looks at an installation, again and again over the same connections."""
+    """Looks at an installation, again and again over the same connections; `partitions` are numbers by topic."""
 
-    def __init__(
-        self,
-        consumer: AIOKafkaConsumer,
-        partitions: dict[str, int],
-        earning: asyncpg.Connection,
-        projector: asyncpg.Connection,
-        topics: Topics,
-    ) -> None:
-        self._consumer = consumer
-        self._partitions = partitions
-        self._earning = earning
-        self._projector = projector
-        self._topics = topics
+    consumer: AIOKafkaConsumer
+    partitions: dict[str, int]
+    earning: asyncpg.Connection
+    projector: asyncpg.Connection
+    topics: Topics
 
     async def look(self) -> State:
         """The state now: read sides first, so that nothing seems visible before it was decided."""
-        shown = await read_models.shown(self._projector)
-        letters = [Letters("earning", *row) for row in await facts_letters.TABLE.counts(self._earning)]
-        letters += [Letters("projections", *row) for row in await points_letters.TABLE.counts(self._projector)]
-        progress = await books.progress(self._earning)
-        names = (*self._topics.inputs, self._topics.points)
+        shown = await read_models.shown(self.projector)
+        letters = [Letters("earning", *row) for row in await facts_letters.TABLE.counts(self.earning)]
+        letters += [Letters("projections", *row) for row in await points_letters.TABLE.counts(self.projector)]
+        progress = await books.progress(self.earning)
+        names = (*self.topics.inputs, self.topics.points)
         bounds = {name: await self._bounds(name) for name in names}
-        counts = {name: list(progress.inputs.get(name, ()))[1:] for name in self._topics.inputs}
+        counts = {name: list(progress.inputs.get(name, ()))[1:] for name in self.topics.inputs}
         return State(
             inputs=[Input(name, *bounds[name], *counted) for name, counted in counts.items()],
             journal=progress.decided,
             emitted=progress.emitted,
-            points_in_log=bounds[self._topics.points][1],
+            points_in_log=bounds[self.topics.points][1],
             visible=shown.events,
             generation=shown.generation,
             dead_letters=letters,
@@ -164,11 +157,11 @@ class Observer:
         )
 
     async def _bounds(self, topic: str) -> tuple[int, int]:
-        partitions = [TopicPartition(topic, number) for number in range(self._partitions.get(topic, 0))]
+        partitions = [TopicPartition(topic, number) for number in range(self.partitions.get(topic, 0))]
         if not partitions:
             return 0, 0
-        first = await self._consumer.beginning_offsets(partitions)
-        end = await self._consumer.end_offsets(partitions)
+        first = await self.consumer.beginning_offsets(partitions)
+        end = await self.consumer.end_offsets(partitions)
         return sum(first.values()), sum(end.values())
 
 
@@ -180,26 +173,13 @@ async def observing(bootstrap_servers: str, dsn: str, topics: Topics) -> AsyncIt
         UnreachableError: Kafka or Postgres doesn't answer.
         ConfigurationError: the database isn't one of ours.
     """
-    async with AsyncExitStack() as stack:
-        earning = await stack.enter_async_context(postgres(dsn, role="earning"))
-        projector = await stack.enter_async_context(postgres(dsn, role="projector"))
+    async with postgres(dsn, role="earning") as earning, postgres(dsn, role="projector") as projector:
         with kafka(bootstrap_servers):
-            partitions = await partitions_of(bootstrap_servers, (*topics.inputs, topics.points))
-            consumer = AIOKafkaConsumer(
-                bootstrap_servers=bootstrap_servers,
-                client_id="tallystick-status",
-                group_id=None,  # it looks, and takes part in nothing
-                enable_auto_commit=False,
-                auto_offset_reset="none",
-                request_timeout_ms=REQUEST_TIMEOUT_MS,
-            )
-            stack.push_async_callback(consumer.stop)
-            await consumer.start()
-            await stack.enter_async_context(watched(consumer, "status"))
-            # Assigned, so that the client keeps their leaders in mind; nothing is fetched before it is asked for.
-            everything = [
-                TopicPartition(topic, number) for topic, count in partitions.items() for number in range(count)
-            ]
-            consumer.assign(everything)
-            consumer.pause(*everything)
-            yield Observer(consumer, partitions, earning, projector, topics)
+            sizes = await partitions_of(bootstrap_servers, (*topics.inputs, topics.points))
+            settings = {"client_id": "tallystick-status", "request_timeout_ms": REQUEST_TIMEOUT_MS}
+            async with reading(bootstrap_servers, **settings) as consumer:
+                # Assigned, so that the client keeps their leaders in mind; nothing is fetched before it is asked for.
+                everything = [TopicPartition(topic, number) for topic, size in sizes.items() for number in range(size)]
+                consumer.assign(everything)
+                consumer.pause(*everything)
+                yield Observer(consumer, sizes, earning, projector, topics)

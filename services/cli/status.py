@@ -12,12 +12,15 @@ from msgspec import structs
 from rich.text import Text
 
 from services.cli.connections import Bootstrap, Dsn, Json, bootstrap_or_local, dsn_or_local, local_directory
-from services.cli.console import Exit, out, print_json, print_table
+from services.cli.console import Exit, out, print_json, print_table, yes
 from services.cli.members import instant
-from services.cli.state import Input, State, observing
+from services.cli.state import State, observing
 from shared.topics import Topics
 
 WATCH_EVERY_S = 2.0
+
+_INPUT = ("topic", "end", "decided", "lag", "applied", "duplicate", "rejected", "dead_letter", "adds_up")
+_LETTERS = ("service", "reason", "open", "retried", "discarded", "not_relayed")
 
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Look again every two seconds, until Ctrl-C.")]
 
@@ -83,22 +86,11 @@ def local_services() -> list[ServiceState]:
 
 
 def _plain(state: State, services: Sequence[ServiceState]) -> dict[str, object]:
-    inputs = [
-        {"topic": topic.topic, "end": topic.end, "decided": topic.decided, "lag": topic.lag}
-        | {"applied": topic.applied, "duplicate": topic.duplicate, "rejected": topic.rejected}
-        | {"dead_letter": topic.dead_letter, "adds_up": topic.adds_up}
-        for topic in state.inputs
-    ]
-    points = {
-        "decided": state.journal,
-        "emitted": state.emitted,
-        "in_log": state.points_in_log,
-        "visible": state.visible,
-    }
+    points = {"decided": state.journal, "emitted": state.emitted, "in_log": state.points_in_log}
     return {
         "services": [asdict(service) for service in services],
-        "inputs": inputs,
-        "points": points,
+        "inputs": [{name: getattr(each, name) for name in _INPUT} for each in state.inputs],
+        "points": points | {"visible": state.visible},
         "messages": state.messages,
         "generation": state.generation,
         "dead_letters": [structs.asdict(each) | {"open": each.open} for each in state.dead_letters],
@@ -111,10 +103,10 @@ def _plain(state: State, services: Sequence[ServiceState]) -> dict[str, object]:
 def show(state: State, services: Sequence[ServiceState]) -> None:
     """The state as tables for people."""
     if services:
-        rows = [(each.name, str(each.pid or "-"), each.address or "-", _readiness(each), each.log) for each in services]
-        print_table("Services", ("service", "pid", "address", "state", "log"), rows)
+        print_table("Services", ("service", "pid", "address", "state", "log"), map(_service_row, services))
     columns = ("topic", "records", "decided", "lag", "applied", "duplicate", "rejected", "dead letters", "adds up")
-    print_table("Facts", columns, [_input_row(each) for each in state.inputs])
+    rows = [(*(getattr(each, name) for name in _INPUT[:-1]), yes(good=each.adds_up)) for each in state.inputs]
+    print_table("Facts", columns, rows)
     to_publish, to_show = state.journal - state.emitted, max(state.journal - state.visible, 0)
     print_table(
         "Point events",
@@ -127,10 +119,7 @@ def show(state: State, services: Sequence[ServiceState]) -> None:
         print_table(
             "Dead letters (`tallystick dead-letters list` has those that are open)",
             ("service", "reason", "open", "retried", "discarded", "not published"),
-            [
-                (each.service, each.reason, each.open, each.retried, each.discarded, each.not_relayed)
-                for each in state.dead_letters
-            ],
+            [[getattr(each, name) for name in _LETTERS] for each in state.dead_letters],
         )
     if state.log_changes:
         print_table(
@@ -144,16 +133,7 @@ def show(state: State, services: Sequence[ServiceState]) -> None:
         out().print("[bold red]The counts don't add up to the input.[/] See docs/how-to/operate.md.")
 
 
-def _input_row(topic: Input) -> tuple[object, ...]:
-    counts = (topic.applied, topic.duplicate, topic.rejected, topic.dead_letter)
-    return (topic.topic, topic.end, topic.decided, topic.lag, *counts, _yes(good=topic.adds_up))
-
-
-def _readiness(service: ServiceState) -> Text:
-    if service.ready:
-        return Text("ready", style="green")
-    return Text("; ".join(f"{what}: {why}" for what, why in service.waiting.items()), style="red")
-
-
-def _yes(*, good: bool) -> Text:
-    return Text("yes", style="green") if good else Text("NO", style="bold red")
+def _service_row(service: ServiceState) -> tuple[object, ...]:
+    why = "; ".join(f"{what}: {why}" for what, why in service.waiting.items())
+    state = Text("ready", style="green") if service.ready else Text(why, style="red")
+    return (service.name, str(service.pid or "-"), service.address or "-", state, service.log)

@@ -11,7 +11,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
@@ -40,14 +39,6 @@ class ServiceDiedError(TallystickError):
         self.log = log
 
 
-@dataclass(frozen=True)
-class _Identity:
-    """A process for good: a pid may be given again, a pid with its start time isn't."""
-
-    pid: int
-    started: float
-
-
 class ServiceProcess:
     """One process of a service: `python -m services.<service>`, its log and pid file in `directory`."""
 
@@ -67,12 +58,13 @@ class ServiceProcess:
     @property
     def pid(self) -> int | None:
         """Its pid; None where it isn't running."""
-        with suppress(FileNotFoundError, ValueError, TypeError, psutil.Error):
-            identity = _Identity(**json.loads(self._pid_file.read_text("ascii")))
-            process = psutil.Process(identity.pid)
-            same = abs(process.create_time() - identity.started) < _START_TIME_TOLERANCE_S
+        with suppress(FileNotFoundError, ValueError, TypeError, KeyError, psutil.Error):
+            known = json.loads(self._pid_file.read_text("ascii"))
+            process = psutil.Process(known["pid"])
+            # A pid may be given again; a pid with its start time isn't.
+            same = abs(process.create_time() - known["started"]) < _START_TIME_TOLERANCE_S
             if same and not processes.gone(process):
-                return identity.pid
+                return process.pid
         return None
 
     @property
@@ -100,8 +92,7 @@ class ServiceProcess:
             self.log_file,
             environment={**os.environ, self._instance_variable: self.name, **environment},
         )
-        identity = _Identity(pid, psutil.Process(pid).create_time())
-        self._pid_file.write_text(json.dumps(asdict(identity)), "ascii")
+        self._pid_file.write_text(json.dumps({"pid": pid, "started": psutil.Process(pid).create_time()}), "ascii")
 
     def waiting_for(self) -> dict[str, str] | None:
         """What it says it waits for (nothing: it is ready); None where it doesn't answer."""

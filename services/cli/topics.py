@@ -9,9 +9,8 @@ from typing import Annotated
 import typer
 
 from deploy import topics as plan
-from services.cli.connections import Bootstrap, Json, bootstrap_or_local, kafka, local_directory
+from services.cli.connections import Bootstrap, Json, bootstrap_or_local, kafka, local_directory, shards_of
 from services.cli.console import Exit, err, print_json, print_table
-from services.cli.local_directory import shards_of
 from shared.topics import Topics
 
 app = typer.Typer(help="Topics: create them, check their settings.", no_args_is_help=True)

@@ -15,7 +15,7 @@ from services.cli.console import Exit
 from services.cli.convergence import Comparison, compare_repeated, compare_shuffled, duplicated, shuffled
 from services.cli.fact_files import STDIN, read_arrivals
 from services.cli.program import read_document
-from services.cli.try_report import JsonReport, Report, TextReport
+from services.cli.try_report import print_comparison, print_comparison_line, print_lines, print_run
 from services.earning.program.compile import compile_versions
 from services.earning.program.document import Document
 from services.earning.program.terms import Versions
@@ -64,14 +64,10 @@ def try_program(
     programs = read_programs(program)
     arrivals = _arrivals(facts)
     first = run(programs, arrivals, instant)
-    report: Report = JsonReport() if as_json else TextReport()
-    report.rulings(first.rulings)
-    report.closing(first.closing)
-    report.members(first.rows)
-    report.counts(first.rulings)
+    (print_lines if as_json else print_run)(first)
     comparisons = list(_comparisons(programs, arrivals, instant, first, duplicate=duplicate, seed=shuffle))
     for comparison in comparisons:
-        report.comparison(comparison)
+        (print_comparison_line if as_json else print_comparison)(comparison)
     if any(comparison.differences for comparison in comparisons):
         raise typer.Exit(Exit.FINDING)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from rich.text import Text
@@ -16,20 +16,12 @@ from services.cli.event_text import sentence
 from services.earning.decide import Outcome
 from services.earning.decide.deciding import key_of
 from services.earning.ledger.memory import MemoryRows
-from services.earning.simulate import MemberKey, Ruling
+from services.earning.simulate import Ruling, Run
 from services.earning.source_events.facts import Fact
 from services.earning.state.standing import Lot, Standing
 from shared.errors import PermanentError
 from shared.point_events import EventData
-from shared.try_lines import (
-    ComparisonLine,
-    CountsLine,
-    DifferenceLine,
-    FactLine,
-    LotLine,
-    MemberLine,
-    UntilLine,
-)
+from shared.try_lines import ComparisonLine, CountsLine, DifferenceLine, FactLine, LotLine, MemberLine, UntilLine
 
 DEAD_LETTER = "dead_letter"
 _OUTCOMES = (*(outcome.value for outcome in Outcome), DEAD_LETTER)
@@ -39,106 +31,68 @@ _LOT_COLUMNS = ("member", "lot", "from", "points", "remaining", "earned", "avail
 _STYLES = {Outcome.APPLIED: "green", Outcome.DUPLICATE: "dim", Outcome.REJECTED: "yellow"}
 
 
-class Report(Protocol):
-    """One way to print a run, part by part, in this order."""
-
-    def rulings(self, rulings: Sequence[Ruling]) -> None:
-        """What became of each input."""
-
-    def closing(self, closing: Mapping[MemberKey, Sequence[EventData]]) -> None:
-        """What bringing the members up to an instant led to."""
-
-    def members(self, rows: MemoryRows) -> None:
-        """Where every member stands."""
-
-    def counts(self, rulings: Sequence[Ruling]) -> None:
-        """How many inputs there were, by outcome."""
-
-    def comparison(self, comparison: Comparison) -> None:
-        """Whether a second run ended the same."""
+def print_lines(found: Run) -> None:
+    """A run as JSON lines: `fact` for each input, `until` and `member` for each member, then `counts`."""
+    for ruling in found.rulings:
+        print_json(_fact_line(ruling))
+    for (program, member), events in found.closing.items():
+        print_json(UntilLine(program=program, member=member, events=[_event(event) for event in events]))
+    for key, standing in sorted(found.rows.standings.items()):
+        print_json(_member_line(standing, [lot for _, lot in sorted(found.rows.members[key].lots.items())]))
+    print_json(_count(found.rulings))
 
 
-class JsonReport:
-    """JSON lines; each has a field `record` that says what it is."""
-
-    def rulings(self, rulings: Sequence[Ruling]) -> None:
-        """A line `fact` for each input."""
-        for ruling in rulings:
-            print_json(_fact_line(ruling))
-
-    def closing(self, closing: Mapping[MemberKey, Sequence[EventData]]) -> None:
-        """A line `until` for each member to whom something became due."""
-        for (program, member), events in closing.items():
-            print_json(UntilLine(program=program, member=member, events=[_event(event) for event in events]))
-
-    def members(self, rows: MemoryRows) -> None:
-        """A line `member` for each member."""
-        for key, standing in sorted(rows.standings.items()):
-            print_json(_member_line(standing, [lot for _, lot in sorted(rows.members[key].lots.items())]))
-
-    def counts(self, rulings: Sequence[Ruling]) -> None:
-        """The line `counts`."""
-        print_json(count(rulings))
-
-    def comparison(self, comparison: Comparison) -> None:
-        """A line `comparison`."""
-        print_json(
-            ComparisonLine(
-                check=comparison.check,
-                same=not comparison.differences,
-                seed=comparison.seed,
-                differences=[_difference_line(difference) for difference in comparison.differences],
-                first_come=[_difference_line(difference) for difference in comparison.first_come],
-            )
+def print_comparison_line(comparison: Comparison) -> None:
+    """A comparison as the JSON line `comparison`."""
+    print_json(
+        ComparisonLine(
+            check=comparison.check,
+            same=not comparison.differences,
+            seed=comparison.seed,
+            differences=[_difference_line(difference) for difference in comparison.differences],
+            first_come=[_difference_line(difference) for difference in comparison.first_come],
         )
+    )
 
 
-class TextReport:
-    """Sentences and tables."""
+def print_run(found: Run) -> None:
+    """A run for people: a line for each input and each point event, tables of members and lots, a sum that adds up."""
+    for ruling in found.rulings:
+        _print(_headline(ruling))
+        for event in ruling.events:
+            _print(_indented(event, ruling.arrival.fact))
+        if ruling.dead_letter is not None:
+            _print(Text(f"     {_why(ruling.dead_letter)}"))
+    for (program, member), events in found.closing.items():
+        _print(Text(f"until    {program}/{member}", style="bold"))
+        for event in events:
+            _print(_indented(event))
+    _print_members(found.rows)
+    counts = _count(found.rulings)
+    parts = " + ".join(f"{getattr(counts, name):,} {name.replace('_', ' ')}" for name in _OUTCOMES)
+    _print(Text(f"\n{counts.input:,} {'fact' if counts.input == 1 else 'facts'} = {parts}"))
 
-    def rulings(self, rulings: Sequence[Ruling]) -> None:
-        """A line for each input, and one for each point event below it."""
-        for ruling in rulings:
-            _print(_headline(ruling))
-            for event in ruling.events:
-                _print(_indented(event, ruling.arrival.fact))
-            if ruling.dead_letter is not None:
-                _print(Text(f"     {_why(ruling.dead_letter)}"))
 
-    def closing(self, closing: Mapping[MemberKey, Sequence[EventData]]) -> None:
-        """What became due, by member."""
-        for (program, member), events in closing.items():
-            _print(Text(f"until    {program}/{member}", style="bold"))
-            for event in events:
-                _print(_indented(event))
+def _print_members(rows: MemoryRows) -> None:
+    """Two tables: members, and their lots that hold points."""
+    _print(Text())
+    members = sorted(rows.standings.items())
+    _print_rows("Members", _MEMBER_COLUMNS, [_member_row(standing) for _, standing in members])
+    _print(Text())
+    held = [(key[1], lot) for key, _ in members for _, lot in sorted(rows.members[key].lots.items())]
+    _print_rows("Lots that hold points", _LOT_COLUMNS, [_lot_row(*each) for each in held if each[1].remaining])
 
-    def members(self, rows: MemoryRows) -> None:
-        """Two tables: members, and their lots that hold points."""
-        _print(Text())
-        members = sorted(rows.standings.items())
-        _print_rows("Members", _MEMBER_COLUMNS, [_member_row(standing) for _, standing in members])
-        _print(Text())
-        held = [(key[1], lot) for key, _ in members for _, lot in sorted(rows.members[key].lots.items())]
-        _print_rows(
-            "Lots that hold points", _LOT_COLUMNS, [_lot_row(member, lot) for member, lot in held if lot.remaining]
-        )
 
-    def counts(self, rulings: Sequence[Ruling]) -> None:
-        """One line that adds up."""
-        found = count(rulings)
-        parts = " + ".join(f"{getattr(found, name):,} {name.replace('_', ' ')}" for name in _OUTCOMES)
-        _print(Text(f"\n{found.input:,} {'fact' if found.input == 1 else 'facts'} = {parts}"))
-
-    def comparison(self, comparison: Comparison) -> None:
-        """One line where all is the same; else a table of what is not."""
-        how = "every fact repeated" if comparison.check == "duplicate" else f"shuffled by seed {comparison.seed}"
-        if comparison.differences:
-            _print(Text(f"again, {how}: the end differs", style="red"))
-            _print_differences("Differences", comparison.differences)
-        else:
-            _print(Text(f"again, {how}: the end is the same", style="green"))
-        if comparison.first_come:
-            _print_differences("First come, first served: these met another tier or first order", comparison.first_come)
+def print_comparison(comparison: Comparison) -> None:
+    """A comparison for people: one line where all is the same; else a table of what is not."""
+    how = "every fact repeated" if comparison.check == "duplicate" else f"shuffled by seed {comparison.seed}"
+    if comparison.differences:
+        _print(Text(f"again, {how}: the end differs", style="red"))
+        _print_differences("Differences", comparison.differences)
+    else:
+        _print(Text(f"again, {how}: the end is the same", style="green"))
+    if comparison.first_come:
+        _print_differences("First come, first served: these met another tier or first order", comparison.first_come)
 
 
 def _print_differences(title: str, differences: Sequence[Difference]) -> None:
@@ -155,16 +109,10 @@ def _print_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
         _print(Text(f"… and {len(rows) - _ROWS_MAX:,} more; --json has them all", style="dim"))
 
 
-def count(rulings: Iterable[Ruling]) -> CountsLine:
+def _count(rulings: Iterable[Ruling]) -> CountsLine:
     """Inputs by outcome."""
     found = Counter(DEAD_LETTER if ruling.outcome is None else ruling.outcome.value for ruling in rulings)
-    return CountsLine(
-        input=found.total(),
-        applied=found[Outcome.APPLIED],
-        duplicate=found[Outcome.DUPLICATE],
-        rejected=found[Outcome.REJECTED],
-        dead_letter=found[DEAD_LETTER],
-    )
+    return CountsLine(input=found.total(), **{name: found[name] for name in _OUTCOMES})
 
 
 def _fact_line(ruling: Ruling) -> FactLine:
@@ -222,14 +170,8 @@ def _lot_line(lot: Lot) -> LotLine:
 
 
 def _difference_line(difference: Difference) -> DifferenceLine:
-    program, member = difference.member
-    return DifferenceLine(
-        program=program,
-        member=member,
-        figure=difference.figure,
-        first=difference.first,
-        second=difference.second,
-    )
+    (program, member), figure, first, second = difference
+    return DifferenceLine(program=program, member=member, figure=figure, first=first, second=second)
 
 
 def _headline(ruling: Ruling) -> Text:

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from services.cli.connections import DIRECTORY
+from services.cli.connections import DIRECTORY, LOCAL_SHARDS, REMEMBERED, Directory, shards_of
 from services.cli.console import err, out
-from services.cli.local_directory import LOCAL_SHARDS, Directory, shards_of
 
 ShardsOption = Annotated[
     int | None,
@@ -35,7 +34,7 @@ def up(*, directory: Directory = DIRECTORY, shards: ShardsOption = None, workers
     """
     from services.cli.installation import Installation  # noqa: PLC0415 (only here are the local servers' packages needed)
 
-    known = (directory / "installation.json").exists()
+    known = (directory / REMEMBERED).exists()
     count = shards or (shards_of(directory) if known else LOCAL_SHARDS)
     installation = Installation(directory, workers=workers)
     console = err()

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import asyncpg
 
@@ -14,6 +15,8 @@ from deploy import topics as topics_plan
 from services.cli.supervise import ServiceProcess
 from services.earning.program import registry
 from services.earning.program.authoring.check import check
+from services.earning.replay.rederive import rederive
+from services.verify.checker import verify
 from shared.broker import Outgoing
 from shared.topics import Topics
 from tests.eventually import eventually
@@ -44,6 +47,11 @@ class Tables:
     balances: Rows
     tiers: Rows
     history: Rows
+
+    @property
+    def available(self) -> dict[str, int]:
+        """Each member's points that can be spent; for tests with one program."""
+        return {str(member): cast("int", available) for _, member, available, *_ in self.balances}
 
 
 @dataclass
@@ -120,19 +128,17 @@ class Pipeline:
 
     async def decided(self, at_least: int) -> None:
         """Wait until so many inputs are decided."""
-
-        async def enough() -> bool:
-            return await self.value(_DECIDED) >= at_least
-
-        await self.until(enough, f"{at_least} inputs to be decided")
+        await self._reaches(_DECIDED, at_least, f"{at_least} inputs to be decided")
 
     async def visible(self, at_least: int) -> None:
         """Wait until so many point events are in history."""
+        await self._reaches("SELECT count(*) FROM loyalty.history", at_least, f"{at_least} point events in history")
 
+    async def _reaches(self, query: str, at_least: int, what: str) -> None:
         async def enough() -> bool:
-            return await self.value("SELECT count(*) FROM loyalty.history") >= at_least
+            return await self.value(query) >= at_least
 
-        await self.until(enough, f"{at_least} point events in history")
+        await self.until(enough, what)
 
     async def settled(self, inputs: int) -> None:
         """Wait until all inputs and messages are decided and every point event is in the read models."""
@@ -145,13 +151,9 @@ class Pipeline:
 
     async def died(self, process: ServiceProcess) -> None:
         """Wait until a process has ended by itself."""
+        await self.until(lambda: process.pid is None, f"{process.name} to die")
 
-        async def gone() -> bool:
-            return process.pid is None
-
-        await self.until(gone, f"{process.name} to die")
-
-    async def until(self, condition: Callable[[], Awaitable[bool]], what: str) -> None:
+    async def until(self, condition: Callable[[], bool | Awaitable[bool]], what: str) -> None:
         """Wait for a condition; fails with what was waited for, and the services' last words."""
         try:
             await eventually(condition, what=what)
@@ -164,6 +166,12 @@ class Pipeline:
             lines = process.log_file.read_text("utf-8").splitlines()[-5:] if process.log_file.exists() else []
             said.append(f"{process.name} (pid {process.pid}):\n" + "\n".join(lines))
         return "\n".join(said)
+
+    async def is_as_the_log_says(self) -> None:
+        """The checker finds nothing, and deciding the whole journal again comes to the same."""
+        assert (await verify(self.bootstrap_servers, self.dsn, self.topics)).findings == []
+        again = await rederive(self.dsn, check=True)
+        assert (again.different, again.differences) == (0, [])
 
     async def tables(self) -> Tables:
         """What analysts see now."""

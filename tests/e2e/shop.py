@@ -16,6 +16,7 @@ from shared.broker import Outgoing
 from shared.facts.builders import Publisher, record
 from shared.shards import shard_of
 from tests.support.builders.programs import GROCER, document
+from tests.support.builders.sending import by_partition
 
 PROGRAM = "shop"
 SHOP = Publisher(PROGRAM, "shop-eu")
@@ -109,10 +110,9 @@ def _event(number: int, what: str, member: str, at: datetime, data: dict[str, An
     return msgspec.json.encode(event)
 
 
-def records(said: list[Said], shards: int) -> dict[int, list[Outgoing]]:
-    """The facts as records by partition, keyed and timed as a well-behaved publisher does."""
-    partitions: dict[int, list[Outgoing]] = {}
-    for one in said:
-        shard = shard_of(PROGRAM, one.member, shards)
-        partitions.setdefault(shard, []).append(record(one.value, PROGRAM, one.member, one.received_at))
-    return partitions
+def records(said: list[Said], shards: int, program: str = PROGRAM) -> dict[int, list[Outgoing]]:
+    """A program's facts as records by partition, keyed and timed as a well-behaved publisher does."""
+    return by_partition(
+        (shard_of(program, member, shards), record(value, program, member, received_at))
+        for member, received_at, value in said
+    )

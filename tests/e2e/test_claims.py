@@ -8,12 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.earning.replay.rederive import rederive
-from services.verify.checker import verify
-from shared.broker import Outgoing
-from shared.facts.builders import Publisher, record
-from shared.shards import shard_of
+from shared.facts.builders import Publisher
 from tests.e2e.pipeline import Pipeline
+from tests.e2e.shop import Said, records
 from tests.support.builders.programs import ONE_A_EURO, document
 
 PROGRAM = "guests"
@@ -24,10 +21,10 @@ MEMBERS = 12
 ONE_BY_ONE = {"EARNING_BATCH": "5", "EARNING_INBOX_POLL_MS": "5", "PROJECTIONS_BATCH": "50"}
 
 
-def _told(kind: str, member: str, minutes: int, data: dict[str, Any]) -> tuple[str, datetime, bytes]:
+def _told(kind: str, member: str, minutes: int, data: dict[str, Any]) -> Said:
     at = BEGAN + timedelta(minutes=minutes)
     event = SHOP.event(f"{kind}.v1", data, id=f"{kind}-{member}-{minutes}", member=member, time=at)
-    return member, at, msgspec.json.encode(event)
+    return Said(member, at, msgspec.json.encode(event))
 
 
 def _order(kind: str, order_id: str) -> dict[str, Any]:
@@ -36,7 +33,7 @@ def _order(kind: str, order_id: str) -> dict[str, Any]:
     return {"order_id": order_id} | sold
 
 
-def _orders() -> list[tuple[str, datetime, bytes]]:
+def _orders() -> list[Said]:
     """Three orders of each guest, one of each member; then one of the guest's is cancelled under each of both ids."""
     told = []
     for n in range(MEMBERS):
@@ -45,7 +42,7 @@ def _orders() -> list[tuple[str, datetime, bytes]]:
     return told
 
 
-def _cancels() -> list[tuple[str, datetime, bytes]]:
+def _cancels() -> list[Said]:
     told = []
     for n in range(MEMBERS):
         told.append(_told("commerce.order.cancelled", f"guest-{n}", 900, _order("cancelled", f"g-{n}-0")))
@@ -53,13 +50,13 @@ def _cancels() -> list[tuple[str, datetime, bytes]]:
     return told
 
 
-def _commands() -> list[tuple[str, datetime, bytes]]:
+def _commands() -> list[Said]:
     told = [_told("loyalty.member.enrolled", f"member-{n}", n + 5, {}) for n in range(MEMBERS)]
     claims = [_told("loyalty.member.claimed", f"member-{n}", 600 + n, {"from": f"guest-{n}"}) for n in range(MEMBERS)]
     return told + claims
 
 
-def _refused() -> list[tuple[str, datetime, bytes]]:
+def _refused() -> list[Said]:
     """Each alias claims what the next one's member has claimed already."""
     return [
         _told("loyalty.member.claimed", f"guest-{n}", 950, {"from": f"guest-{(n + 1) % MEMBERS}"})
@@ -67,34 +64,24 @@ def _refused() -> list[tuple[str, datetime, bytes]]:
     ]
 
 
-def _records(told: list[tuple[str, datetime, bytes]], shards: int) -> dict[int, list[Outgoing]]:
-    partitions: dict[int, list[Outgoing]] = {}
-    for member, at, value in told:
-        partitions.setdefault(shard_of(PROGRAM, member, shards), []).append(record(value, PROGRAM, member, at))
-    return partitions
-
-
 @pytest.mark.parametrize("failpoint", ["before_inbox_commit:2", "after_inbox_commit:2", "after_inbox_commit:5"])
 async def test_a_worker_dies_while_members_hand_over(pipeline: Pipeline, failpoint: str) -> None:
     await pipeline.prepare(DOCUMENT)
-    inputs = await pipeline.publish(_records(_orders(), pipeline.shards))
+    inputs = await pipeline.publish(records(_orders(), pipeline.shards, PROGRAM))
     pipeline.start("projections", ONE_BY_ONE)
     dying = pipeline.start("earning", ONE_BY_ONE | {"EARNING_FAILPOINT": failpoint})
     await pipeline.decided(inputs)
-    inputs += await pipeline.publish(_records(_commands(), pipeline.shards), pipeline.topics.commands)
+    inputs += await pipeline.publish(records(_commands(), pipeline.shards, PROGRAM), pipeline.topics.commands)
     await pipeline.died(dying)
     for number in (1, 2):
         pipeline.start("earning", ONE_BY_ONE, number=number)
     await pipeline.settled(inputs)
-    inputs += await pipeline.publish(_records(_cancels(), pipeline.shards))
-    inputs += await pipeline.publish(_records(_refused(), pipeline.shards), pipeline.topics.commands)
+    inputs += await pipeline.publish(records(_cancels(), pipeline.shards, PROGRAM))
+    inputs += await pipeline.publish(records(_refused(), pipeline.shards, PROGRAM), pipeline.topics.commands)
     await pipeline.settled(inputs)
     tables = await pipeline.tables()
-    have = {str(member): available for _, member, available, *_ in tables.balances}
+    have = tables.available
     assert have == {f"member-{n}": 60 for n in range(MEMBERS)} | {f"guest-{n}": 0 for n in range(MEMBERS)}
     refused = [row for row in tables.history if str(row[6]).endswith("owned_by_another_member")]
     assert len(refused) == MEMBERS
-    report = await verify(pipeline.bootstrap_servers, pipeline.dsn, pipeline.topics)
-    assert report.findings == []
-    again = await rederive(pipeline.dsn, check=True)
-    assert (again.different, again.differences) == (0, [])
+    await pipeline.is_as_the_log_says()

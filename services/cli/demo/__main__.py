@@ -12,26 +12,25 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
-from rich.console import Console
 from rich.rule import Rule
 
 from deploy.local_stack import Endpoints
 from services.cli import program
-from services.cli.connections import DIRECTORY_VARIABLE, kafka, postgres, reaching_postgres
+from services.cli.connections import DIRECTORY_VARIABLE, postgres
 from services.cli.console import err, out, report
-from services.cli.demo.checks import checks
 from services.cli.demo.envelopes import PROGRAM, SEED
-from services.cli.demo.facts import FactsFile, facts_file
+from services.cli.demo.facts import Counts, FactsFile, facts_file
 from services.cli.demo.live import Run, publish_and_watch
 from services.cli.demo.tables import PROGRAM_FILE, show_all
 from services.cli.installation import Installation
 from services.cli.progress import board
+from services.cli.rebuild import fold_again
 from services.cli.rebuild import show as show_rebuild
-from services.cli.rebuild import showing
-from services.cli.state import observing
+from services.cli.state import State, observing
 from services.projections.query import PointsStatus
-from services.projections.rebuild import Report, rebuild
+from services.projections.rebuild import Report
 from shared.errors import ConfigurationError, TallystickError
 from shared.topics import Topics
 
@@ -47,11 +46,51 @@ SQL_TO_TRY = Path(__file__).parent / "to_try.sql"
 """Statements that are shown, not run; `{member}` is the member whose history the demo tells."""
 
 
+class Check(NamedTuple):
+    """One statement about the run, with its figures, and whether it holds."""
+
+    statement: str
+    figures: str
+    holds: bool
+
+
+def checks(counts: Counts, state: State, status: PointsStatus, rebuilt: Report) -> list[Check]:
+    """The sums that must be right for the demo to end well."""
+    fates = [sum(getattr(topic, fate) for topic in state.inputs) for fate in ("applied", "duplicate", "rejected")]
+    dead = sum(topic.dead_letter for topic in state.inputs)
+    moved = sum(movement.net for movement in status.movements)
+    return [
+        Check(
+            "applied + duplicate + rejected + dead letter = input",
+            " + ".join(f"{number:,}" for number in (*fates, dead)) + f" = {counts.facts:,}",
+            state.adds_up and sum(fates) + dead == counts.facts,
+        ),
+        Check("every order delivered twice counted once", f"{fates[1]:,} duplicates", fates[1] == counts.redelivered),
+        Check("nothing was set aside", f"{dead:,} dead letters", dead == 0),
+        Check(
+            "every point event decided is published and visible",
+            f"{state.journal:,} = {state.emitted:,} = {state.visible:,}",
+            state.journal == state.emitted == state.visible,
+        ),
+        Check("every household has a balance", f"{status.members:,}", status.members == counts.households),
+        Check(
+            "opening + movements = closing = sum over members",
+            f"{status.opening:,} + {moved:,} = {status.closing:,} = {status.now:,}",
+            status.balanced and status.closing == status.now,
+        ),
+        Check(
+            "the rebuilt tables are identical",
+            f"{rebuilt.events:,} events, {rebuilt.rate:,.0f}/s",
+            rebuilt.identical and rebuilt.events == state.journal,
+        ),
+    ]
+
+
 class Demo:
     """The demo from its first line to its last."""
 
-    def __init__(self, console: Console, *, small: bool, keep: bool) -> None:
-        self._console = console
+    def __init__(self, *, small: bool, keep: bool) -> None:
+        self._console = out()
         self._small = small
         self._keep = keep
         self._member = "household-1"
@@ -75,7 +114,8 @@ class Demo:
         self._title("What the tables say")
         status = asyncio.run(self._tables(at, facts))
         self._title("The same again, from the log alone")
-        rebuilt = self._rebuild(at)
+        rebuilt = fold_again(at.bootstrap_servers, at.dsn)
+        show_rebuild(rebuilt)
         return self._check(facts, live, status, rebuilt)
 
     def _title(self, text: str) -> None:
@@ -138,14 +178,8 @@ class Demo:
 
     async def _tables(self, at: Endpoints, facts: FactsFile) -> PointsStatus:
         async with postgres(at.dsn, role="earning") as earning, postgres(at.dsn, role="projector") as projector:
-            status, self._member = await show_all(self._console, earning, projector, facts.counts)
+            status, self._member = await show_all(earning, projector, facts.counts)
             return status
-
-    def _rebuild(self, at: Endpoints) -> Report:
-        with board(err()) as bars, kafka(at.bootstrap_servers), reaching_postgres(at.dsn):
-            found = asyncio.run(rebuild(at.dsn, at.bootstrap_servers, Topics(), progress=showing(bars)))
-        show_rebuild(found)
-        return found
 
     def _check(self, facts: FactsFile, live: Run, status: PointsStatus, rebuilt: Report) -> bool:
         self._title("Do the sums come out?")
@@ -180,7 +214,7 @@ def main() -> None:
     small = os.environ.get("DEMO", "") == "small"
     keep = os.environ.get("KEEP", "") not in {"", "0"}
     try:
-        good = Demo(out(), small=small, keep=keep).run()
+        good = Demo(small=small, keep=keep).run()
     except TallystickError as error:
         report(error)
         good = False

@@ -133,7 +133,7 @@ def _cents(money: pa.Array) -> pa.Array:
     return pc.cast(pc.round(pc.multiply(money, 100.0)), pa.int64())
 
 
-def _basket(group: list[tuple[Any, ...]], departments: dict[int, str]) -> Basket:
+def _basket(group: list[tuple[Any, ...]], departments: dict[int, str | None]) -> Basket:
     number, household, store, *_ = group[0]
     time: datetime = group[0][5]
     lines: list[Line] = []
@@ -142,19 +142,12 @@ def _basket(group: list[tuple[Any, ...]], departments: dict[int, str]) -> Basket
         taken = min(coupon, sales)  # a coupon keyed in by itself, or larger than its line, is for the basket
         beyond += coupon - taken
         # Zero units are coupons and weights under one; a line as sold has at least one.
-        lines.append(
-            Line(
-                product, max(quantity, 1), sales + retail + match, retail + match + taken, departments.get(product, "")
-            )
-        )
-    return Basket(
-        number, household, store, time.replace(tzinfo=UTC), lines, min(beyond, sum(line.value for line in lines))
-    )
+        price, off = sales + retail + match, retail + match + taken
+        lines.append(Line(product, max(quantity, 1), price, off, departments.get(product) or ""))
+    coupons = min(beyond, sum(line.value for line in lines))
+    return Basket(number, household, store, time.replace(tzinfo=UTC), lines, coupons)
 
 
-def _departments() -> dict[int, str]:
+def _departments() -> dict[int, str | None]:
     table = pq.read_table(data_directory() / "products.parquet", columns=["product_id", "department"])
-    return {
-        product: department or ""
-        for product, department in zip(table["product_id"].to_pylist(), table["department"].to_pylist(), strict=True)
-    }
+    return dict(zip(table["product_id"].to_pylist(), table["department"].to_pylist(), strict=True))

@@ -150,7 +150,7 @@ def _facts_of(basket: Basket, made: Counter[str], *, charged_back: bool) -> Iter
     order = _order(basket)
     ticket = draw.randrange(_OUT_OF)
     later = basket.time + timedelta(seconds=draw.randrange(3_600, 10 * 86_400))
-    paid = [value - share for value, share in zip(*_values_and_shares(basket), strict=True)]
+    paid = _paid(basket)
     if later >= YEAR_END or not any(paid):
         yield basket.time, order
     elif charged_back and (bounced := basket.time + timedelta(days=draw.randrange(*_BOUNCES_AFTER_DAYS))) < YEAR_END:
@@ -237,17 +237,15 @@ def _refund(basket: Basket, what: str) -> Event:
     return {"order_id": str(basket.id), "refund_id": f"{basket.id}-{what}"}
 
 
-def _values_and_shares(basket: Basket) -> tuple[list[int], list[int]]:
-    """Each line's value and its share of the basket's coupons: largest remainder, ties to the smaller line_id."""
+def _paid(basket: Basket) -> list[int]:
+    """Each line's value less its share of the basket's coupons: largest remainder, ties to the smaller line_id."""
     values = [line.value for line in basket.lines]
-    total = sum(values)
-    if not basket.coupons or not total:
-        return values, [0] * len(values)
-    shares = [basket.coupons * value // total for value in values]
+    total = sum(values) or 1
+    paid = [value - basket.coupons * value // total for value in values]
     by_remainder = sorted(range(len(values)), key=lambda i: (-(basket.coupons * values[i] % total), str(i + 1)))
-    for index in by_remainder[: basket.coupons - sum(shares)]:
-        shares[index] += 1
-    return values, shares
+    for index in by_remainder[: sum(paid) - sum(values) + basket.coupons]:
+        paid[index] -= 1
+    return paid
 
 
 def _event(basket: Basket, change: str, kind: str, time: datetime, data: Event) -> Event:

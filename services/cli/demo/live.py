@@ -13,7 +13,7 @@ from services.cli import publishing
 from services.cli.connections import kafka, postgres
 from services.cli.demo.facts import FactsFile
 from services.cli.fact_files import Survey, survey
-from services.cli.progress import Bar, Board
+from services.cli.progress import Board
 from services.cli.state import Observer, State, observing
 from services.earning.background import holds
 from shared.errors import TallystickError
@@ -120,11 +120,4 @@ class _Watch:
         # How many point events there will be isn't known before the last fact is decided.
         total = state.journal if state.counted >= facts else None
         behind = state.journal - state.visible
-        _show_visible(self._visible, state.visible, total, f"{behind:,} behind" if behind > 0 else "")
-
-
-def _show_visible(bar: Bar, visible: int, total: int | None, note: str) -> None:
-    if total is None:
-        bar.to(visible, note=note)
-    else:
-        bar.to(visible, total=total, note=note)
+        self._visible.to(state.visible, total=total, note=f"{behind:,} behind" if behind > 0 else "")

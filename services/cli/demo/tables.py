@@ -6,10 +6,9 @@ from datetime import datetime
 from pathlib import Path
 
 import asyncpg
-from rich.console import Console
 
 from deploy.programs import FOLDER
-from services.cli.console import print_table
+from services.cli.console import out, print_table
 from services.cli.demo.envelopes import PROGRAM, ZONE
 from services.cli.demo.facts import Counts
 from services.cli.explain import explanation, print_explanation
@@ -29,28 +28,28 @@ _QUERIES = Queries(Path(__file__).parent / "queries.sql")
 
 
 async def show_all(
-    console: Console, earning: asyncpg.Connection, projector: asyncpg.Connection, counts: Counts
+    earning: asyncpg.Connection, projector: asyncpg.Connection, counts: Counts
 ) -> tuple[PointsStatus, str]:
     """Print every table; gives the books of the year, for the checks, and the member shown."""
     status = await query.points_status(projector, PROGRAM, *YEAR)
-    _show_status(console, status)
-    await _show_sources(console, projector)
-    await _show_referrals(console, projector)
-    await _show_bonus_weekend(console, projector)
-    await _show_tiers(console, projector)
-    await _show_earners(console, projector)
-    await _show_reversals(console, projector, counts)
+    _show_status(status)
+    await _show_sources(projector)
+    await _show_referrals(projector)
+    await _show_bonus_weekend(projector)
+    await _show_tiers(projector)
+    await _show_earners(projector)
+    await _show_reversals(projector, counts)
     member: str = await projector.fetchval(_QUERIES["member_to_show"], PROGRAM, HISTORY_SHOWN)
-    console.print()
+    out().print()
     entries = await query.history(projector, PROGRAM, member, HISTORY_SHOWN)
     print_history(f"History of {member}, each line with the balance after it", entries)
-    console.print("\n[bold]Where that balance comes from[/]")
+    out().print("\n[bold]Where that balance comes from[/]")
     print_explanation(await explanation(earning, projector, PROGRAM, member, LOTS_SHOWN))
     return status, member
 
 
-def _show_status(console: Console, status: PointsStatus) -> None:
-    console.print()
+def _show_status(status: PointsStatus) -> None:
+    out().print()
     begin, end = (f"{instant.astimezone(ZONE):%Y-%m-%d}" for instant in (status.begin, status.end))
     rows: list[tuple[object, ...]] = [(f"opening, {begin}", None, status.opening)]
     rows += [(movement.kind, movement.events, movement.net) for movement in status.movements]
@@ -58,22 +57,22 @@ def _show_status(console: Console, status: PointsStatus) -> None:
     print_table("Points status of the year: opening + movements = closing", ("", "events", "points"), rows)
 
 
-async def _show_sources(console: Console, projector: asyncpg.Connection) -> None:
+async def _show_sources(projector: asyncpg.Connection) -> None:
     """Points by rule, and how many cards were filled."""
-    console.print()
+    out().print()
     rows = [tuple(row) for row in await projector.fetch(_QUERIES["sources"], PROGRAM)]
     print_table("Where points come from", ("kind", "rule", "times", "points", "taken back"), rows)
     (card,) = check(PROGRAM_FILE.read_bytes(), PROGRAM_FILE.name).cards
     (filled,) = await projector.fetch(_QUERIES["cards"], PROGRAM)
     each = card.points or 1
-    console.print(
+    out().print(
         f"[dim]Stamp cards: {filled['earned'] // each:,} times {card.every} pieces from the {card.id}, by "
         f"{filled['members']:,} households; {filled['reversed'] // each:,} were lost again to refunds.[/]"
     )
 
 
-async def _show_referrals(console: Console, projector: asyncpg.Connection) -> None:
-    console.print()
+async def _show_referrals(projector: asyncpg.Connection) -> None:
+    out().print()
     rows = [
         (_outcome(kind, reason), count, referee, referrer)
         for kind, reason, count, referee, referrer in await projector.fetch(_QUERIES["referrals"], PROGRAM)
@@ -91,10 +90,10 @@ def _outcome(kind: str, reason: str | None) -> str:
     return f"{kind.removeprefix('referral.')}: {reason}"
 
 
-async def _show_bonus_weekend(console: Console, projector: asyncpg.Connection) -> None:
+async def _show_bonus_weekend(projector: asyncpg.Connection) -> None:
     (campaign,) = check(PROGRAM_FILE.read_bytes(), PROGRAM_FILE.name).campaigns
     begin, end = campaign.from_ or YEAR[0], campaign.until or YEAR[1]
-    console.print()
+    out().print()
     found = await projector.fetch(_QUERIES["weekends"], PROGRAM, begin, end, ZONE.key)
     rows: list[tuple[object, ...]] = []
     for bonus, orders, points, weekends, doubled in found:
@@ -104,8 +103,8 @@ async def _show_bonus_weekend(console: Console, projector: asyncpg.Connection) -
     print_table(title, ("", "orders that earned", "points", "for each order", "given by doubling"), rows)
 
 
-async def _show_tiers(console: Console, projector: asyncpg.Connection) -> None:
-    console.print()
+async def _show_tiers(projector: asyncpg.Connection) -> None:
+    out().print()
     members = await projector.fetchval(_QUERIES["members"], PROGRAM)
     counts = await query.tier_counts(projector, PROGRAM)
     higher = [(each.tier or "", each.members) for each in counts if each.tier]
@@ -113,18 +112,18 @@ async def _show_tiers(console: Console, projector: asyncpg.Connection) -> None:
     print_table("Tiers at the end of the year", ("tier", "members"), [("bronze, where all begin", base), *higher[::-1]])
 
 
-async def _show_earners(console: Console, projector: asyncpg.Connection) -> None:
-    console.print()
+async def _show_earners(projector: asyncpg.Connection) -> None:
+    out().print()
     earners = await query.top_earners(projector, PROGRAM, EARNERS_SHOWN)
     rows = [(each.member, each.tier or "", each.earned, each.reversed, each.available) for each in earners]
     print_table("Top earners", ("member", "tier", "earned", "taken back", "available"), rows)
 
 
-async def _show_reversals(console: Console, projector: asyncpg.Connection, counts: Counts) -> None:
-    console.print()
+async def _show_reversals(projector: asyncpg.Connection, counts: Counts) -> None:
+    out().print()
     rows = [tuple(row) for row in await projector.fetch(_QUERIES["reversals"], PROGRAM)]
     print_table("Points taken back", ("kind", "why", "times", "households", "points"), rows)
-    console.print(
+    out().print(
         f"[dim]{counts.line_refunds:,} refunds were of a line ({counts.refund_before_order:,} came before their "
         f"order), {counts.amount_refunds:,} of an amount; {counts.cancels:,} orders were cancelled. A refund of a line "
         "that earned nothing, or before its order, takes nothing back.[/]"

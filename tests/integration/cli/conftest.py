@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from typer.testing import CliRunner, Result
 
 from services.cli.main import app
@@ -36,3 +37,20 @@ def command(environment: dict[str, str]) -> Command:
         return await asyncio.to_thread(CliRunner().invoke, app, arguments, env=environment | changed)
 
     return run
+
+
+async def records_of(bootstrap_servers: str, topic: str, partitions: int = SHARDS) -> list[ConsumerRecord]:
+    """All records of a topic."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest")
+    try:
+        await consumer.start()
+        wanted = [TopicPartition(topic, number) for number in range(partitions)]
+        consumer.assign(wanted)
+        count = sum((await consumer.end_offsets(wanted)).values())
+        found: list[ConsumerRecord] = []
+        while len(found) < count:
+            for records in (await consumer.getmany(timeout_ms=500)).values():
+                found += records
+        return found
+    finally:
+        await consumer.stop()

@@ -18,8 +18,7 @@ from shared.facts.builders import Publisher
 from shared.facts.orders import OrderPaid
 from shared.topics import Topics
 from tests.eventually import eventually
-from tests.integration.cli.conftest import Command
-from tests.integration.cli.test_publish import records_of
+from tests.integration.cli.conftest import Command, records_of
 from tests.support.builders.sending import send
 
 GROCER = Path(__file__).parents[3] / "deploy" / "programs" / "grocer.yaml"

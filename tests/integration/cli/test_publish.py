@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from deploy import topics as plan
 from shared.facts.builders import Publisher
 from shared.facts.orders import OrderPaid
 from shared.shards import shard_of
 from shared.topics import Topics
-from tests.integration.cli.conftest import SHARDS, Command
+from tests.integration.cli.conftest import SHARDS, Command, records_of
 
 OLD = datetime.fromisoformat("2017-03-04T05:06:07-05:00")
 SHOP = Publisher("grocer", "shop")
@@ -31,23 +30,6 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / "facts.jsonl"
     path.write_text("".join(json.dumps(each) + "\n" for each in facts))
     return path
-
-
-async def records_of(bootstrap_servers: str, topic: str, partitions: int = SHARDS) -> list[ConsumerRecord]:
-    """All records of a topic."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest")
-    try:
-        await consumer.start()
-        wanted = [TopicPartition(topic, number) for number in range(partitions)]
-        consumer.assign(wanted)
-        count = sum((await consumer.end_offsets(wanted)).values())
-        found: list[ConsumerRecord] = []
-        while len(found) < count:
-            for records in (await consumer.getmany(timeout_ms=500)).values():
-                found += records
-        return found
-    finally:
-        await consumer.stop()
 
 
 async def test_every_fact_goes_to_its_topic_and_its_members_partition(

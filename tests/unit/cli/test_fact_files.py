@@ -3,27 +3,21 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from services.cli.fact_files import FactsInvalidError, lines, survey
+from shared.facts.builders import Publisher
+from shared.facts.orders import OrderPaid
 from shared.topics import Topics
 
-FACT: dict[str, Any] = {
-    "specversion": "1.0",
-    "id": "e-1",
-    "source": "shop",
-    "type": "commerce.order.paid.v1",
-    "subject": "m-1",
-    "program": "grocer",
-    "time": "2017-03-04T05:06:07-05:00",
-    "data": {},
-}
+SHOP = Publisher("grocer", "shop")
+WHEN = datetime.fromisoformat("2017-03-04T05:06:07-05:00")
 
 
 def line(**changes: object) -> bytes:
-    return json.dumps({name: value for name, value in (FACT | changes).items() if value is not None}).encode()
+    fact = SHOP.event(OrderPaid.TYPE, {}, id="e-1", member="m-1", time=WHEN) | changes
+    return json.dumps({name: value for name, value in fact.items() if value is not None}).encode()
 
 
 def written(path: Path, *rows: bytes) -> Path:
