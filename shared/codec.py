@@ -17,8 +17,11 @@ from shared.reasons import Reason
 Headers = Sequence[tuple[str, bytes | None]]
 """Kafka headers as aiokafka hands them over: a name may repeat, a value may be null."""
 
-CONTENT_TYPE = b"application/cloudevents+json"
-"""`content-type` of every record we write: a CloudEvents envelope, structured mode."""
+STRUCTURED = "application/cloudevents+json"
+"""The media type of a CloudEvents envelope with its data: structured mode."""
+
+CONTENT_TYPE = ("content-type", STRUCTURED.encode())
+"""A header of every record we write."""
 
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What decoding a value may end in: it isn't JSON of this shape, its text isn't UTF-8, or it nests without end."""
@@ -70,10 +73,7 @@ def chain_of(value: bytes) -> str:
 def headers_of(shard: int, position: int, event_type: str) -> list[tuple[str, bytes]]:
     """The Kafka headers of a point event: so readers know its place without decoding it."""
     shard_header, type_header = _lasting_headers(shard, event_type)
-    return [_CONTENT_TYPE_HEADER, shard_header, ("position", b"%d" % position), type_header]
-
-
-_CONTENT_TYPE_HEADER = ("content-type", CONTENT_TYPE)
+    return [CONTENT_TYPE, shard_header, ("position", b"%d" % position), type_header]
 
 
 @cache

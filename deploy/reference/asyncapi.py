@@ -7,9 +7,9 @@ from typing import Any
 import yaml
 
 from deploy.topics import planned
+from shared.codec import STRUCTURED
 from shared.dead_letters import PREFIX
 from shared.facts.fact import FACT_TYPES
-from shared.facts.headers import STRUCTURED
 from shared.facts.routing import topic_of
 from shared.point_events import EVENT_TYPES
 from shared.reasons import Reason
