@@ -10,15 +10,18 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from shared.errors import PermanentError, UnreadableEventError
-from shared.point_events import EVENT_CLASSES, EventData, PointEvent
+from shared.errors import PermanentError
+from shared.point_events import EVENT_TYPES, EventData, PointEvent
 from shared.reasons import Reason
 
 Headers = Sequence[tuple[str, bytes | None]]
 """Kafka headers as aiokafka hands them over: a name may repeat, a value may be null."""
 
-CONTENT_TYPE = b"application/cloudevents+json"
-"""`content-type` of every record we write: a CloudEvents envelope, structured mode."""
+STRUCTURED = "application/cloudevents+json"
+"""The media type of a CloudEvents envelope with its data: structured mode."""
+
+CONTENT_TYPE = ("content-type", STRUCTURED.encode())
+"""A header of every record we write."""
 
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What decoding a value may end in: it isn't JSON of this shape, its text isn't UTF-8, or it nests without end."""
@@ -28,9 +31,6 @@ POSITION_DIGITS_MAX = 18
 
 CHAIN_START = ""
 """`chain` of a shard's first event: it has no predecessor."""
-
-CLASSES: dict[str, type[EventData]] = {event_class.TYPE: event_class for event_class in EVENT_CLASSES}
-"""CloudEvents type → the class of its data."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -57,13 +57,11 @@ def envelope(data: EventData) -> PointEvent[EventData]:
     )
 
 
-def encode(event: PointEvent[Any]) -> bytes:
-    """The bytes of an event, as they go into the journal and to Kafka: the same event always gives the same bytes."""
-    return _encode(event)
-
-
 def encode_data(data: EventData) -> bytes:
-    """`encode(envelope(data))`: what the journal calls once shard, position and chain are set."""
+    """The bytes of an event in its envelope, as they go into the journal and to Kafka.
+
+    The same event always gives the same bytes; its shard, position and chain are set by then.
+    """
     return _encode(envelope(data))
 
 
@@ -75,10 +73,7 @@ def chain_of(value: bytes) -> str:
 def headers_of(shard: int, position: int, event_type: str) -> list[tuple[str, bytes]]:
     """The Kafka headers of a point event: so readers know its place without decoding it."""
     shard_header, type_header = _lasting_headers(shard, event_type)
-    return [_CONTENT_TYPE_HEADER, shard_header, ("position", b"%d" % position), type_header]
-
-
-_CONTENT_TYPE_HEADER = ("content-type", CONTENT_TYPE)
+    return [CONTENT_TYPE, shard_header, ("position", b"%d" % position), type_header]
 
 
 @cache
@@ -106,31 +101,11 @@ def _numbers(*values: bytes) -> bool:
     return all(value.isdigit() and len(value) <= POSITION_DIGITS_MAX for value in values)
 
 
-def decode_point(value: bytes | None, headers: Headers) -> PointEvent[Any]:
-    """The point event of a record of `loyalty.points`; its `data` is of the class that the header `type` names.
-
-    `data.fact` stays plain JSON values (dict, list, str, …), so that encoding again gives the same bytes.
-
-    Raises:
-        PermanentError: `foreign_record`: not written by earning; a dead letter that takes no position.
-        UnreadableEventError: written by earning, yet it can't be read: skipping it would corrupt what follows.
-    """
-    place = place_of(headers)
-    if place.type not in CLASSES:
-        raise UnreadableEventError(place.shard, place.position, f"unknown event type {place.type!r}")
-    if value is None:
-        raise UnreadableEventError(place.shard, place.position, "the record has no value")
-    try:
-        event: PointEvent[Any] = decoder_of(place.type).decode(value)
-    except UNREADABLE as error:
-        raise UnreadableEventError(place.shard, place.position, str(error)) from error
-    if (event.data.shard, event.data.position, event.type) != place:
-        raise UnreadableEventError(place.shard, place.position, "headers and value name different places or types")
-    return event
-
-
 @cache
 def decoder_of(event_type: str) -> msgspec.json.Decoder[Any]:
-    """The decoder of one type's envelopes; made once."""
+    """The decoder of one type's envelopes; made once.
+
+    `data.fact` stays plain JSON values (dict, list, str, …), so that encoding again gives the same bytes.
+    """
     generic: Any = PointEvent  # subscripted with a class known only at run time, which type checkers can't follow
-    return msgspec.json.Decoder(generic[CLASSES[event_type]])
+    return msgspec.json.Decoder(generic[EVENT_TYPES[event_type]])

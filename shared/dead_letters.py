@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -16,14 +16,14 @@ from shared.postgres import Queries
 PREFIX = "dead-letter-"
 """Before the name of each header that we add."""
 
+_SAID = ("reason", "text", "field", "service", "topic", "partition", "offset")
+"""What headers of ours say beside the timestamp, each by its field's name."""
+
 ORIGINAL = "original-"
 """Before the name of each header that the input came with."""
 
 TEXT_LENGTH_MAX = 1_000
 
-
-COLUMNS = ("topic", "partition", "offset", "reason", "text", "field", "key", "value", "headers", "received_at")
-"""The columns of both services' tables that make a dead letter; headers are MessagePack."""
 
 Headers = tuple[tuple[str, bytes | None], ...]
 
@@ -38,17 +38,17 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     so that Postgres takes them, and at most 1,000 characters. Key, value and headers are untouched.
     """
 
-    reason: str
-    text: str
-    field: str = ""
     service: str
     topic: str
     partition: int
     offset: int
-    received_at: datetime
+    reason: str
+    text: str
+    field: str = ""
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+    received_at: datetime
 
     @classmethod
     def of(cls, error: PermanentError, *, service: str, record: Any, received_at: datetime) -> DeadLetter:  # noqa: ANN401 (aiokafka's record, or anything with its fields)
@@ -69,9 +69,8 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_row(self) -> tuple[Any, ...]:
         """Its values in the order of `COLUMNS`."""
-        place = self.topic, self.partition, self.offset
-        why = self.reason, self.text, self.field
-        return (*place, *why, self.key, self.value, _encode_headers(self.headers), self.received_at)
+        fields = msgspec.structs.asdict(self) | {"headers": _encode_headers(self.headers)}
+        return tuple(fields[name] for name in COLUMNS)
 
     @classmethod
     def from_row(cls, row: Iterable[Any], *, service: str) -> DeadLetter:
@@ -82,42 +81,14 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_record(self) -> Outgoing:
         """The record for the dead-letter topic: original key and value; why, where from and original headers beside."""
-        ours = {
-            "reason": self.reason,
-            "text": self.text,
-            "field": self.field,
-            "service": self.service,
-            "topic": self.topic,
-            "partition": str(self.partition),
-            "offset": str(self.offset),
-            "timestamp": self.received_at.astimezone(UTC).isoformat(timespec="milliseconds"),
-        }
+        ours = {name: str(getattr(self, name)) for name in _SAID}
+        ours["timestamp"] = self.received_at.astimezone(UTC).isoformat(timespec="milliseconds")
         added = [(PREFIX + name, text.encode(errors="backslashreplace")) for name, text in ours.items()]
         return Outgoing(self.key, self.value, [*added, *((ORIGINAL + name, raw) for name, raw in self.headers)])
 
-    @classmethod
-    def from_record(
-        cls, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]
-    ) -> DeadLetter:
-        """What `to_record` wrote, read back.
 
-        Raises:
-            KeyError, ValueError: somebody else wrote the record.
-        """
-        ours = {name: (raw or b"").decode() for name, raw in headers if name.startswith(PREFIX)}
-        return cls(
-            reason=ours[PREFIX + "reason"],
-            text=ours[PREFIX + "text"],
-            field=ours[PREFIX + "field"],
-            service=ours[PREFIX + "service"],
-            topic=ours[PREFIX + "topic"],
-            partition=int(ours[PREFIX + "partition"]),
-            offset=int(ours[PREFIX + "offset"]),
-            received_at=datetime.fromisoformat(ours[PREFIX + "timestamp"]),
-            key=key,
-            value=value,
-            headers=tuple((name.removeprefix(ORIGINAL), raw) for name, raw in headers if name.startswith(ORIGINAL)),
-        )
+COLUMNS = tuple(name for name in DeadLetter.__struct_fields__ if name != "service")
+"""The columns of both services' tables that make a dead letter; headers are MessagePack."""
 
 
 class RecordLocation(NamedTuple):

@@ -88,6 +88,10 @@ class RuleShare(msgspec.Struct, omit_defaults=True):
     raw: str = ""
 
 
+EVENT_TYPES: dict[str, type[EventData]] = {}
+"""CloudEvents type → the class of its data: every type that can be in the log, in the order of their declaration."""
+
+
 class EventData(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What every point event carries.
 
@@ -103,6 +107,9 @@ class EventData(msgspec.Struct, kw_only=True, omit_defaults=True):
     """
 
     TYPE: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        EVENT_TYPES[cls.TYPE] = cls
 
     program: str = _BY_ITS_DECISION
     member: str = _BY_ITS_DECISION
@@ -361,9 +368,6 @@ class FactRecorded(EventData, kw_only=True, omit_defaults=True):
     rules: list[RuleShare] = []
     lines: dict[str, int] = {}
 
-
-EVENT_CLASSES: tuple[type[EventData], ...] = tuple(EventData.__subclasses__())
-"""Every type that can be in the log; the newest version of each."""
 
 D = TypeVar("D", bound=EventData)
 

@@ -61,40 +61,27 @@ def status(
         raise typer.Exit(1)
 
 
-@app.command()
-def kafka_start(directory: Directory = DEFAULT_DIRECTORY) -> None:
-    """Start Kafka alone."""
-    LocalStack(directory).kafka.start()
+ALONE = {
+    "kafka-start": "Start Kafka alone.",
+    "kafka-stop": "Stop Kafka alone, in good order.",
+    "kafka-kill": "Kill Kafka with SIGKILL.",
+    "postgres-start": "Start PostgreSQL alone.",
+    "postgres-stop": "Stop PostgreSQL alone, in good order.",
+    "postgres-kill": "Kill PostgreSQL and all of its sessions with SIGKILL.",
+}
+"""What one server can be told to do: the command's name, made of the server's and the verb, and its help."""
 
 
-@app.command()
-def kafka_stop(directory: Directory = DEFAULT_DIRECTORY) -> None:
-    """Stop Kafka alone, in good order."""
-    LocalStack(directory).kafka.stop()
+def _add_command(name: str, meaning: str) -> None:
+    server, _, verb = name.partition("-")
+
+    @app.command(name, help=meaning)
+    def alone(directory: Directory = DEFAULT_DIRECTORY) -> None:
+        getattr(getattr(LocalStack(directory), server), verb)()
 
 
-@app.command()
-def kafka_kill(directory: Directory = DEFAULT_DIRECTORY) -> None:
-    """Kill Kafka with SIGKILL."""
-    LocalStack(directory).kafka.kill()
-
-
-@app.command()
-def postgres_start(directory: Directory = DEFAULT_DIRECTORY) -> None:
-    """Start PostgreSQL alone."""
-    LocalStack(directory).postgres.start()
-
-
-@app.command()
-def postgres_stop(directory: Directory = DEFAULT_DIRECTORY) -> None:
-    """Stop PostgreSQL alone, in good order."""
-    LocalStack(directory).postgres.stop()
-
-
-@app.command()
-def postgres_kill(directory: Directory = DEFAULT_DIRECTORY) -> None:
-    """Kill PostgreSQL and all of its sessions with SIGKILL."""
-    LocalStack(directory).postgres.kill()
+for _name, _meaning in ALONE.items():
+    _add_command(_name, _meaning)
 
 
 def main() -> None:

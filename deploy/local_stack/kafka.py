@@ -1,48 +1,40 @@
 """One Apache Kafka node in KRaft mode, run by the JDK of a wheel; its data outlives stops and kills."""
 
 import base64
-import shutil
 import signal
 import socket
 import struct
 import subprocess
 import uuid
-from contextlib import suppress
 from pathlib import Path
 from string import Template
 
 from deploy.local_stack import processes
-from deploy.local_stack.errors import (
-    DiskFullError,
-    PortTakenError,
-    ServerDiedError,
-    ServerTooSlowError,
-    ToolMissingError,
-)
+from deploy.local_stack.errors import ServerDiedError, ServerTooSlowError, ToolMissingError
 from deploy.local_stack.jars import class_path
-from deploy.local_stack.state import STATE_FILE, Ports
+from deploy.local_stack.server import Server
+from deploy.local_stack.state import Ports
 
 HERE = Path(__file__).parent
 HEAP = "512m"
 START_SECONDS = 120.0
 STOP_SECONDS = 30.0
 ANSWER_SECONDS = 2.0
-NEEDED_BYTES = 512 << 20
 METADATA_KEY, METADATA_VERSION = 3, 1
 
 
-class KafkaServer:
+class KafkaServer(Server):
     """The broker of one stack directory."""
+
+    NAME = "Kafka"
 
     def __init__(self, directory: Path, ports: Ports) -> None:
         """Describe the broker below `directory`; nothing is started or written yet."""
-        self._home = directory / "kafka"
-        self._ports = ports
-        self._state_file = directory / STATE_FILE
-        self._settings = self._home / "server.properties"
-        self._pid_file = self._home / "kafka.pid"
-        self.log_file = self._home / "kafka.log"
-        self._console = self._home / "console.log"
+        home = directory / "kafka"
+        self._settings = home / "server.properties"
+        super().__init__(home, ports, home / "kafka.pid", self._settings)
+        self.log_file = home / "kafka.log"
+        self._console = home / "console.log"
         self.further_settings = ""
         """Lines added to the broker's settings at its next start; they win over those there are."""
 
@@ -50,15 +42,6 @@ class KafkaServer:
     def bootstrap_servers(self) -> str:
         """The address for clients, the same at every start."""
         return f"127.0.0.1:{self._ports.kafka}"
-
-    @property
-    def pid(self) -> int | None:
-        """The broker's pid, or None where it isn't running."""
-        with suppress(FileNotFoundError, ValueError):
-            pid = int(self._pid_file.read_text(encoding="ascii"))
-            if processes.running(pid, str(self._settings)):
-                return pid
-        return None
 
     def answers(self) -> bool:
         """Whether the broker lists itself as ready to a client's metadata request."""
@@ -79,7 +62,7 @@ class KafkaServer:
         java, jars = _java(), class_path()
         self._prepare(java, jars)
         if not self._becomes_ready(self._spawn(java, jars)):
-            raise ServerDiedError("Kafka", self._last_lines())
+            raise ServerDiedError(self.NAME, self._last_lines())
 
     def stop(self) -> None:
         """End the broker in good order (SIGTERM), or by force where it takes longer than its bound."""
@@ -88,23 +71,8 @@ class KafkaServer:
         ):
             self.kill()
 
-    def kill(self) -> None:
-        """End the broker as a power cut of its process would (SIGKILL), and wait until it is gone."""
-        if (pid := self.pid) is not None:
-            processes.signal_and_wait(processes.family(pid), signal.SIGKILL, processes.KILL_SECONDS)
-
-    def throw_away(self) -> None:
-        """Delete the stopped broker's data and logs."""
-        shutil.rmtree(self._home, ignore_errors=True)
-
     def _prepare(self, java: str, jars: str) -> None:
-        self._home.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(self._home).free
-        if free < NEEDED_BYTES:
-            raise DiskFullError(self._home, free, NEEDED_BYTES)
-        for port in (self._ports.kafka, self._ports.kafka_controller):
-            if not processes.port_becomes_free(port):
-                raise PortTakenError("Kafka", port, self._state_file)
+        self._make_room(self._ports.kafka, self._ports.kafka_controller)
         data = self._home / "data"
         self._settings.write_text(
             Template((HERE / "server.properties").read_text(encoding="utf-8")).substitute(
@@ -141,7 +109,7 @@ class KafkaServer:
             return self.answers() or not processes.running(pid, str(self._settings))
 
         if not processes.wait_until(decided, START_SECONDS):
-            raise ServerTooSlowError("Kafka", START_SECONDS, self._last_lines())
+            raise ServerTooSlowError(self.NAME, START_SECONDS, self._last_lines())
         return self.pid == pid
 
     def _last_lines(self) -> str:

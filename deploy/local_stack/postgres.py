@@ -4,7 +4,6 @@ import importlib.util
 import os
 import pwd
 import shutil
-import signal
 import stat
 import subprocess
 from contextlib import suppress
@@ -13,47 +12,33 @@ from string import Template
 from typing import Any, Literal
 
 from deploy.local_stack import processes
-from deploy.local_stack.errors import (
-    DiskFullError,
-    PortTakenError,
-    ServerDiedError,
-    ServerTooSlowError,
-    ToolMissingError,
-)
-from deploy.local_stack.state import STATE_FILE, Ports
+from deploy.local_stack.errors import ServerDiedError, ServerTooSlowError, ToolMissingError
+from deploy.local_stack.server import Server
+from deploy.local_stack.state import Ports
 
 HERE = Path(__file__).parent
 START_SECONDS = 120
 STOP_SECONDS = 60
-NEEDED_BYTES = 512 << 20
 # PostgreSQL refuses to run as root. Its files then belong to this user, made at need, or to the one nobody else uses.
 OWN_USER, LAST_RESORT_USER = "embedded_postgres", "nobody"
 
 
-class PostgresServer:
+class PostgresServer(Server):
     """The database server of one stack directory; it trusts every user of this machine."""
+
+    NAME = "PostgreSQL"
 
     def __init__(self, directory: Path, ports: Ports) -> None:
         """Describe the server below `directory`; nothing is started or written yet."""
-        self._home = directory / "postgres"
-        self._ports = ports
-        self._state_file = directory / STATE_FILE
-        self._data = self._home / "data"
-        self.log_file = self._home / "postgres.log"
+        home = directory / "postgres"
+        self._data = home / "data"
+        super().__init__(home, ports, self._data / "postmaster.pid", self._data)
+        self.log_file = home / "postgres.log"
 
     @property
     def dsn(self) -> str:
         """The superuser's connection string for the database `postgres`, the same at every start."""
         return f"postgresql://postgres@127.0.0.1:{self._ports.postgres}/postgres"
-
-    @property
-    def pid(self) -> int | None:
-        """The postmaster's pid, or None where it isn't running."""
-        with suppress(FileNotFoundError, ValueError, IndexError):
-            pid = int((self._data / "postmaster.pid").read_text(encoding="ascii").splitlines()[0])
-            if processes.running(pid, str(self._data)):
-                return pid
-        return None
 
     def answers(self) -> bool:
         """Whether a session can be opened and a statement run."""
@@ -75,44 +60,29 @@ class PostgresServer:
             return self.answers()
 
         if not processes.wait_until(started, START_SECONDS):
-            raise ServerTooSlowError("PostgreSQL", START_SECONDS, processes.tail(self.log_file))
+            raise ServerTooSlowError(self.NAME, START_SECONDS, processes.tail(self.log_file))
 
     def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
         """End the server: "fast" in good order, "immediate" without a checkpoint, so that the next start recovers."""
         if self.pid is None:
             return
         arguments = ["-w", "-t", str(STOP_SECONDS), "-m", mode, "stop"]
-        if self._pg_ctl(arguments).returncode != 0:
+        if self._run("pg_ctl", arguments).returncode != 0:
             self.kill()
-
-    def kill(self) -> None:
-        """End the postmaster and all of its sessions at once (SIGKILL), and wait until they are gone."""
-        if (pid := self.pid) is not None:
-            processes.signal_and_wait(processes.family(pid), signal.SIGKILL, processes.KILL_SECONDS)
-
-    def throw_away(self) -> None:
-        """Delete the stopped server's data and log."""
-        shutil.rmtree(self._home, ignore_errors=True)
 
     def _forget_the_dead(self) -> None:
         """Remove the pid file of a killed postmaster, once the last of its sessions has ended too.
 
         The server does so itself, but not while a killed process still waits for a slow init to notice its end.
         """
-        pid_file = self._data / "postmaster.pid"
-        if not pid_file.exists():
+        if not self._pid_file.exists():
             return
         if not processes.wait_until(lambda: not processes.any_working_in(self._data), processes.KILL_SECONDS):
-            raise ServerTooSlowError("PostgreSQL", processes.KILL_SECONDS, "sessions of the killed server still run")
-        pid_file.unlink(missing_ok=True)
+            raise ServerTooSlowError(self.NAME, processes.KILL_SECONDS, "sessions of the killed server still run")
+        self._pid_file.unlink(missing_ok=True)
 
     def _prepare(self) -> None:
-        self._home.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(self._home).free
-        if free < NEEDED_BYTES:
-            raise DiskFullError(self._home, free, NEEDED_BYTES)
-        if not processes.port_becomes_free(self._ports.postgres):
-            raise PortTakenError("PostgreSQL", self._ports.postgres, self._state_file)
+        self._make_room(self._ports.postgres)
         if (self._data / "PG_VERSION").exists():
             return
         if (user := self._user()) is not None:
@@ -128,13 +98,10 @@ class PostgresServer:
 
     def _start(self) -> None:
         arguments = ["-w", "-t", str(START_SECONDS), "-l", str(self.log_file), "start"]
-        done = self._pg_ctl(arguments)
+        done = self._run("pg_ctl", arguments)
         # On a busy machine pg_ctl may give up on a server that comes up all the same.
         if done.returncode != 0 and not processes.wait_until(lambda: self.pid is not None, processes.LET_GO_SECONDS):
-            raise ServerDiedError("PostgreSQL", f"{processes.tail(self.log_file)}\n{done.stdout}")
-
-    def _pg_ctl(self, arguments: list[str]) -> subprocess.CompletedProcess[str]:
-        return self._run("pg_ctl", arguments)
+            raise ServerDiedError(self.NAME, f"{processes.tail(self.log_file)}\n{done.stdout}")
 
     def _run(self, program: str, arguments: list[str]) -> subprocess.CompletedProcess[str]:
         # Output goes to a file, not a pipe: the server inherits it, and a pipe would stay open for its whole life.

@@ -51,14 +51,14 @@ class LocalStack:
     def kafka(self) -> KafkaServer:
         """This stack's own broker; raises `NotOursError` where another one is used."""
         if self._kafka is None:
-            raise NotOursError("Kafka", KAFKA_VARIABLE)
+            raise NotOursError(KafkaServer.NAME, KAFKA_VARIABLE)
         return self._kafka
 
     @property
     def postgres(self) -> PostgresServer:
         """This stack's own database server; raises `NotOursError` where another one is used."""
         if self._postgres is None:
-            raise NotOursError("PostgreSQL", POSTGRES_VARIABLE)
+            raise NotOursError(PostgresServer.NAME, POSTGRES_VARIABLE)
         return self._postgres
 
     @property
@@ -96,14 +96,14 @@ class LocalStack:
 
     def status(self) -> tuple[ServerStatus, ...]:
         """Each server that was asked for, as it is now. A given server is not asked anything."""
-        found = []
-        for name, server, given in (
-            ("Kafka", self._kafka, self._given_kafka),
-            ("PostgreSQL", self._postgres, self._given_postgres),
-        ):
-            if server is not None:
-                address = server.bootstrap_servers if isinstance(server, KafkaServer) else server.dsn
-                found.append(ServerStatus(name, address, server.pid, server.answers(), given=False))
-            elif given:
-                found.append(ServerStatus(name, given, None, answers=False, given=True))
-        return tuple(found)
+        asked = (
+            (KafkaServer, self._kafka, self._given_kafka, self.endpoints.bootstrap_servers),
+            (PostgresServer, self._postgres, self._given_postgres, self.endpoints.dsn),
+        )
+        return tuple(
+            ServerStatus(
+                kind.NAME, address, server.pid if server else None, bool(server and server.answers()), bool(given)
+            )
+            for kind, server, given, address in asked
+            if server or given
+        )

@@ -7,11 +7,11 @@ from typing import Any
 import yaml
 
 from deploy.topics import planned
-from shared.codec import CLASSES
+from shared.codec import STRUCTURED
 from shared.dead_letters import PREFIX
 from shared.facts.fact import FACT_TYPES
-from shared.facts.headers import STRUCTURED
 from shared.facts.routing import topic_of
+from shared.point_events import EVENT_TYPES
 from shared.reasons import Reason
 from shared.topics import Topics
 
@@ -118,7 +118,7 @@ def _purpose(name: str, topics: Topics) -> str:
 
 def _carried(name: str, topics: Topics) -> list[str]:
     if name == topics.points:
-        return [f"point-event.{event_type}" for event_type in CLASSES]
+        return [f"point-event.{event_type}" for event_type in EVENT_TYPES]
     if name in (topics.programs, topics.dead_letters):
         return ["program" if name == topics.programs else "dead-letter"]
     return [f"fact.{fact_type}" for fact_type in FACT_TYPES if topic_of(fact_type, topics) == name]
@@ -167,7 +167,7 @@ def _messages() -> list[tuple[str, Node]]:
                 "bindings": _keyed("program/member"),
             },
         )
-        for event_type, event_class in CLASSES.items()
+        for event_type, event_class in EVENT_TYPES.items()
     ]
     program = {"name": "program", "contentType": STRUCTURED, "payload": _PROGRAM, "bindings": _keyed("program")}
     dead = {

@@ -10,8 +10,8 @@ from deploy.reference.likes import like_pages
 from deploy.reference.pages import facts_page, point_events_page, reason_codes_page
 from deploy.reference.programs import program_page, program_schema, try_page
 from deploy.reference.schemas import Schema, fact_schema, point_event_schema
-from shared.codec import CLASSES
 from shared.facts.fact import FACT_TYPES
+from shared.point_events import EVENT_TYPES
 from shared.topics import Topics
 
 PROJECT = Path(__file__).parents[2]
@@ -34,7 +34,7 @@ def documents(project: Path = PROJECT) -> dict[Path, str]:
     made |= {reference / "programs" / f"{name}.md": text for name, text in like_pages(project).items()}
     for fact_type, data_class in FACT_TYPES.items():
         made[reference / "schemas" / "facts" / f"{fact_type}.json"] = _text(fact_schema(data_class))
-    for event_type, event_class in CLASSES.items():
+    for event_type, event_class in EVENT_TYPES.items():
         made[reference / "schemas" / "point-events" / f"{event_type}.json"] = _text(point_event_schema(event_class))
     return made
 

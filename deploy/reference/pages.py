@@ -8,12 +8,11 @@ from typing import Any
 
 from deploy.reference.schemas import Schema, fact_schema, point_event_schema
 from deploy.reference.tables import field_table, parts_of
-from shared.codec import CLASSES
 from shared.facts import values as kinds
 from shared.facts.fact import FACT_TYPES
 from shared.facts.limits import DEPTH_MAX, SIZE_MAX_BYTES
 from shared.facts.routing import topic_of
-from shared.point_events import EventData
+from shared.point_events import EVENT_TYPES, EventData
 from shared.reasons import MEANINGS
 from shared.topics import Topics
 
@@ -79,7 +78,7 @@ def facts_page(golden: Path, topics: Topics) -> str:
 
 def point_events_page(golden: Path) -> str:
     """Point events: the envelope, what all carry, what each adds with an example, and the parts they share."""
-    schemas = {event_type: point_event_schema(event_class) for event_type, event_class in CLASSES.items()}
+    schemas = {event_type: point_event_schema(event_class) for event_type, event_class in EVENT_TYPES.items()}
     every = _data(next(iter(schemas.values())))
     sections = [
         MADE + _EVENTS_HEAD,

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from deploy.reference.meanings import MEANINGS
+from shared.facts.checking import kind_of
 from shared.facts.fact import FactData, envelope_of
-from shared.facts.kinds import kind_of
 from shared.point_events import COMMON, SOURCE, EventData, PointEvent
 
 Schema = dict[str, Any]

@@ -11,12 +11,12 @@ from decimal import Decimal
 
 import msgspec
 
-from shared.point_events import EVENT_CLASSES, Balances
+from shared.point_events import EVENT_TYPES, Balances
 
 _PREFIX, _SUFFIX = "loyalty.", ".v1"
 
 KINDS: dict[str, str] = {
-    event_class.TYPE: event_class.TYPE.removeprefix(_PREFIX).removesuffix(_SUFFIX) for event_class in EVENT_CLASSES
+    event_type: event_type.removeprefix(_PREFIX).removesuffix(_SUFFIX) for event_type in EVENT_TYPES
 }
 """CloudEvents type → its kind in the read models. A type that isn't here is newer than this code: it is refused."""
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from shared.broker import Outgoing
+from shared.broker import Outgoing, timestamp_ms_of
+from shared.codec import CONTENT_TYPE
 from shared.facts.codec import encode
 from shared.facts.fact import FactData
-from shared.facts.routing import CONTENT_TYPE
 from shared.shards import member_key
 
 
@@ -61,5 +61,5 @@ class Publisher(NamedTuple):
 
 def record(value: bytes, program: str, member: str, arrived: datetime | None = None) -> Outgoing:
     """The record of a fact in structured mode; without `arrived` the broker says when that was."""
-    timestamp_ms = None if arrived is None else int(arrived.timestamp() * 1000)
+    timestamp_ms = None if arrived is None else timestamp_ms_of(arrived)
     return Outgoing(member_key(program, member).encode(), value, [CONTENT_TYPE], timestamp_ms)

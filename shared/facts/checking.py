@@ -1,4 +1,4 @@
-"""Checks the values in a struct, each by the check that its kind names, and brings its times into UTC.
+"""What a field's type says beside its shape, and the check of the values in a struct by it.
 
 Which fields have checks is read from the class once. A refusal only says that something is wrong: `explain` finds out
 where, since that costs more.
@@ -6,28 +6,58 @@ where, since that costs more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from datetime import datetime
-from functools import cache, partial
-from itertools import chain
-from operator import attrgetter
-from typing import Any, NamedTuple, get_args, get_origin
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 import msgspec
+from msgspec import Meta
 from msgspec.structs import force_setattr
 
 from shared.facts.checks import utc
-from shared.facts.kinds import Check, kind_of
 
-Values = Callable[[Any], Iterable[Any]]
-"""From a struct to some values in it."""
+Check = Callable[[Any], object]
+"""Raises PermanentError about a value that it refuses."""
+
+
+class Kind(NamedTuple):
+    """What a field's type says: `plain` is a class, a tuple or dict of some, or a union of several classes."""
+
+    plain: Any
+    optional: bool
+    metas: tuple[Meta, ...]
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """What else a value of this kind must withstand."""
+        return tuple(meta.extra["check"] for meta in self.metas if meta.extra and "check" in meta.extra)
+
+
+@cache
+def kind_of(hint: Any) -> Kind:  # noqa: ANN401 (a type as it is written at a field)
+    """The kind of a type as `msgspec.structs.fields` gives it."""
+    optional = False
+    metas: tuple[Meta, ...] = ()
+    while True:
+        if get_origin(hint) is Annotated:
+            metas += tuple(meta for meta in hint.__metadata__ if isinstance(meta, Meta))
+            hint = hint.__origin__
+        elif get_origin(hint) in (Union, UnionType) and NoneType in get_args(hint):
+            optional = True
+            hint = Union[tuple(one for one in get_args(hint) if one is not NoneType)]  # noqa: UP007 (made at run time)
+        else:
+            return Kind(hint, optional, metas)
 
 
 class _Plan(NamedTuple):
-    """What is to be checked of one class: each check with the values it is for, and the fields that hold times."""
+    """What is to be checked of a field, and whether it holds a time, or a list of structs."""
 
-    checks: tuple[tuple[Check, Values], ...]
-    instants: tuple[str, ...]
+    name: str
+    checks: tuple[Check, ...]
+    is_instant: bool
+    has_structs: bool
 
 
 def check_values(struct: msgspec.Struct) -> None:
@@ -36,56 +66,28 @@ def check_values(struct: msgspec.Struct) -> None:
     Raises:
         PermanentError: with the check's reason; without a field.
     """
-    checks, instants = _plan_of(type(struct))
-    for check, values in checks:
-        for value in values(struct):
+    for name, checks, is_instant, has_structs in _plans_of(type(struct)):
+        value = getattr(struct, name)
+        if value is None:
+            continue
+        for check in checks:
             check(value)
-    for name in instants:
-        if (instant := getattr(struct, name)) is not None:
+        if is_instant:
             # Nobody has seen this value yet: it is still being decoded.
-            force_setattr(struct, name, utc(instant))
+            force_setattr(struct, name, utc(value))
+        if has_structs:
+            for part in value:
+                check_values(part)
 
 
 @cache
-def _plan_of(struct: type[msgspec.Struct]) -> _Plan:
-    instants = [field.name for field in msgspec.structs.fields(struct) if kind_of(field.type).plain is datetime]
-    return _Plan(tuple(_checks_in(struct)), tuple(instants))
+def _plans_of(struct: type[msgspec.Struct]) -> tuple[_Plan, ...]:
+    """The fields in which there is something to check."""
+    kinds = {field.name: kind_of(field.type) for field in msgspec.structs.fields(struct)}
+    plans = (_Plan(name, kind.checks, kind.plain is datetime, _has_structs(kind)) for name, kind in kinds.items())
+    return tuple(plan for plan in plans if any(plan[1:]))
 
 
-def _checks_in(struct: type[msgspec.Struct]) -> Iterator[tuple[Check, Values]]:
-    """Each check that fields of a struct name, with the values of those fields; then those of the structs in it."""
-    always: dict[Check, list[str]] = {}
-    for field in msgspec.structs.fields(struct):
-        kind = kind_of(field.type)
-        for check in kind.checks:
-            if kind.optional:
-                yield check, partial(_where_given, field.name)
-            else:
-                always.setdefault(check, []).append(field.name)
-    for check, names in always.items():
-        yield check, attrgetter(*names) if len(names) > 1 else partial(_single, names[0])
-    for name, part in _parts_of(struct):
-        for check, values in _checks_in(part):
-            yield check, partial(_of_each, values, attrgetter(name))
-
-
-def _parts_of(struct: type[msgspec.Struct]) -> Iterator[tuple[str, type[msgspec.Struct]]]:
-    """Fields that hold a list of structs, with the class of those."""
-    for field in msgspec.structs.fields(struct):
-        plain = kind_of(field.type).plain
-        item = get_args(plain)[0] if get_origin(plain) is tuple else None
-        if isinstance(item, type) and issubclass(item, msgspec.Struct):
-            yield field.name, item
-
-
-def _single(name: str, struct: object) -> tuple[object]:
-    return (getattr(struct, name),)
-
-
-def _where_given(name: str, struct: object) -> tuple[object, ...]:
-    value = getattr(struct, name)
-    return () if value is None else (value,)
-
-
-def _of_each(values: Values, parts: Callable[[Any], Iterable[Any]], struct: object) -> Iterable[Any]:
-    return chain.from_iterable(map(values, parts(struct)))
+def _has_structs(kind: Kind) -> bool:
+    item = get_args(kind.plain)[0] if get_origin(kind.plain) is tuple else None
+    return isinstance(item, type) and issubclass(item, msgspec.Struct)

@@ -6,11 +6,12 @@ from datetime import datetime
 
 import msgspec
 
+from shared.codec import Headers
 from shared.errors import PermanentError
 from shared.facts.checks import check_name, utc
 from shared.facts.explain import explain
 from shared.facts.fact import FACT_TYPES, Attributes, FactData, data_decoder, envelope_of, structured
-from shared.facts.headers import Headers, binary_attributes
+from shared.facts.headers import binary_attributes
 from shared.facts.limits import check_depth, check_size, check_text
 from shared.reasons import Reason
 

@@ -9,9 +9,9 @@ from typing import Any, NoReturn, get_args, get_origin
 import msgspec
 
 from shared.errors import PermanentError
+from shared.facts.checking import Kind, kind_of
 from shared.facts.checks import check_rate, utc
 from shared.facts.fact import FACT_TYPES, FactData, envelope_of
-from shared.facts.kinds import Kind, kind_of
 from shared.facts.limits import DEPTH_MAX, check_depth, check_text
 from shared.facts.values import ID_LENGTH_MAX
 from shared.money import micros

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from shared.codec import STRUCTURED, Headers
 from shared.errors import PermanentError
 from shared.reasons import Reason
 
-Headers = Sequence[tuple[str, bytes | None]]
-"""Kafka headers as aiokafka hands them over: a name may repeat, a value may be null."""
-
 HEADER_PREFIX = "ce_"
-STRUCTURED = "application/cloudevents+json"
 
 
 def binary_attributes(headers: Headers) -> dict[str, str] | None:

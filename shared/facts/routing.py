@@ -11,12 +11,9 @@ import msgspec
 
 from shared.errors import TallystickError
 from shared.facts.fact import FACT_TYPES
-from shared.facts.headers import STRUCTURED
 from shared.facts.values import Instant
 from shared.shards import shard_of
 from shared.topics import Topics
-
-CONTENT_TYPE = ("content-type", STRUCTURED.encode())
 
 NotEmpty = Annotated[str, msgspec.Meta(min_length=1)]
 

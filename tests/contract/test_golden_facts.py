@@ -6,10 +6,10 @@ import msgspec
 import pytest
 
 from services.earning.source_events.codec import decode
+from shared.codec import Headers
 from shared.facts import codec
 from shared.facts.builders import Publisher
 from shared.facts.fact import FACT_TYPES
-from shared.facts.headers import Headers
 from tests.contract.golden_files import FACTS, names, read, read_binary
 
 RECEIVED_AT = datetime(2026, 2, 1, tzinfo=UTC)

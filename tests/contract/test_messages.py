@@ -9,7 +9,7 @@ from services.earning.source_events.handover import ClaimGiven
 from services.earning.source_events.handover_v1 import ClaimGivenV1, upgraded
 from services.earning.source_events.messages import MESSAGE_TYPES, MessageData
 from services.earning.state import keys, standing
-from shared.codec import decode_point
+from shared.codec import decoder_of
 from tests.contract.golden_log import PROGRAM, LogRecord, logs, read_log
 from tests.contract.golden_log_results import replay
 from tests.contract.shapes import MESSAGES, shape, structs_in
@@ -26,7 +26,7 @@ def given_in(log: list[LogRecord]) -> list[ClaimGiven | ClaimGivenV1]:
 
 
 def messages_in(log: list[LogRecord]) -> list[Fact]:
-    events = [decode_point(record.value, record.headers).data for record in log]
+    events = [decoder_of(record.type).decode(record.value).data for record in log]
     facts = [fact_of(event) for event in events if event.fact is not None]
     return [fact for fact in facts if isinstance(fact.data, MessageData)]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from services.earning.source_events.facts import Fact
+from shared.codec import Headers
 from shared.errors import PermanentError
 from shared.facts import codec
-from shared.facts.headers import Headers
 from shared.reasons import Reason
 
 

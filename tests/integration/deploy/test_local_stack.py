@@ -146,7 +146,7 @@ def test_a_taken_port_is_named_with_the_cure(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_said_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deploy.local_stack.postgres.NEEDED_BYTES", 1 << 62)
+    monkeypatch.setattr("deploy.local_stack.server.NEEDED_BYTES", 1 << 62)
     with pytest.raises(DiskFullError, match="Free some space"):
         LocalStack(tmp_path, kafka=False).up()
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from shared.point_events import EVENT_CLASSES
+from shared.point_events import EVENT_TYPES
 from tests.integration.projections.projection_rig import Desk
 from tests.unit.projections.points_log import BEGIN
 
@@ -105,6 +105,6 @@ async def test_history_says_why_in_words(folded: Desk) -> None:
         "given back: redemption mug cancelled",
         "redemption refused: insufficient_points",
     ]
-    kinds = {event_class.TYPE.removeprefix("loyalty.").removesuffix(".v1") for event_class in EVENT_CLASSES}
+    kinds = {event_type.removeprefix("loyalty.").removesuffix(".v1") for event_type in EVENT_TYPES}
     words = (await folded.rows("SELECT pg_get_viewdef('loyalty.history'::regclass)"))[0][0]
     assert {kind for kind in kinds if f"'{kind}'" not in words} == set()

@@ -6,7 +6,7 @@ import pytest
 
 from services.cli.event_text import sentence
 from shared import point_events
-from shared.point_events import EVENT_CLASSES, Balances, Cause, EventData, Key, LotChange, RuleShare
+from shared.point_events import EVENT_TYPES, Balances, Cause, EventData, Key, LotChange, RuleShare
 
 NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
 COMMON = {
@@ -153,4 +153,4 @@ def test_an_event_is_said_in_a_sentence(kind: type[EventData], own: dict[str, ob
 
 
 def test_no_kind_is_left_without_words() -> None:
-    assert {kind for kind, _, _ in SAID} == set(EVENT_CLASSES)
+    assert {kind for kind, _, _ in SAID} == set(EVENT_TYPES.values())

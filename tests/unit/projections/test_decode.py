@@ -11,7 +11,7 @@ from services.projections.models.history.fold import history_row
 from services.projections.models.members.fold import fold_member
 from shared.codec import headers_of
 from shared.errors import PermanentError
-from shared.point_events import EVENT_CLASSES, PointsEarned
+from shared.point_events import EVENT_TYPES, PointsEarned
 from tests.unit.projections.points_log import PointsLog
 from tests.unit.projections.records import Record, record
 
@@ -69,7 +69,7 @@ def test_foreign_records_are_set_aside_and_take_no_position() -> None:
 
 
 def test_every_type_that_can_be_in_the_log_is_known() -> None:
-    assert KINDS.keys() == {event_class.TYPE for event_class in EVENT_CLASSES}
+    assert KINDS.keys() == EVENT_TYPES.keys()
 
 
 @pytest.mark.parametrize("kind", sorted(folder.name for folder in GOLDEN.iterdir()))
