@@ -9,19 +9,17 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 
 from services.earning.ledger.journal import Entry
 from services.earning.ledger.save import KEY_COLUMNS, LOT_COLUMNS, STANDING_COLUMNS, insert
-from shared.postgres import Queries
 from tests.support.simulation.cases_postgres import GaveUpError, opened
 from tests.support.simulation.servers import Door
+from tests.support.simulation.statements import statements
 from tests.support.simulation.tables import EARNING
 
-SQL = Path(__file__).parents[3] / "services" / "earning" / "sql"
 AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 TRANSACTIONS = 400
@@ -188,19 +186,13 @@ ARGUMENTS: dict[str, Callable[[Values], tuple[Any, ...]]] = {
 """Statement of earning → its arguments."""
 
 
-def texts() -> dict[str, str]:
-    """Each statement's text by its name, from whatever file has it."""
-    files = [Queries(file) for file in sorted(SQL.glob("*.sql"), reverse=True)]
-    return {name: queries[name] for queries in files for name in queries.names}
-
-
 class Run:
     """One seed's statements on one server, and what came of each."""
 
     def __init__(self, seed: int, session: Any) -> None:
         self._values = Values(seed)
         self._session = session
-        self._texts = texts()
+        self._texts = {double.name: text for text, double in statements().items()}
         self.seen: list[Any] = []
 
     async def go(self) -> None:
