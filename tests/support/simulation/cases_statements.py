@@ -31,8 +31,8 @@ from services.projections import store
 from services.projections.models import members
 from services.projections.positions import Fence
 from shared.dead_letters import COLUMNS as LETTER_COLUMNS
-from tests.support.simulation.cases_postgres import Case, entry, opened
-from tests.support.simulation.servers import PARTITIONS, Door
+from tests.support.simulation.cases_postgres import entry, opened
+from tests.support.simulation.servers import PARTITIONS, Case, Door, taking
 
 AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -239,19 +239,4 @@ async def fences_of_projections_move_with_their_hashes(door: Door) -> None:
     assert await store.read_fences(session, 1) == {0: Fence(0), 1: Fence(1, 7, b"hash", 9)}
 
 
-STATEMENTS: tuple[Case, ...] = (
-    fences_count_up_and_keep_the_latest_of_what_they_are_told,
-    an_installation_knows_the_format_of_its_state,
-    standings_are_found_and_changed_by_member,
-    keys_are_found_by_id_and_carry_their_lots,
-    members_who_are_due_are_found_and_looked_at_again_later,
-    versions_that_took_force_are_told_until_they_are_marked,
-    a_fence_that_moved_just_now_is_not_idle,
-    lots_come_in_spending_order_and_by_what_is_due,
-    the_journal_is_read_in_order_of_position_from_any_position_on,
-    what_is_emitted_goes_forward_and_back_only_where_it_is_lost,
-    a_look_at_the_log_is_noted_unless_another_relay_has_looked_since,
-    dead_letters_wait_until_they_are_relayed,
-    a_member_keeps_of_their_tier_what_a_batch_leaves_unsaid,
-    fences_of_projections_move_with_their_hashes,
-)
+STATEMENTS: tuple[Case, ...] = taking(globals(), door="Door")
