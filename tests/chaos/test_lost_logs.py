@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
@@ -17,11 +15,11 @@ from services.projections import last_read
 from services.verify.checker import verify
 from shared.broker import Outgoing
 from shared.topics import Topics
-from tests.conftest import new_database
 from tests.eventually import eventually
 from tests.integration.earning.earning_rig import BEGAN, SHARDS, paid, shard
 from tests.integration.earning.worker import Town, positions
 from tests.integration.projections.projection_rig import Desk
+from tests.support.databases import copy_of, empty_database
 from tests.unit.projections.points_log import PointsLog
 
 STAMP = int(BEGAN.timestamp() * 1000)
@@ -43,20 +41,11 @@ def orders(begin: int, end: int, *, step_ms: int = 1000) -> dict[int, list[Outgo
 async def town(own_stack: LocalStack, topics: Topics) -> AsyncIterator[Town]:
     """A town on servers that may be harmed."""
     own_stack.up()
-    template = f"template_{topics.points.partition('.')[0]}"
-    connection = await asyncpg.connect(own_stack.endpoints.dsn)
-    await connection.execute(f"CREATE DATABASE {template}")
-    await migrate(in_database(own_stack.endpoints.dsn, template))
-    async with new_database(own_stack.endpoints.dsn, template) as dsn:
+    async with empty_database(own_stack.endpoints.dsn) as dsn:
+        await migrate(dsn)
         town = Town(own_stack.endpoints.bootstrap_servers, dsn, topics)
         await town.build()
         yield town
-    await connection.execute(f"DROP DATABASE {template}")
-    await connection.close()
-
-
-def in_database(dsn: str, name: str) -> str:
-    return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
 
 
 def sizes(stack: LocalStack, topic: str) -> dict[Path, int]:
@@ -160,22 +149,16 @@ async def test_postgres_restored_from_a_backup_learns_from_the_log_what_it_had_d
     async with town.worker():
         await town.decided(await town.publish(orders(0, 100)))
         await town.emitted()
-    backup = f"backup_{town.topics.points.partition('.')[0]}"
-    connection = await asyncpg.connect(town.dsn.rpartition("/")[0] + "/postgres")
-    await connection.execute(f"CREATE DATABASE {backup} TEMPLATE {town.dsn.rpartition('/')[2]}")
-    # Received later, told earlier: each is decided alone, so that the next time batches of many give another order.
-    async with town.worker(batch=1):
-        await town.decided(100 + await town.publish(orders(100, 200, step_ms=-1000)))
-        await town.emitted()
-    restored = Town(town.bootstrap_servers, in_database(town.dsn, backup), town.topics)
-    try:
+    async with copy_of(town.dsn) as backup:
+        # Received later, told earlier: each is decided alone, so that the next time batches of many give another order.
+        async with town.worker(batch=1):
+            await town.decided(100 + await town.publish(orders(100, 200, step_ms=-1000)))
+            await town.emitted()
+        restored = Town(town.bootstrap_servers, backup, town.topics)
         async with restored.worker():
             await restored.decided(200 + await restored.publish(orders(200, 240)))
             await restored.emitted()
         assert (await verify(restored.bootstrap_servers, restored.dsn, restored.topics)).findings == []
-    finally:
-        await connection.execute(f"DROP DATABASE {backup} WITH (FORCE)")
-        await connection.close()
 
 
 async def test_an_input_topic_that_was_made_anew_is_noticed_and_read_from_its_beginning(town: Town) -> None:
