@@ -36,7 +36,7 @@ class Cause(msgspec.Struct, frozen=True, omit_defaults=True):
     offset: int = -1
 
 
-class Key(msgspec.Struct, frozen=True):
+class Key(msgspec.Struct, frozen=True, gc=False):
     """The business key within a program: one effect for each (source, kind, id)."""
 
     source: str

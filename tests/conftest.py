@@ -9,11 +9,9 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
 import psutil
 import pytest
 import pytest_asyncio
@@ -22,6 +20,7 @@ from hypothesis import HealthCheck, settings
 from deploy.local_stack import LocalStack
 from deploy.migrate import migrate
 from shared.topics import Topics
+from tests.support.databases import copy_of, empty_database
 
 # A machine that runs two servers beside the tests is sometimes slow; CI tries the same examples each time.
 settings.register_profile(
@@ -113,41 +112,17 @@ def topics() -> Topics:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def template_database(stack: LocalStack) -> AsyncIterator[str]:
-    """The name of a migrated database that others are copied from."""
-    dsn = stack.endpoints.dsn
-    name = f"template_{uuid.uuid4().hex[:10]}"
-    await _administrate(dsn, f"CREATE DATABASE {name}")
-    await migrate(_with_database(dsn, name))
-    yield name
-    await _administrate(dsn, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-@asynccontextmanager
-async def new_database(dsn: str, template: str) -> AsyncIterator[str]:
-    """The connection string of a copy of the template database, dropped at the end."""
-    name = f"test_{uuid.uuid4().hex[:10]}"
-    await _administrate(dsn, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield _with_database(dsn, name)
-    await _administrate(dsn, f"DROP DATABASE {name} WITH (FORCE)")
+    """A superuser's connection string for a migrated database that others are copied from."""
+    async with empty_database(stack.endpoints.dsn) as template:
+        await migrate(template)
+        yield template
 
 
 @pytest.fixture
-async def dsn(stack: LocalStack, template_database: str) -> AsyncIterator[str]:
+async def dsn(template_database: str) -> AsyncIterator[str]:
     """A superuser's connection string for a freshly migrated database of this test's own."""
-    async with new_database(stack.endpoints.dsn, template_database) as own:
+    async with copy_of(template_database) as own:
         yield own
-
-
-async def _administrate(dsn: str, statement: str) -> None:
-    connection = await asyncpg.connect(dsn)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
-
-
-def _with_database(dsn: str, name: str) -> str:
-    return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
 
 
 def _clear_left_over_stacks() -> None:

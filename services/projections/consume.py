@@ -23,8 +23,8 @@ from services.projections.decode import Decoded, decode_partition, halves
 from services.projections.last_read import LastRead
 from services.projections.metrics import Metrics
 from services.projections.models import Model
-from services.projections.positions import Fence
-from services.projections.project import Projected, project
+from services.projections.positions import Fence, Followed
+from services.projections.project import project
 from services.projections.settings import ProjectionsSettings
 from shared.broker import KAFKA_TRANSIENT, UNREADABLE, Backoff
 from shared.consumer_watch import getmany
@@ -221,7 +221,7 @@ class Lane:
         """Try the first of the parts that wait to be stored; gives False when we are to stop."""
         try:
             session = await self._open()
-            projected = await project(session, self._generation, self._models, part, self._metrics.clock)
+            followed = await project(session, self._generation, self._models, part, self._metrics.clock)
         except store.GenerationChangedError:
             self._hang_up()
         except ForkError as error:
@@ -237,7 +237,7 @@ class Lane:
             return await self._wait_for_postgres(error, backoff)
         else:
             self._there("postgres", backoff)
-            await self._note(part, projected)
+            await self._note(part, followed)
             del waiting[0]
         return True
 
@@ -254,11 +254,11 @@ class Lane:
             self._went_back[partition] = missing
             await self._read_again([self._assignment.topic_partition(partition)])
 
-    async def _note(self, batch: list[Decoded], projected: Projected) -> None:
-        self._metrics.projected(projected.followed)
+    async def _note(self, batch: list[Decoded], projected: dict[int, Followed]) -> None:
+        self._metrics.projected(projected)
         for decoded in batch:
             self._metrics.foreign(decoded.partition, len(decoded.foreign))
-        for partition, followed in projected.followed.items():
+        for partition, followed in projected.items():
             self.fences[partition] = followed.fence
             if followed.stop is not None:
                 self._stop(partition, followed.stop)

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import msgspec
 
-from shared.point_events import EVENT_TYPES, Balances
+from shared.point_events import EVENT_TYPES, Balances, Key
 
 _PREFIX, _SUFFIX = "loyalty.", ".v1"
 
@@ -19,14 +19,6 @@ KINDS: dict[str, str] = {
     event_type: event_type.removeprefix(_PREFIX).removesuffix(_SUFFIX) for event_type in EVENT_TYPES
 }
 """CloudEvents type → its kind in the read models. A type that isn't here is newer than this code: it is refused."""
-
-
-class Key(msgspec.Struct, frozen=True, gc=False):
-    """The business key within a program."""
-
-    source: str
-    kind: str
-    id: str
 
 
 class Cause(msgspec.Struct, frozen=True, gc=False):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -23,25 +24,18 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.clock = RoomClock(registry)
         self.readiness = Readiness(registry)
-        by_partition = ["partition"]
-        self._folded = Counter("tallystick_projections_events", "Events folded.", by_partition, registry=registry)
-        self._known = Counter(
-            "tallystick_projections_known_records", "Records folded before.", by_partition, registry=registry
-        )
-        self._foreign = Counter(
-            "tallystick_projections_foreign_records", "Not earning's.", by_partition, registry=registry
-        )
-        self._position = Gauge("tallystick_projections_position", "Last position.", by_partition, registry=registry)
-        self._lag = Gauge("tallystick_projections_lag_records", "Records to fold.", by_partition, registry=registry)
-        self._missing = Gauge(
+        counter = partial(Counter, labelnames=["partition"], registry=registry)
+        gauge = partial(Gauge, labelnames=["partition"], registry=registry)
+        self._folded = counter("tallystick_projections_events", "Events folded.")
+        self._known = counter("tallystick_projections_known_records", "Records folded before.")
+        self._foreign = counter("tallystick_projections_foreign_records", "Not earning's.")
+        self._position = gauge("tallystick_projections_position", "Last position.")
+        self._lag = gauge("tallystick_projections_lag_records", "Records to fold.")
+        self._missing = gauge(
             "tallystick_projections_position_missing",
             "The position waited for, where later ones were seen before it; else 0.",
-            by_partition,
-            registry=registry,
         )
-        self._stopped = Gauge(
-            "tallystick_projections_partition_stopped", "1: stopped, alarm.", by_partition, registry=registry
-        )
+        self._stopped = gauge("tallystick_projections_partition_stopped", "1: stopped, alarm.")
         self._batch = Histogram(
             "tallystick_projections_batch_events", "Events a batch.", buckets=_BATCH_SIZES, registry=registry
         )

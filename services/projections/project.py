@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import asyncpg
-import msgspec
 
 from services.projections import dead_letters, failpoints, store
 from services.projections.decode import Decoded
@@ -14,21 +13,10 @@ from services.projections.positions import Fence, Followed, Received, follow
 from shared.telemetry import RoomClock
 
 
-class Projected(msgspec.Struct):
-    """What a committed batch did, per partition."""
-
-    followed: dict[int, Followed]
-
-    @property
-    def applied(self) -> int:
-        """How many events were folded."""
-        return sum(len(followed.applied) for followed in self.followed.values())
-
-
 async def project(
     session: asyncpg.Connection, generation: int, models: Sequence[Model], batch: Sequence[Decoded], clock: RoomClock
-) -> Projected:
-    """Fold a batch into a generation's tables of `models`: all of it, or on any error nothing.
+) -> dict[int, Followed]:
+    """Fold a batch into a generation's tables of `models`: all of it, or on any error nothing; gives it by partition.
 
     Raises:
         GenerationChangedError: newer tables are in place; try again with those.
@@ -47,7 +35,7 @@ async def project(
             await dead_letters.add(session, [letter for decoded in batch for letter in decoded.foreign])
             failpoints.reached(failpoints.Moment.BEFORE_COMMIT)
     failpoints.reached(failpoints.Moment.AFTER_COMMIT)
-    return Projected({each.fence.partition: each for each in followed})
+    return {each.fence.partition: each for each in followed}
 
 
 def follow_all(fences: dict[int, Fence], batch: Iterable[Decoded]) -> list[Followed]:

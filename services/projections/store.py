@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import asyncpg
+import msgspec
 
 from services.projections.models import Model, Rows, StateModel, Values, registered
 from services.projections.positions import Fence, Received, other_content
@@ -92,14 +93,9 @@ async def lock_fences(session: asyncpg.Connection, generation: int, partitions: 
 
 
 async def move_fences(session: asyncpg.Connection, generation: int, fences: Sequence[Fence]) -> None:
-    """Write how far partitions are folded now."""
-    await session.execute(
-        statement("move_positions", generation),
-        [fence.partition for fence in fences],
-        [fence.position for fence in fences],
-        [fence.hash for fence in fences],
-        [fence.next_offset for fence in fences],
-    )
+    """Write how far partitions (one at least) are folded now."""
+    columns = zip(*map(msgspec.structs.astuple, fences), strict=True)
+    await session.execute(statement("move_positions", generation), *map(list, columns))
 
 
 async def lacking_columns(

@@ -73,7 +73,7 @@ class Checker:
             session = await connect(self._dsn, application="tallystick-verify", settings=_SETTINGS)
             held.push_async_callback(session.close)
             shards = [row["shard"] for row in await session.fetch(QUERIES["shards"])]
-            ends = dict(await log.ends([TopicPartition(self._topics.points, shard) for shard in shards]))
+            ends = await log.end_offsets([TopicPartition(self._topics.points, shard) for shard in shards])
             await held.enter_async_context(session.transaction(isolation="repeatable_read", readonly=True))
             await session.fetch(QUERIES["shards"])  # the first statement is what takes the snapshot
             at = Snapshot(session, log, self._topics, ends, Report(), progress)
@@ -97,7 +97,8 @@ class Checker:
         rows = await at.session.fetch(QUERIES["dead_letters"])
         dead = {(row["topic"], row["partition"]): row["count"] for row in rows}
         fences = await at.session.fetch(QUERIES["fences"])
-        begins = await at.log.begins([TopicPartition(row["topic"], row["partition"]) for row in fences])
+        # A log begins above 0 where its retention has taken records away.
+        begins = await at.log.beginning_offsets([TopicPartition(row["topic"], row["partition"]) for row in fences])
         whole = sum(row["stored"] for row in fences)
         for row in fences:
             where = f"{row['topic']}/{row['partition']}"

@@ -27,7 +27,7 @@ class DeadLetters:
         Where retention has taken records from the topic, nothing can be said.
         """
         partitions = [TopicPartition(self._topic, number) for number in await log.partitions(self._topic)]
-        begins, ends = await log.begins(partitions), await log.ends(partitions)
+        begins, ends = await log.beginning_offsets(partitions), await log.end_offsets(partitions)
         if any(begins.values()):
             report.checked["dead letter topics cut by retention"] += 1
             return

@@ -15,12 +15,12 @@ _FETCH = 5_000
 _FETCH_WAIT_MS = 20
 
 
-class Log:
+class Log(SupervisedConsumer):
     """A reader of its own, without a group: it moves nobody's position."""
 
     def __init__(self, bootstrap_servers: str) -> None:
         self._bootstrap_servers = bootstrap_servers
-        self._consumer = SupervisedConsumer(self._new, "verify")
+        super().__init__(self._new, "verify")
 
     def _new(self) -> AIOKafkaConsumer:
         return AIOKafkaConsumer(
@@ -34,14 +34,6 @@ class Log:
             max_partition_fetch_bytes=4 * 1024 * 1024,
         )
 
-    async def start(self) -> None:
-        """Connect."""
-        await self._consumer.start()
-
-    async def stop(self) -> None:
-        """Disconnect."""
-        await self._consumer.stop()
-
     async def partitions(self, topic: str) -> list[int]:
         """The numbers of a topic's partitions; none where there is no such topic."""
         admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap_servers)
@@ -52,23 +44,15 @@ class Log:
             await admin.close()
         return sorted(partition["partition"] for partition in described["partitions"])
 
-    async def ends(self, partitions: list[TopicPartition]) -> Ends:
-        """Where each partition ends now."""
-        return await self._consumer.end_offsets(partitions)
-
-    async def begins(self, partitions: list[TopicPartition]) -> Ends:
-        """Where each partition begins: above 0 where its retention has taken records away."""
-        return await self._consumer.beginning_offsets(partitions)
-
     async def records(self, partition: TopicPartition, end: int, begin: int = 0) -> AsyncIterator[ConsumerRecord]:
         """Every record of the partition from offset `begin` (or where its log begins) to below offset `end`."""
-        self._consumer.assign([partition])
+        self.assign([partition])
         if begin:
-            self._consumer.seek(partition, begin)
+            self.seek(partition, begin)
         else:
-            await self._consumer.seek_to_beginning(partition)
-        while await self._consumer.position(partition) < end:
-            fetch = await self._consumer.getmany(partition, timeout_ms=1_000, max_records=_FETCH)
+            await self.seek_to_beginning(partition)
+        while await self.position(partition) < end:
+            fetch = await self.getmany(partition, timeout_ms=1_000, max_records=_FETCH)
             for record in fetch.get(partition, ()):
                 if record.offset < end:
                     yield record

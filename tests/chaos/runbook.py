@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 from typer.testing import CliRunner, Result
 
 from services.cli.main import app
+from tests.support.databases import fetch
 
 RUNBOOKS = Path(__file__).parents[2] / "docs" / "how-to" / "runbooks.md"
 
@@ -54,11 +54,7 @@ class Runbook:
         query = self._left.pop(0)
         for word, put in words.items():
             query = query.replace(word, put)
-        connection = await asyncpg.connect(dsn)
-        try:
-            return dict(tuple(row) for row in await connection.fetch(query))
-        finally:
-            await connection.close()
+        return dict(tuple(row) for row in await fetch(dsn, query))
 
     def followed(self) -> None:
         """Everything that it says was typed."""

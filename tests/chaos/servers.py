@@ -12,11 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
-
 from deploy.local_stack import LocalStack, state
 from deploy.local_stack.kafka import KafkaServer
 from tests.chaos.proxy import Proxy
+from tests.support.databases import beside, execute
 
 DISK_BYTES = 8 << 30
 """The most of memory that Postgres's files can take."""
@@ -133,7 +132,7 @@ class Servers:
 
     def dsn_of(self, database: str) -> str:
         """A database of this server, without the proxy."""
-        return urlunsplit(urlsplit(self.postgres.dsn)._replace(path=f"/{database}"))
+        return beside(self.postgres.dsn, database)
 
     async def start(self) -> None:
         """Start all of it."""
@@ -168,12 +167,7 @@ class Servers:
 
     async def administrate(self, *statements: str) -> None:
         """Run statements as the superuser, each for itself."""
-        connection = await asyncpg.connect(self.postgres.dsn)
-        try:
-            for statement in statements:
-                await connection.execute(statement)
-        finally:
-            await connection.close()
+        await execute(self.postgres.dsn, *statements)
 
 
 def _two_ways_in(kafka: KafkaServer, port: int, proxy: int) -> str:

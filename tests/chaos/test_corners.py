@@ -10,20 +10,19 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.local_stack import LocalStack
 from services.verify.checker import verify
 from shared.broker import Outgoing
 from shared.errors import ConfigurationError
 from shared.postgres import TRANSIENT_ERRORS, connect
 from shared.topics import Topics
 from tests.chaos.test_lost_logs import MEMBERS, STAMP, orders
-from tests.conftest import new_database
 from tests.e2e import shop
 from tests.e2e.pipeline import Pipeline
 from tests.e2e.runs import SMALL_BATCHES
 from tests.eventually import eventually
 from tests.integration.earning.earning_rig import DOCUMENT, PROGRAM, paid, redeemed, shard
 from tests.integration.earning.worker import Town
+from tests.support.databases import copy_of
 
 
 @pytest.fixture
@@ -34,8 +33,8 @@ async def town(bootstrap_servers: str, dsn: str, topics: Topics) -> Town:
 
 
 @pytest.fixture
-async def other_dsn(stack: LocalStack, template_database: str) -> AsyncIterator[str]:
-    async with new_database(stack.endpoints.dsn, template_database) as own:
+async def other_dsn(template_database: str) -> AsyncIterator[str]:
+    async with copy_of(template_database) as own:
         yield own
 
 

@@ -7,9 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -28,6 +26,7 @@ from shared.topics import Topics
 from tests.chaos.test_lost_logs import MEMBERS, STAMP, orders
 from tests.integration.earning.earning_rig import BEGAN, DOCUMENT, PROGRAM, redeemed, shard
 from tests.integration.earning.worker import Town
+from tests.support.databases import copy_of, session
 
 TIERS = """
 tiers:
@@ -52,15 +51,8 @@ async def town(bootstrap_servers: str, dsn: str, topics: Topics) -> Town:
 @asynccontextmanager
 async def backup(town: Town) -> AsyncIterator[Town]:
     """The same installation with its database as it is now, however it goes on."""
-    parts = urlsplit(town.dsn)
-    name = f"backup_{parts.path[1:]}"
-    connection = await asyncpg.connect(urlunsplit(parts._replace(path="/postgres")))
-    await connection.execute(f"CREATE DATABASE {name} TEMPLATE {parts.path[1:]}")
-    try:
-        yield Town(town.bootstrap_servers, urlunsplit(parts._replace(path=f"/{name}")), town.topics)
-    finally:
-        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-        await connection.close()
+    async with copy_of(town.dsn) as dsn:
+        yield Town(town.bootstrap_servers, dsn, town.topics)
 
 
 def connections(town: Town) -> Connections:
@@ -132,16 +124,15 @@ def two_hours_later(records: dict[int, list[Outgoing]]) -> dict[int, list[Outgoi
 
 async def publish_version(town: Town, *, rate: str) -> None:
     """A further version of the program, in force an hour later, and told on its topic, as the first one is."""
-    session = await asyncpg.connect(town.dsn)
     document = (DOCUMENT + TIERS).replace("rate: 1", f"rate: {rate}")
-    await registry.publish(session, check(document.encode(), "shop.yaml"))
-    await session.execute("UPDATE earning.program_versions SET in_force_from = $1 WHERE version > 1", BEGAN + HOUR)
 
     async def send(record: registry.Record) -> None:
         await town.publish({0: [Outgoing(record.key, record.value, record.headers)]}, town.topics.programs)
 
-    await registry.relay(session, send)
-    await session.close()
+    async with session(town.dsn) as owner:
+        await registry.publish(owner, check(document.encode(), "shop.yaml"))
+        await owner.execute("UPDATE earning.program_versions SET in_force_from = $1 WHERE version > 1", BEGAN + HOUR)
+        await registry.relay(owner, send)
 
 
 async def test_a_log_that_ends_within_a_decision_keeps_what_it_told_and_gets_the_rest(town: Town) -> None:

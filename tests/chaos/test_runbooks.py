@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 import pytest_asyncio
 
@@ -20,12 +19,12 @@ from deploy.migrate import migrate
 from shared.broker import Outgoing
 from shared.topics import Topics
 from tests.chaos.runbook import Runbook
-from tests.chaos.test_lost_logs import STAMP, in_database, orders
+from tests.chaos.test_lost_logs import STAMP, orders
 from tests.chaos.test_restored import TIERS, spent
-from tests.conftest import new_database
 from tests.e2e.pipeline import Pipeline
 from tests.integration.earning.earning_rig import DOCUMENT, PROGRAM, SHARDS, event, paid
 from tests.integration.earning.worker import Town
+from tests.support.databases import copy_of, empty_database
 
 FLOOD = 100
 """Records a partition: the runbook is tried, not the load."""
@@ -36,17 +35,15 @@ UNKNOWN = Outgoing(b"other/m-1", paid("o-1", member="m-1", program="other"), (),
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def own_template(own_stack: LocalStack) -> AsyncIterator[str]:
     """A migrated database on the servers that may be harmed, for others to be copied from."""
-    connection = await asyncpg.connect(own_stack.endpoints.dsn)
-    await connection.execute("CREATE DATABASE template_runbooks")
-    await connection.close()
-    await migrate(in_database(own_stack.endpoints.dsn, "template_runbooks"))
-    yield "template_runbooks"
+    async with empty_database(own_stack.endpoints.dsn) as template:
+        await migrate(template)
+        yield template
 
 
 @pytest.fixture
 async def shop(own_stack: LocalStack, own_template: str, topics: Topics, tmp_path: Path) -> AsyncIterator[Pipeline]:
     """An installation with a program that was published by the command, and both services at work."""
-    async with new_database(own_stack.endpoints.dsn, own_template) as dsn:
+    async with copy_of(own_template) as dsn:
         shop = Pipeline(tmp_path, own_stack.endpoints.bootstrap_servers, dsn, topics, SHARDS)
         await shop.make_topics()
         await Runbook.typed(environment(shop), "program", "publish", str(document(shop)))

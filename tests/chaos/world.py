@@ -226,7 +226,7 @@ class World:
     async def published(self) -> int:
         """How many records the input topics hold."""
         inputs = [TopicPartition(topic, number) for topic in self.topics.inputs for number in range(SHARDS)]
-        return sum((await self._log.ends(inputs)).values())
+        return sum((await self._log.end_offsets(inputs)).values())
 
     async def decided(self) -> int:
         """How many inputs are decided; -1 while Postgres doesn't answer."""

@@ -10,9 +10,10 @@ import pytest_asyncio
 
 from deploy.local_stack import LocalStack
 from shared.topics import Topics
-from tests.conftest import new_database, new_topics
+from tests.conftest import new_topics
 from tests.e2e.pipeline import Pipeline, Tables
 from tests.e2e.runs import run
+from tests.support.databases import copy_of
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ async def undisturbed(
     tmp_path_factory: pytest.TempPathFactory, stack: LocalStack, template_database: str
 ) -> AsyncIterator[Tables]:
     """What one process of each service makes of the shop's facts when nobody disturbs them."""
-    async with new_database(stack.endpoints.dsn, template_database) as own:
+    async with copy_of(template_database) as own:
         installation = Pipeline(
             tmp_path_factory.mktemp("undisturbed"), stack.endpoints.bootstrap_servers, own, new_topics()
         )

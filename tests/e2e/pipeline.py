@@ -21,6 +21,7 @@ from shared.broker import Outgoing
 from shared.topics import Topics
 from tests.eventually import eventually
 from tests.support.builders.sending import send
+from tests.support.databases import session
 
 Rows = list[tuple[object, ...]]
 
@@ -68,11 +69,8 @@ class Pipeline:
     async def prepare(self, document: str) -> None:
         """Make the topics and publish the program."""
         await self.make_topics()
-        connection = await asyncpg.connect(self.dsn)
-        try:
-            await registry.publish(connection, check(document.encode(), "program.yaml"))
-        finally:
-            await connection.close()
+        async with session(self.dsn) as owner:
+            await registry.publish(owner, check(document.encode(), "program.yaml"))
 
     async def make_topics(self) -> None:
         """Make the topics. The shop's facts are of last year: retention by time would delete them while we read."""
@@ -175,10 +173,7 @@ class Pipeline:
 
     async def tables(self) -> Tables:
         """What analysts see now."""
-        connection = await asyncpg.connect(self.dsn)
-        try:
+        async with session(self.dsn) as reader:
             return Tables(
-                *[[tuple(row) for row in await connection.fetch(query)] for query in (_BALANCES, _TIERS, _HISTORY)]
+                *[[tuple(row) for row in await reader.fetch(query)] for query in (_BALANCES, _TIERS, _HISTORY)]
             )
-        finally:
-            await connection.close()

@@ -24,8 +24,9 @@ from services.verify.checker import verify
 from shared.facts.builders import record
 from shared.facts.routing import head_of, partition_of, topic_of
 from shared.point_events import EventData
-from tests.conftest import new_database, new_topics
+from tests.conftest import new_topics
 from tests.e2e.pipeline import Pipeline
+from tests.support.databases import copy_of
 
 AT_ONCE = {"EARNING_INBOX_POLL_MS": "5", "EARNING_ROLES": "decide,relay"}
 LIKES = sorted(likes())
@@ -75,7 +76,7 @@ async def _told(pipeline: Pipeline, values: Iterator[bytes]) -> None:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def histories(tmp_path_factory: pytest.TempPathFactory, stack: LocalStack, template_database: str) -> Any:
     """Program → its history, after all seven stories went through one installation."""
-    async with new_database(stack.endpoints.dsn, template_database) as dsn:
+    async with copy_of(template_database) as dsn:
         pipeline = Pipeline(tmp_path_factory.mktemp("seven"), stack.endpoints.bootstrap_servers, dsn, new_topics())
         files = [likes()[name] for name in LIKES]
         await pipeline.prepare(files[0].read_text("utf-8"))

@@ -28,7 +28,7 @@ KEY_OF_MEMBER = ("program", "member", "partition")
 
 
 class Rows(ABC):
-    """The rows of one model that a series of events makes."""
+    """The rows of one model that a series of events makes. Each kind of model gives those of one of the two ways."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -37,13 +37,13 @@ class Rows(ABC):
     def fold(self, applied: Sequence[Applied]) -> None:
         """Fold events that follow those folded before."""
 
-    @abstractmethod
     def take_appended(self) -> Sequence[Values]:
         """The rows that no later event can change; each is given once."""
+        return ()
 
-    @abstractmethod
     def changed(self) -> Sequence[Values]:
         """The rows that come in the place of those there are."""
+        return ()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -116,9 +116,6 @@ class _EventRows(Rows):
         rows, self._rows = self._rows, []
         return rows
 
-    def changed(self) -> Sequence[Values]:
-        return ()
-
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class StateModel(Model, Generic[R]):
@@ -148,9 +145,6 @@ class _StateRows(Rows, Generic[R]):
         for event, _ in applied:
             subject = subject_of(event)
             rows[subject] = fold(rows.get(subject), event)
-
-    def take_appended(self) -> Sequence[Values]:
-        return ()
 
     def changed(self) -> Sequence[Values]:
         return [self._values(row) for row in self._rows.values()]

@@ -14,7 +14,6 @@ from services.projections.models import Model
 from services.projections.positions import Fence
 from services.projections.project import project
 from services.projections.rebuild.read import next_records
-from shared.broker import UNREADABLE
 from shared.consumer_watch import SupervisedConsumer
 from shared.errors import UnreadableEventError
 from shared.telemetry import RoomClock
@@ -64,16 +63,16 @@ async def _follow(
     consumer.seek(where, fence.next_offset)
     while fence.position < until and await consumer.position(where) < end:
         try:
-            records = await next_records(consumer, where)
-        except UNREADABLE as error:
+            records = await next_records(consumer, where, fence.position + 1)
+        except UnreadableEventError:
             if until == NO_END:
                 break
-            raise UnreadableEventError(where.partition, fence.position + 1, repr(error)) from error
+            raise
         decoded = decode_partition(where.partition, records)
         decoded.records = [record for record in decoded.records if record.position <= until]
         decoded.read_to = None
         decoded.foreign = []  # the service sets them aside
-        followed = (await project(session, generation, models, [decoded], clock)).followed[where.partition]
+        followed = (await project(session, generation, models, [decoded], clock))[where.partition]
         fence = followed.fence
         folded += len(followed.applied)
         if followed.stop is not None:

@@ -76,19 +76,19 @@ def reader(bootstrap_servers: str) -> SupervisedConsumer:
     return SupervisedConsumer(make, "rebuild")
 
 
-async def next_records(consumer: SupervisedConsumer, where: TopicPartition) -> Sequence[Any]:
-    """The next records of a partition; none where none came in time.
+async def next_records(consumer: SupervisedConsumer, where: TopicPartition, position: int) -> Sequence[Any]:
+    """The next records of a partition, from an event's position on; none where none came in time.
 
     Raises:
-        UnicodeDecodeError, CorruptRecordException: the very next record can't be handed over.
+        UnreadableEventError: the very next record can't be handed over.
     """
     offset, most = await consumer.position(where), BATCH
     while True:
         try:
             found = await consumer.getmany(where, timeout_ms=FETCH_WAIT_MS, max_records=most)
-        except UNREADABLE:
+        except UNREADABLE as error:
             if most == 1:
-                raise
+                raise UnreadableEventError(where.partition, position, repr(error)) from error
             consumer.seek(where, offset)
             most //= 2
         else:
@@ -138,10 +138,7 @@ class _Partition:
         await self._consumer.seek_to_beginning(where)
         end = (await self._consumer.end_offsets([where]))[where]
         while self._fence.position < until and await self._consumer.position(where) < end:
-            try:
-                records = await next_records(self._consumer, where)
-            except UNREADABLE as error:
-                raise UnreadableEventError(self._partition, self._fence.position + 1, repr(error)) from error
+            records = await next_records(self._consumer, where, self._fence.position + 1)
             await self._take(decode_partition(self._partition, records), until)
         await self._copied()
         await self._finish()

@@ -49,9 +49,9 @@ async def _run(job: Job, on_done: Callable[[Done], None]) -> None:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    said = asyncio.create_task(_read(process.stderr))
+    assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018 (pipes were asked for)
+    said = asyncio.create_task(process.stderr.read())
     try:
-        assert process.stdin is not None  # noqa: S101 (pipes were asked for)
         process.stdin.write(msgspec.json.encode(job) + b"\n")
         await _listen(process.stdout, on_done)
         if await process.wait() != 0:
@@ -64,12 +64,8 @@ async def _run(job: Job, on_done: Callable[[Done], None]) -> None:
         said.cancel()
 
 
-async def _read(stream: asyncio.StreamReader | None) -> bytes:
-    return await stream.read() if stream is not None else b""
-
-
-async def _listen(stream: asyncio.StreamReader | None, on_done: Callable[[Done], None]) -> None:
-    while stream is not None and (line := await stream.readline()):
+async def _listen(stream: asyncio.StreamReader, on_done: Callable[[Done], None]) -> None:
+    while line := await stream.readline():
         done = _decode(line)
         if done.error:
             raise ReadingFailedError(done.error)

@@ -1,12 +1,12 @@
 """The fixtures that all other tests stand on."""
 
-import asyncpg
 import pytest
 
 from deploy.local_stack import LocalStack
 from deploy.migrate import schemas
 from shared import migrations
 from shared.topics import Topics
+from tests.support.databases import execute
 
 seen: list[str] = []
 
@@ -20,9 +20,7 @@ async def test_each_test_gets_a_migrated_database_of_its_own(dsn: str, _time: st
     assert dsn not in seen
     seen.append(dsn)
     await migrations.check(dsn, schemas())
-    connection = await asyncpg.connect(dsn)
-    await connection.execute("CREATE TABLE only_here (number int)")
-    await connection.close()
+    await execute(dsn, "CREATE TABLE only_here (number int)")
 
 
 def test_topic_names_keep_their_endings_and_are_never_given_twice(topics: Topics) -> None:

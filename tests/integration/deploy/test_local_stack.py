@@ -24,6 +24,7 @@ from deploy.local_stack.errors import (
 )
 from deploy.local_stack.processes import running
 from shared.topics import Topics
+from tests.support.databases import execute, fetch
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -49,9 +50,8 @@ async def written(own_stack: LocalStack, topics: Topics) -> str:
     for each in acknowledged:
         await each
     await producer.stop()
-    session = await asyncpg.connect(own_stack.endpoints.dsn)
-    await session.execute(f'CREATE TABLE "{topics.points}" AS SELECT generate_series(1, 100) AS number')
-    await session.close()
+    table = f'CREATE TABLE "{topics.points}" AS SELECT generate_series(1, 100) AS number'
+    await execute(own_stack.endpoints.dsn, table)
     return topics.points
 
 
@@ -65,11 +65,8 @@ async def records(stack: LocalStack, topic: str) -> int:
 
 
 async def rows(stack: LocalStack, table: str) -> int:
-    session = await asyncpg.connect(stack.endpoints.dsn)
-    try:
-        return int(await session.fetchval(f'SELECT count(*) FROM "{table}"'))  # noqa: S608 (a name made by the test)
-    finally:
-        await session.close()
+    ((number,),) = await fetch(stack.endpoints.dsn, f'SELECT count(*) FROM "{table}"')  # noqa: S608 (a name made by the test)
+    return int(number)
 
 
 async def test_what_was_acknowledged_survives_killing_both_servers(own_stack: LocalStack, written: str) -> None:

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from deploy import topics as topics_plan
@@ -21,6 +20,7 @@ from shared.settings import Connections, Http
 from shared.topics import Topics
 from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.integration.earning.earning_rig import DOCUMENT, SHARDS
+from tests.support import databases
 from tests.support.builders.sending import send
 
 PATIENCE_S = PATIENCE_SECONDS
@@ -39,9 +39,8 @@ class Town:
         await topics_plan.create(self.bootstrap_servers, self.topics, SHARDS)
         for topic in self.topics.inputs:
             await topics_plan.change(self.bootstrap_servers, topic, {"retention.ms": "-1"})
-        session = await asyncpg.connect(self.dsn)
-        await registry.publish(session, check(document.encode(), "shop.yaml"))
-        await session.close()
+        async with databases.session(self.dsn) as owner:
+            await registry.publish(owner, check(document.encode(), "shop.yaml"))
 
     @asynccontextmanager
     async def worker(self, **settings: Any) -> AsyncIterator[App]:
@@ -73,19 +72,11 @@ class Town:
 
     async def fetch(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
         """Rows of the database."""
-        session = await asyncpg.connect(self.dsn)
-        try:
-            return [tuple(row) for row in await session.fetch(query, *arguments)]
-        finally:
-            await session.close()
+        return [tuple(row) for row in await databases.fetch(self.dsn, query, *arguments)]
 
     async def execute(self, statement: str) -> None:
         """Change something by hand."""
-        session = await asyncpg.connect(self.dsn)
-        try:
-            await session.execute(statement)
-        finally:
-            await session.close()
+        await databases.execute(self.dsn, statement)
 
     async def totals(self) -> tuple[int, int, int, int]:
         """The four counts over all partitions."""

@@ -21,6 +21,7 @@ from shared.settings import Connections
 from shared.topics import Topics
 from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.integration.projections.kafka_log import publish_entries, publish_records
+from tests.support import databases
 from tests.unit.projections.points_log import Entry, PointsLog
 
 _numbers = itertools.count(1)
@@ -125,12 +126,7 @@ class Desk:
 
     async def rows(self, statement: str, *arguments: object, role: str | None = None) -> list[asyncpg.Record]:
         """What a statement gives, in a session of its own."""
-        session = await asyncpg.connect(self.dsn, server_settings={"role": role} if role else {})
-        try:
-            rows: list[asyncpg.Record] = await session.fetch(statement, *arguments)
-            return rows
-        finally:
-            await session.close()
+        return await databases.fetch(self.dsn, statement, *arguments, **({"role": role} if role else {}))
 
     async def value(self, statement: str, *arguments: object) -> Any:
         """The only value that a statement gives."""

@@ -15,6 +15,7 @@ from shared.errors import TransientError
 from tests.eventually import eventually
 from tests.integration.projections.kafka_log import publish_a_header_name_that_is_no_text
 from tests.integration.projections.projection_rig import Desk
+from tests.support.databases import session
 from tests.unit.projections.points_log import PointsLog
 
 READ_SECONDS = 30
@@ -208,13 +209,12 @@ async def readers(desk: Desk, wrong: list[object]) -> AsyncIterator[list[int]]:
     )
 
     async def read() -> None:
-        session = await asyncpg.connect(desk.dsn, server_settings={"role": "analyst"})
-        while not stopping.is_set():
-            row = await session.fetchrow(statement)
-            looked[0] += 1
-            if row is None or row["balances"] != row["history"]:
-                wrong.append(row)
-        await session.close()
+        async with session(desk.dsn, role="analyst") as analyst:
+            while not stopping.is_set():
+                row = await analyst.fetchrow(statement)
+                looked[0] += 1
+                if row is None or row["balances"] != row["history"]:
+                    wrong.append(row)
 
     reading = [asyncio.create_task(read()) for _ in range(3)]
     try:
@@ -237,11 +237,10 @@ async def test_no_reader_sees_anything_wrong_during_a_swap(desk: Desk) -> None:
 
 async def test_a_second_rebuild_at_the_same_time_is_refused(desk: Desk) -> None:
     await folded_once(desk, 40)
-    session = await asyncpg.connect(desk.dsn)
-    await session.execute("SELECT pg_advisory_lock(7411010)")
-    with pytest.raises(TransientError, match="Another rebuild"):
-        await run(desk)
-    await session.close()
+    async with session(desk.dsn) as other:
+        await other.execute("SELECT pg_advisory_lock(7411010)")
+        with pytest.raises(TransientError, match="Another rebuild"):
+            await run(desk)
 
 
 async def test_an_interrupted_rebuild_is_not_in_the_way_of_the_next(desk: Desk) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 
-import asyncpg
 import pytest
 
 from deploy.local_stack import LocalStack
@@ -12,6 +11,7 @@ from tests.eventually import eventually
 from tests.integration.projections.conftest import SHARDS
 from tests.integration.projections.kafka_log import make_topics
 from tests.integration.projections.projection_rig import Desk
+from tests.support.databases import execute
 from tests.unit.projections.points_log import PointsLog
 
 
@@ -23,10 +23,8 @@ async def fragile(own_stack: LocalStack) -> AsyncIterator[Desk]:
     await migrate(endpoints.dsn)
     desk = Desk(endpoints.bootstrap_servers, endpoints.dsn, topics, PointsLog(shards=SHARDS))
     yield desk
-    session = await asyncpg.connect(endpoints.dsn)
-    await session.execute("TRUNCATE projections.members_1, projections.history_1, projections.positions_1")
-    await session.execute("UPDATE projections.generation SET partitions = NULL")
-    await session.close()
+    truncate = "TRUNCATE projections.members_1, projections.history_1, projections.positions_1"
+    await execute(endpoints.dsn, truncate, "UPDATE projections.generation SET partitions = NULL")
 
 
 async def grow(desk: Desk, seed: int) -> None:

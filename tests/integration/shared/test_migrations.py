@@ -11,6 +11,7 @@ import pytest
 from shared import migrations
 from shared.errors import ConfigurationError
 from shared.migrations import Migration, Schema
+from tests.support.databases import fetch
 
 VIEW = "CREATE OR REPLACE VIEW public.doubled AS SELECT number * {factor} AS number FROM public.numbers"
 SUM = "CREATE OR REPLACE VIEW public.summed AS SELECT sum(number) AS number FROM public.doubled"
@@ -29,11 +30,8 @@ async def applied(dsn: str, ours: Schema) -> list[str]:
 
 
 async def value(dsn: str, statement: str) -> object:
-    session = await asyncpg.connect(dsn)
-    try:
-        return await session.fetchval(statement)
-    finally:
-        await session.close()
+    ((found,),) = await fetch(dsn, statement)
+    return found
 
 
 async def test_a_migration_is_applied_once_and_those_that_came_since(dsn: str, tmp_path: Path) -> None:

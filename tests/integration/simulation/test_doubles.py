@@ -16,9 +16,9 @@ from tests.dying import end_fetching
 from tests.integration.projections.kafka_log import make_topics
 from tests.support.simulation.cases_generated import outcome
 from tests.support.simulation.cases_kafka import KAFKA
-from tests.support.simulation.cases_postgres import LOCKS, Case
+from tests.support.simulation.cases_postgres import LOCKS
 from tests.support.simulation.cases_statements import STATEMENTS
-from tests.support.simulation.servers import PARTITIONS, Door, Doubles
+from tests.support.simulation.servers import PARTITIONS, Case, Door, Doubles
 
 
 class Real:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncpg
 import pytest
 
 from deploy import topics as topics_plan
@@ -14,6 +13,7 @@ from tests.eventually import eventually
 from tests.integration.earning.earning_rig import BEGAN, paid, shard
 from tests.integration.earning.worker import Town
 from tests.integration.projections.projection_rig import Desk
+from tests.support.databases import copy_of
 from tests.unit.projections.points_log import PointsLog
 
 MEMBERS = ("ann", "bea", "cem", "dan")
@@ -77,16 +77,10 @@ async def test_each_kind_of_damage_is_found(town: Town) -> None:
     assert (await looked(town)).findings == []
     missed = []
     for name, (invariant, statement) in DAMAGE.items():
-        copy = f"{town.dsn.rpartition('/')[2]}_copy"
-        postgres = await asyncpg.connect(town.dsn.rpartition("/")[0] + "/postgres")
-        await postgres.execute(f"CREATE DATABASE {copy} TEMPLATE {town.dsn.rpartition('/')[2]}")
-        damaged = Town(town.bootstrap_servers, town.dsn + "_copy", town.topics)
-        try:
+        async with copy_of(town.dsn) as copy:
+            damaged = Town(town.bootstrap_servers, copy, town.topics)
             await damaged.execute(statement)
             found = {finding.invariant for finding in (await looked(damaged)).findings}
-        finally:
-            await postgres.execute(f"DROP DATABASE {copy} WITH (FORCE)")
-            await postgres.close()
         if invariant not in found:
             missed.append(f"{name}: found {sorted(found)}, not {invariant}")
     assert missed == []

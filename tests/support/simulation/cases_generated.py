@@ -9,19 +9,17 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 
 from services.earning.ledger.journal import Entry
 from services.earning.ledger.save import KEY_COLUMNS, LOT_COLUMNS, STANDING_COLUMNS, insert
-from shared.postgres import Queries
 from tests.support.simulation.cases_postgres import GaveUpError, opened
 from tests.support.simulation.servers import Door
+from tests.support.simulation.statements import statements
 from tests.support.simulation.tables import EARNING
 
-SQL = Path(__file__).parents[3] / "services" / "earning" / "sql"
 AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 TRANSACTIONS = 400
@@ -71,6 +69,10 @@ class Values:
         """When something is due of a lot; no two of a member are due at the same time."""
         due: datetime | None = self.or_none(self.instant() + lot * timedelta(seconds=1))
         return due
+
+    def due_by(self) -> datetime:
+        """An instant at which a lot may be due."""
+        return self.instant() + self.chance.choice(LOTS) * timedelta(seconds=1)
 
     def lots(self) -> list[int]:
         """Numbers of lots."""
@@ -154,9 +156,12 @@ ARGUMENTS: dict[str, Callable[[Values], tuple[Any, ...]]] = {
     "keys_of_member": lambda v: v.one(PROGRAMS, MEMBERS),
     "lots": lambda v: columns(v.some(PROGRAMS, MEMBERS, LOTS)),
     "lots_of_member": lambda v: v.one(PROGRAMS, MEMBERS),
+    "standings_of_shard": lambda v: v.one(SHARDS),
+    "keys_of_shard": lambda v: v.one(SHARDS),
+    "lots_of_shard": lambda v: v.one(SHARDS),
     "lots_left": lambda v: v.one(PROGRAMS, MEMBERS, (1, 2, None)),
-    "due_lots": lambda v: columns([(*key, v.instant()) for key in v.some(PROGRAMS, MEMBERS)]),
-    "next_dues": lambda v: columns([(*key, v.instant(), *v.one(range(3))) for key in v.some(PROGRAMS, MEMBERS)]),
+    "due_lots": lambda v: columns([(*key, v.due_by()) for key in v.some(PROGRAMS, MEMBERS)]),
+    "next_dues": lambda v: columns([(*key, v.due_by(), *v.one(range(3))) for key in v.some(PROGRAMS, MEMBERS)]),
     "update_standings": lambda v: columns(
         [(*key, v.or_none(v.instant()), v.body()) for key in v.some(PROGRAMS, MEMBERS)]
     ),
@@ -188,19 +193,13 @@ ARGUMENTS: dict[str, Callable[[Values], tuple[Any, ...]]] = {
 """Statement of earning → its arguments."""
 
 
-def texts() -> dict[str, str]:
-    """Each statement's text by its name, from whatever file has it."""
-    files = [Queries(file) for file in sorted(SQL.glob("*.sql"), reverse=True)]
-    return {name: queries[name] for queries in files for name in queries.names}
-
-
 class Run:
     """One seed's statements on one server, and what came of each."""
 
     def __init__(self, seed: int, session: Any) -> None:
         self._values = Values(seed)
         self._session = session
-        self._texts = texts()
+        self._texts = {double.name: text for text, double in statements().items()}
         self.seen: list[Any] = []
 
     async def go(self) -> None:

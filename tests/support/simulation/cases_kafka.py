@@ -22,8 +22,7 @@ from shared import consumer_watch
 from shared.broker import Outgoing, Written, publish
 from shared.consumer_watch import ClientDiedError, Watchdog
 from tests.eventually import eventually
-from tests.support.simulation.cases_postgres import Case
-from tests.support.simulation.servers import Door
+from tests.support.simulation.servers import Case, Door, taking
 
 WAIT_MS = 30_000
 """Far longer than a record takes to come; who waits for nothing to come waits shorter."""
@@ -227,17 +226,4 @@ async def a_consumer_that_fetches_no_more_gives_nothing_and_only_its_watchdog_sa
             await watchdog.look()
 
 
-KAFKA: tuple[Case, ...] = (
-    records_lie_in_the_order_in_which_they_were_published,
-    a_record_comes_with_its_key_headers_and_timestamp,
-    a_fetch_gives_no_more_than_asked_for_and_goes_on_there,
-    what_is_paused_gives_nothing_until_it_is_resumed,
-    nothing_comes_of_what_is_empty_or_not_assigned,
-    an_offset_that_a_log_lacks_is_said,
-    offsets_are_found_by_time,
-    a_consumer_that_has_stopped_says_so,
-    partitions_are_shared_out_by_range_and_go_back_to_who_stays,
-    where_a_group_has_left_no_offset_that_is_said_and_else_it_is_begun_there,
-    what_somebody_else_has_is_not_ours_to_commit,
-    a_consumer_that_fetches_no_more_gives_nothing_and_only_its_watchdog_says_so,
-)
+KAFKA: tuple[Case, ...] = taking(globals(), door="Door")

@@ -6,7 +6,7 @@ Each runs on the double (tests/unit/simulation) and on the real server (tests/in
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -23,9 +23,8 @@ from services.earning.ledger.transaction import QUERIES as SHARDS
 from services.earning.tasks.leases import QUERIES as LEASES
 from shared.postgres import SESSIONS, TRANSIENT_ERRORS
 from tests.eventually import let_pass
-from tests.support.simulation.servers import PARTITIONS, Door
+from tests.support.simulation.servers import PARTITIONS, Case, Door, taking
 
-Case = Callable[[Door], Coroutine[Any, Any, None]]
 Work = Callable[[Any], Awaitable[Any]]
 
 AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -259,19 +258,4 @@ async def who_stands_in_a_transaction_but_in_no_copy_is_not_ended_as_overdue(doo
     assert await heads(second) == [(0, 7, "chain"), (1, 0, "")]
 
 
-LOCKS: tuple[Case, ...] = (
-    a_shard_locked_after_a_wait_is_as_its_last_owner_left_it,
-    a_shard_whose_owner_gave_up_is_as_it_was,
-    who_reads_without_a_lock_neither_waits_nor_sees_what_is_not_committed,
-    a_transaction_sees_what_was_committed_since_it_began,
-    the_same_position_twice_is_refused_once_the_first_has_committed,
-    the_same_position_is_free_where_the_first_has_given_up,
-    after_an_error_a_transaction_takes_nothing_more_and_leaves_nothing,
-    a_lock_is_waited_for_only_so_long,
-    who_stands_still_in_a_transaction_loses_it_and_its_locks,
-    a_transaction_that_takes_too_long_is_ended,
-    two_who_wait_for_each_other_are_told_apart,
-    a_session_that_is_dropped_loses_its_transaction,
-    a_lease_is_kept_by_who_has_it_until_it_is_over_or_given_back,
-    who_stands_in_a_transaction_but_in_no_copy_is_not_ended_as_overdue,
-)
+LOCKS: tuple[Case, ...] = taking(globals(), door="Door")

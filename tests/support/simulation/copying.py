@@ -6,28 +6,14 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-import asyncpg
-
 from tests.support.simulation.postgres import Backend, Table, Waits
-from tests.support.simulation.tables import (
-    ROWS,
-    DeadLetterRow,
-    InboxRow,
-    JournalRow,
-    KeyRow,
-    LotRow,
-    StandingRow,
-)
+from tests.support.simulation.statements.shapes import checked
+from tests.support.simulation.tables import EARNING, ROWS, DeadLetterRow, InboxRow
 
 CHANGED = "changed_"
 
 TABLES: dict[tuple[str, str], Table] = {
-    ("earning", "standings"): StandingRow,
-    ("earning", "keys"): KeyRow,
-    ("earning", "lots"): LotRow,
-    ("earning", "inbox"): InboxRow,
-    ("earning", "journal"): JournalRow,
-    ("earning", "dead_letters"): DeadLetterRow,
+    **{("earning", name): row for name, (row, _) in EARNING.items()},
     **{("projections", f"{name}_1"): row for name, row in ROWS.items()},
     **{("", f"{CHANGED}{name}"): row for name, row in ROWS.items()},
 }
@@ -46,7 +32,7 @@ def work(schema: str, table: str, columns: Sequence[str]) -> Callable[[Backend, 
                 row["recorded_at"] = backend.now()
             if into is InboxRow:
                 row["id"] = backend.server.next_number()
-            yield from backend.insert(_checked(into(**row)))
+            yield from backend.insert(checked(into(**row)))
 
     def noted(backend: Backend, records: list[Sequence[Any]]) -> None:
         rows = [into(**dict(zip(columns, values, strict=True))) for values in records]
@@ -56,10 +42,3 @@ def work(schema: str, table: str, columns: Sequence[str]) -> Callable[[Backend, 
         msg = f"the double of {schema}.{table} doesn't know its columns {sorted(set(columns) - set(fields))}"
         raise AssertionError(msg)
     return noted if table.startswith(CHANGED) else copied
-
-
-def _checked(row: Any) -> Any:
-    if isinstance(row, LotRow) and row.remaining < 0:
-        msg = "new row for relation violates check constraint lots_remaining_check"
-        raise asyncpg.CheckViolationError(msg)
-    return row

@@ -27,6 +27,7 @@ from shared.consumer_watch import Watchdog
 from shared.postgres import TRANSIENT_ERRORS
 from tests.support.simulation.loop import Host, here
 from tests.support.simulation.postgres import Backend, statement
+from tests.support.simulation.servers import taking
 from tests.support.simulation.session import Session
 from tests.support.simulation.shop import PROGRAM
 from tests.support.simulation.statements import statements
@@ -272,26 +273,4 @@ def what_hangs_is_taken_for_alive(patch: Patch) -> None:
     patch.setattr(Watchdog, "_count", lambda *_: None)
 
 
-DEFECTS: tuple[Plant, ...] = (
-    shards_are_not_locked,
-    shards_are_read_before_the_wait,
-    fences_are_not_compared,
-    fences_stay,
-    a_failed_batch_is_taken_for_decided,
-    standings_are_remembered,
-    earning_has_no_transaction,
-    projections_have_no_transaction,
-    published_before_commit,
-    recorded_before_acknowledged,
-    published_out_of_order,
-    holes_are_not_looked_for,
-    dead_letters_are_dropped,
-    messages_are_lost,
-    what_is_swept_is_not_saved,
-    the_sweeper_sleeps,
-    readers_skip_what_is_missing,
-    readers_fold_again_what_they_know,
-    errors_of_the_database_end_a_lane,
-    nobody_watches_the_clients,
-    what_hangs_is_taken_for_alive,
-)
+DEFECTS: tuple[Plant, ...] = taking(globals(), patch="Patch")

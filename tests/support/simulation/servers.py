@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any, Protocol, cast
@@ -52,6 +52,16 @@ class Door(Protocol):
 
     def end_fetching(self, consumer: Any) -> None:
         """Let the task of a consumer die that brings its records."""
+
+
+Case = Callable[[Door], Coroutine[Any, Any, None]]
+"""What the services rely on, asked of a database or a broker: it raises where it isn't so."""
+
+
+def taking(module: Mapping[str, Any], **parameter: str) -> tuple[Any, ...]:
+    """The functions of a module, in its order, that take one parameter of this name and type, and give nothing."""
+    hints = parameter | {"return": "None"}
+    return tuple(each for each in module.values() if getattr(each, "__annotations__", None) == hints)
 
 
 class Doubles:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.support.simulation.cases_kafka import KAFKA
-from tests.support.simulation.cases_postgres import LOCKS, Case
+from tests.support.simulation.cases_postgres import LOCKS
 from tests.support.simulation.cases_statements import STATEMENTS
-from tests.support.simulation.servers import Doubles
+from tests.support.simulation.servers import Case, Doubles
 
 
 @pytest.mark.parametrize("case", [*LOCKS, *STATEMENTS, *KAFKA], ids=lambda case: case.__name__)

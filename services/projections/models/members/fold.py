@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 import msgspec
+from msgspec.structs import astuple
 
 from services.projections.events import Event
 from shared.point_events import Balances, TierRetained
@@ -33,42 +34,15 @@ class MemberRow(msgspec.Struct):
 
     def values(self) -> tuple[object, ...]:
         """The row in the order of `MEMBER_COLUMNS`."""
-        held = self.balances
-        return (
-            self.partition,
-            self.program,
-            self.member,
-            self.sequence,
-            self.booked_at,
-            held.available,
-            held.pending,
-            held.deficit,
-            held.earned,
-            held.restored,
-            held.adjusted,
-            held.imported,
-            held.expired_reversed,
-            held.forgiven,
-            held.reinstated,
-            held.transferred_in,
-            held.transferred_out,
-            held.reversed,
-            held.redeemed,
-            held.expired,
-            held.reverted,
-            self.tier,
-            self.tier_since,
-            self.tier_until,
-            self.qualifying,
-            self.to_next,
-            self.to_keep,
-        )
+        partition, program, member, sequence, booked_at, balances, *tier = astuple(self)
+        return (partition, program, member, sequence, booked_at, *astuple(balances), *tier)
 
 
+_FIRST = MemberRow.__struct_fields__.index("balances")
 MEMBER_COLUMNS = (
-    *("partition", "program", "member", "sequence", "booked_at"),
+    *MemberRow.__struct_fields__[:_FIRST],
     *Balances.__struct_fields__,
-    *("tier", "tier_since", "tier_until", "qualifying", "to_next", "to_keep"),
+    *MemberRow.__struct_fields__[_FIRST + 1 :],
 )
 
 

@@ -9,15 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from deploy.local_stack import LocalStack
 from services.earning.background.sweep import mark_versions, sweep
 from services.earning.ledger.load import read_standing
 from services.earning.program.registry import ProgramCache
 from services.earning.replay.rederive import rederive
 from shared.facts.builders import Publisher
-from tests.conftest import new_database
 from tests.integration.earning.earning_rig import BEGAN, PROGRAM, SHARDS, TOPIC, Counter, opened, span
 from tests.support.builders.programs import ONE_A_EURO, document
+from tests.support.databases import copy_of
 
 DOCUMENT = document(
     ONE_A_EURO,
@@ -119,12 +118,9 @@ async def clock(dsn: str, expiry: str) -> Clock:
 
 
 @pytest.fixture(params=["after_available"])
-async def clocks(
-    request: pytest.FixtureRequest, stack: LocalStack, template_database: str
-) -> AsyncIterator[tuple[Clock, Clock]]:
+async def clocks(request: pytest.FixtureRequest, template_database: str) -> AsyncIterator[tuple[Clock, Clock]]:
     """Two installations of the same program, whose points end by the mode named."""
-    dsn = stack.endpoints.dsn
-    async with new_database(dsn, template_database) as one, new_database(dsn, template_database) as other:
+    async with copy_of(template_database) as one, copy_of(template_database) as other:
         both = await clock(one, request.param), await clock(other, request.param)
         yield both
         for each in both:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-import asyncpg
 from aiokafka import TopicPartition
 
 from services.earning.background import holds
 from services.earning.background.watermark import watermark
 from tests.integration.earning.earning_rig import BEGAN, SHARDS, TOPIC, Counter, paid, span
+from tests.support.databases import execute
 
 IDLE = timedelta(seconds=60)
 
@@ -70,7 +70,5 @@ async def test_a_hold_lasts_its_term_and_then_until_all_is_decided(counter: Coun
 
 async def test_a_hold_of_a_publisher_that_died_ends_with_its_term(counter: Counter) -> None:
     await holds.hold(counter.session, ["shop"], "one")
-    owner = await asyncpg.connect(counter.dsn)
-    await owner.execute("UPDATE earning.sweep_holds SET until = now() - interval '1 s'")
-    await owner.close()
+    await execute(counter.dsn, "UPDATE earning.sweep_holds SET until = now() - interval '1 s'")
     assert await holds.held(counter.session) == []

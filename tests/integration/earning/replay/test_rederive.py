@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncpg
 import pytest
 
 from services.earning.ledger.batch import Counts
 from services.earning.replay.rederive import Difference, rederive
 from shared.errors import UnreadableEventError
 from tests.integration.earning.earning_rig import Counter, claimed, paid, refunded, span
+from tests.support.databases import execute
 
 STATE = {
     "standings": "SELECT * FROM earning.standings ORDER BY program, member",
@@ -80,8 +80,6 @@ async def test_rows_of_a_claimed_member_may_be_on_their_way(counter: Counter) ->
 
 async def test_a_hole_in_the_journal_is_told_with_its_place(counter: Counter) -> None:
     await some_history(counter)
-    owner = await asyncpg.connect(counter.dsn)
-    await owner.execute("DELETE FROM earning.journal WHERE position = 2")
-    await owner.close()
+    await execute(counter.dsn, "DELETE FROM earning.journal WHERE position = 2")
     with pytest.raises(UnreadableEventError, match="position 2"):
         await rederive(counter.dsn, check=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncpg
 import pytest
 
 from services.earning import installation
@@ -14,6 +13,7 @@ from shared.postgres import connect
 from tests.integration.earning.earning_rig import SHARDS, Counter, claimed
 from tests.integration.earning.earning_rig import span as one_span
 from tests.integration.earning.replay.test_rederive import some_history, state
+from tests.support.databases import execute
 
 PARTITIONS = {"orders": SHARDS, "points": SHARDS}
 UNREADABLE = b"\xc1"
@@ -90,8 +90,7 @@ async def test_a_rebuild_that_was_cut_off_leaves_no_format_that_anybody_reads(
     counter: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = await some_state(counter)
-    owner = await asyncpg.connect(counter.dsn)
-    await owner.execute("UPDATE earning.journal SET shard = shard + 100 WHERE position = 2")
+    await execute(counter.dsn, "UPDATE earning.journal SET shard = shard + 100 WHERE position = 2")
     monkeypatch.setattr(installation, "FORMAT", NEWER)
     with pytest.raises(UnreadableEventError):
         await rederive(counter.dsn, check=False)
@@ -99,7 +98,6 @@ async def test_a_rebuild_that_was_cut_off_leaves_no_format_that_anybody_reads(
         monkeypatch.setattr(installation, "FORMAT", code)
         with pytest.raises(ConfigurationError, match="half way to another format"):
             await open_for_work(counter.session, PARTITIONS)
-    await owner.execute("UPDATE earning.journal SET shard = shard - 100 WHERE shard >= 100")
-    await owner.close()
+    await execute(counter.dsn, "UPDATE earning.journal SET shard = shard - 100 WHERE shard >= 100")
     assert (await rederive(counter.dsn, check=False)).reformatted
     assert await state(counter) == good

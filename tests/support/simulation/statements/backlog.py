@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
-from typing import Any
 
 from services.earning.background.backlog import WAITING
 from tests.support.simulation.postgres import Backend, Statement, statement
+from tests.support.simulation.statements.shapes import Rows
 from tests.support.simulation.tables import DeadLetterRow, Emission, InboxRow, Shard
-
-Rows = list[tuple[Any, ...]]
 
 
 def _open_dead_letters(backend: Backend) -> Rows:

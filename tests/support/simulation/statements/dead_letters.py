@@ -7,11 +7,8 @@ from functools import partial
 from typing import Any
 
 from tests.support.simulation.postgres import Backend, Waits, statement
-from tests.support.simulation.tables import (
-    DeadLetterRow,
-)
-
-Rows = list[tuple[Any, ...]]
+from tests.support.simulation.statements.shapes import Rows
+from tests.support.simulation.tables import DeadLetterRow
 
 LETTER = "topic partition offset reason text field key value headers received_at log"
 

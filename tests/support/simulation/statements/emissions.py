@@ -2,42 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 from tests.support.simulation.postgres import Backend, Waits, statement
-from tests.support.simulation.tables import (
-    Emission,
-)
-
-Rows = list[tuple[Any, ...]]
+from tests.support.simulation.statements.shapes import Rows
+from tests.support.simulation.tables import Emission
 
 
 def _emitted(backend: Backend, shards: Sequence[int]) -> Rows:
     return [row for row in backend.rows(Emission) if row.shard in shards]
 
 
-def _record_emitted(backend: Backend, shards: Sequence[int], emitted: Sequence[int]) -> Waits:
-    return backend.update(
-        Emission,
-        (((shard,), partial(_at_least, position=position)) for shard, position in zip(shards, emitted, strict=True)),
-    )
+def _record(
+    choose: Callable[[int, int], int], backend: Backend, shards: Sequence[int], emitted: Sequence[int]
+) -> Waits:
+    def moved(position: int, row: Emission) -> Emission:
+        return row._replace(emitted=choose(row.emitted, position))
 
-
-def _at_least(row: Emission, position: int) -> Emission:
-    return row._replace(emitted=max(row.emitted, position))
-
-
-def _record_lost(backend: Backend, shards: Sequence[int], emitted: Sequence[int]) -> Waits:
-    return backend.update(
-        Emission,
-        (((shard,), partial(_at_most, position=position)) for shard, position in zip(shards, emitted, strict=True)),
-    )
-
-
-def _at_most(row: Emission, position: int) -> Emission:
-    return row._replace(emitted=min(row.emitted, position))
+    positions = zip(shards, emitted, strict=True)
+    return backend.update(Emission, (((shard,), partial(moved, position)) for shard, position in positions))
 
 
 def _record_look(backend: Backend, shards: Sequence[int], *columns: Sequence[int]) -> Waits:
@@ -53,7 +37,7 @@ def _looked_at(whole_to_before: int, looked_to_before: int, whole_to: int, looke
 
 STATEMENTS = [
     statement("emitted", "shard emitted whole_to looked_to", _emitted),
-    statement("record_emitted", "", _record_emitted),
-    statement("record_lost", "", _record_lost),
+    statement("record_emitted", "", partial(_record, max)),
+    statement("record_lost", "", partial(_record, min)),
     statement("record_look", "", _record_look),
 ]

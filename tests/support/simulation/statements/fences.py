@@ -8,36 +8,24 @@ from functools import partial
 from typing import Any
 
 from tests.support.simulation.postgres import Backend, Key, Waits, statement
-from tests.support.simulation.tables import (
-    FenceRow,
-)
-
-Rows = list[tuple[Any, ...]]
+from tests.support.simulation.statements.shapes import Rows, at_keys, inserted, locked
+from tests.support.simulation.tables import FenceRow
 
 Counts = tuple[int, int, int, int]
 Bookmark = tuple[int | None, datetime | None, int | None]
 
 
 def _lock_fences(backend: Backend, topics: Sequence[str], partitions: Sequence[int]) -> Waits:
-    found: Rows = []
-    for key in sorted(zip(topics, partitions, strict=True)):
-        if backend.get(FenceRow, key) is None:
-            continue
-        row = yield from backend.lock(FenceRow, key)
-        if row is not None:
-            found.append(row)
-    return found
+    return locked(backend, FenceRow, zip(topics, partitions, strict=True))
 
 
 def _fences(backend: Backend, topics: Sequence[str], partitions: Sequence[int]) -> Rows:
-    rows = (backend.get(FenceRow, key) for key in zip(topics, partitions, strict=True))
-    return [row for row in rows if row is not None]
+    return at_keys(backend, FenceRow, zip(topics, partitions, strict=True))
 
 
 def _new_fences(backend: Backend, topics: Sequence[str], partitions: Sequence[int], stored: Sequence[int]) -> Waits:
-    for topic, partition, offset in sorted(zip(topics, partitions, stored, strict=True)):
-        row = FenceRow(topic, partition, offset, moved_at=backend.now(), begun=offset)
-        yield from backend.insert(row, unless_there=True)
+    rows = sorted(zip(topics, partitions, stored, strict=True))
+    return inserted(backend, (FenceRow(*row, moved_at=backend.now(), begun=row[-1]) for row in rows))
 
 
 def _begin_again(

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tests.support.simulation.postgres import Backend, statement
-
-Rows = list[tuple[Any, ...]]
+from tests.support.simulation.statements.shapes import Rows
 
 
 def _held(_: Backend) -> Rows:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from tests.support.simulation.postgres import Backend, Statement, Waits, statement
+from tests.support.simulation.statements.shapes import Rows
 from tests.support.simulation.tables import InboxRow
-
-Rows = list[tuple[Any, ...]]
 
 
 def _of(backend: Backend, shard: int) -> list[InboxRow]:

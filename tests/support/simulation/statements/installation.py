@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tests.support.simulation.postgres import Backend, Waits, statement
-from tests.support.simulation.tables import (
-    Emission,
-    Installation,
-    Shard,
-)
+from tests.support.simulation.statements.shapes import Rows, having, inserted
+from tests.support.simulation.tables import Emission, Installation, Shard
 
-Rows = list[tuple[Any, ...]]
-
-
-def _shards(backend: Backend) -> Rows:
-    return [(row.shards,) for row in backend.rows(Installation)]
+Row = tuple[Any, ...]
 
 
 def _install(backend: Backend, shards: int, state_format: int) -> Waits:
-    yield from backend.insert(Installation(single=True, shards=shards, state_format=state_format), unless_there=True)
+    return inserted(backend, [Installation(single=True, shards=shards, state_format=state_format)])
 
 
-def _state_format(backend: Backend) -> Rows:
-    return [(row.state_format,) for row in backend.rows(Installation)]
-
-
-def _make_shards(backend: Backend) -> Waits:
-    for ((shards,),) in [_shards(backend)]:
-        for shard in range(shards):
-            yield from backend.insert(Shard(shard), unless_there=True)
-
-
-def _make_emissions(backend: Backend) -> Waits:
-    for ((shards,),) in [_shards(backend)]:
-        for shard in range(shards):
-            yield from backend.insert(Emission(shard), unless_there=True)
+def _make(table: Callable[[int], Row], backend: Backend) -> Waits:
+    ((shards,),) = ([row.shards] for row in backend.rows(Installation))
+    return inserted(backend, map(table, range(shards)))
 
 
 def _prepare_journal(_: Backend) -> Rows:
@@ -47,11 +31,11 @@ def _database(backend: Backend) -> Rows:
 
 
 STATEMENTS = [
-    statement("shards", "shards", _shards),
+    statement("shards", "shards", having(Installation)),
     statement("install", "", _install),
-    statement("state_format", "state_format", _state_format),
-    statement("make_shards", "", _make_shards),
-    statement("make_emissions", "", _make_emissions),
+    statement("state_format", "state_format", having(Installation)),
+    statement("make_shards", "", partial(_make, Shard)),
+    statement("make_emissions", "", partial(_make, Emission)),
     statement("prepare_journal", "prepare_journal", _prepare_journal),
     statement("database", "oid running_since", _database),
 ]

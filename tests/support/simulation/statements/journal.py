@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from tests.support.simulation.postgres import Backend, statement
-from tests.support.simulation.tables import (
-    JournalRow,
-)
-
-Rows = list[tuple[Any, ...]]
+from tests.support.simulation.statements.shapes import Rows, at_keys
+from tests.support.simulation.tables import JournalRow
 
 
 def _after(backend: Backend, shards: Sequence[int], after: Sequence[int], at_most: int) -> Rows:
     found: Rows = []
     for shard, position in zip(shards, after, strict=True):
         # Positions are looked up one after the other: a hole would end it, where the real statement steps over it.
-        rows = sorted(row for row in backend.rows(JournalRow) if row.shard == shard and row.position > position)
-        found += rows[:at_most]
+        found += _after_in_shard(backend, shard, position, at_most)
     return found
 
 
@@ -28,8 +23,7 @@ def _after_in_shard(backend: Backend, shard: int, after: int, at_most: int) -> R
 
 
 def _bytes_at(backend: Backend, shards: Sequence[int], positions: Sequence[int]) -> Rows:
-    rows = (backend.get(JournalRow, key) for key in zip(shards, positions, strict=True))
-    return [row for row in rows if row is not None]
+    return at_keys(backend, JournalRow, zip(shards, positions, strict=True))
 
 
 STATEMENTS = [

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 
 from tests.support.simulation.postgres import Backend, Waits, statement
-from tests.support.simulation.tables import (
-    Lease,
-)
-
-Rows = list[tuple[Any, ...]]
+from tests.support.simulation.statements.shapes import Rows
+from tests.support.simulation.tables import Lease
 
 LEASE_TERMS_AHEAD = 10
 

@@ -7,21 +7,13 @@ from functools import partial
 from typing import Any
 
 from tests.support.simulation.postgres import Backend, Waits, statement
-from tests.support.simulation.tables import (
-    ProgramRow,
-    Registry,
-)
-
-Rows = list[Any]
+from tests.support.simulation.statements.shapes import Rows, having
+from tests.support.simulation.tables import ProgramRow, Registry
 
 ONLY = (True,)
 """The key of the registry's only row."""
 
 VERSION = "program version document checksum published_at in_force_from relayed_at"
-
-
-def _serial(backend: Backend) -> Rows:
-    return backend.rows(Registry)
 
 
 def _lock(backend: Backend) -> Waits:
@@ -42,9 +34,8 @@ def _list(backend: Backend) -> Rows:
 
 
 def _insert(backend: Backend, *values: Any) -> Waits:
-    program, version, document, checksum, published_at, in_force_from, serial = values
-    row = ProgramRow(program, version, document, checksum, published_at, in_force_from, None, serial)
-    yield from backend.insert(row)
+    *said, serial = values
+    yield from backend.insert(ProgramRow(*said, serial=serial))
 
 
 def _mark_relayed(backend: Backend, program: str, version: int) -> Waits:
@@ -54,7 +45,7 @@ def _mark_relayed(backend: Backend, program: str, version: int) -> Waits:
 
 
 STATEMENTS = [
-    statement("serial", "serial", _serial),
+    statement("serial", "serial", having(Registry)),
     statement("lock", "serial", _lock),
     statement("move_serial", "", _move_serial),
     statement("versions", VERSION, _versions),

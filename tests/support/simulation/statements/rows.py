@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
-import asyncpg
-
-from tests.support.simulation.postgres import Backend, Key, Waits, statement
-from tests.support.simulation.tables import (
-    KeyRow,
-    LotRow,
-    StandingRow,
-)
-
-Rows = list[tuple[Any, ...]]
+from tests.support.simulation.postgres import Backend, Waits, statement
+from tests.support.simulation.statements.shapes import Rows, at_keys, having, updating
+from tests.support.simulation.tables import KeyRow, LotRow, StandingRow
 
 FAR = datetime.max.replace(tzinfo=UTC)
+KEY = "program source kind id member lots body"
 
 
 def _standings(backend: Backend, program: str, members: Sequence[str]) -> Rows:
-    rows = (backend.get(StandingRow, (program, member)) for member in members)
-    return [row for row in rows if row is not None]
+    return at_keys(backend, StandingRow, ((program, member) for member in members))
 
 
 def _keys(backend: Backend, program: str, source: str, kind: str, ids: Sequence[str]) -> Rows:
-    rows = (backend.get(KeyRow, (program, source, kind, id)) for id in dict.fromkeys(ids))
-    return [row for row in rows if row is not None]
+    return at_keys(backend, KeyRow, ((program, source, kind, id) for id in dict.fromkeys(ids)))
 
 
 def _lots(backend: Backend, programs: Sequence[str], members: Sequence[str], lots: Sequence[int]) -> Rows:
-    rows = (backend.get(LotRow, key) for key in zip(programs, members, lots, strict=True))
-    return [row for row in rows if row is not None]
+    return at_keys(backend, LotRow, zip(programs, members, lots, strict=True))
 
 
-def _of(backend: Backend, program: str, member: str) -> list[LotRow]:
-    return [row for row in backend.rows(LotRow) if row.program == program and row.member == member]
+_of = having(LotRow, "program member")
 
 
 def _lots_left(backend: Backend, program: str, member: str, at_most: int | None) -> Rows:
@@ -73,73 +62,28 @@ def _next_dues(
     return sorted(found, key=lambda row: row[3])
 
 
-def _update_standings(
-    backend: Backend, programs: Sequence[str], members: Sequence[str], dues: Sequence[Any], bodies: Sequence[bytes]
-) -> Waits:
-    def changed() -> Iterable[tuple[Key, Callable[[StandingRow], StandingRow]]]:
-        for program, member, due, body in zip(programs, members, dues, bodies, strict=True):
-            yield (program, member), partial(StandingRow._replace, next_due=due, body=body)
-
-    return backend.update(StandingRow, changed())
-
-
-def _keys_of_member(backend: Backend, program: str, member: str) -> Rows:
-    return [row for row in backend.rows(KeyRow) if row.program == program and row.member == member]
-
-
-def _lots_of_member(backend: Backend, program: str, member: str) -> Rows:
-    return _of(backend, program, member)
+_move_keys = updating(KeyRow, "shard member lots body")
 
 
 def _update_keys(backend: Backend, *columns: Sequence[Any]) -> Waits:
-    def changed() -> Iterable[tuple[Key, Callable[[KeyRow], KeyRow]]]:
-        for *key, shard, member, lots, body in zip(*columns, strict=True):
-            numbers = [int(lot) for lot in lots.strip("{}").split(",") if lot]
-            yield tuple(key), partial(KeyRow._replace, shard=shard, member=member, lots=numbers, body=body)
-
-    return backend.update(KeyRow, changed())
-
-
-def _update_lots(backend: Backend, *columns: Sequence[Any]) -> Waits:
-    def changed() -> Iterable[tuple[Key, Callable[[LotRow], LotRow]]]:
-        for program, member, lot, points, remaining, available_at, expires_at, due, body in zip(*columns, strict=True):
-            if remaining < 0:
-                msg = "new row for relation violates check constraint lots_remaining_check"
-                raise asyncpg.CheckViolationError(msg)
-            new = {"points": points, "remaining": remaining, "available_at": available_at}
-            yield (
-                (program, member, lot),
-                partial(LotRow._replace, **new, expires_at=expires_at, due=due, body=body),
-            )
-
-    return backend.update(LotRow, changed())
-
-
-def _all_standings(backend: Backend, shard: int) -> Rows:
-    return [row for row in backend.rows(StandingRow) if row.shard == shard]
-
-
-def _all_keys(backend: Backend, shard: int) -> Rows:
-    return [row for row in backend.rows(KeyRow) if row.shard == shard]
-
-
-def _all_lots(backend: Backend, shard: int) -> Rows:
-    return [row for row in backend.rows(LotRow) if row.shard == shard]
+    *others, lots, bodies = columns
+    numbers = [[int(lot) for lot in text.strip("{}").split(",") if lot] for text in lots]
+    return _move_keys(backend, *others, numbers, bodies)
 
 
 STATEMENTS = [
     statement("standings", "program member body", _standings),
-    statement("keys", "program source kind id member lots body", _keys),
+    statement("keys", KEY, _keys),
     statement("lots", "program member body", _lots),
-    statement("keys_of_member", "program source kind id member lots body", _keys_of_member),
-    statement("lots_of_member", "program member body", _lots_of_member),
+    statement("keys_of_member", KEY, having(KeyRow, "program member")),
+    statement("lots_of_member", "program member body", _of),
     statement("lots_left", "program member body", _lots_left),
     statement("due_lots", "program member body", _due_lots),
     statement("next_dues", "program member lot due", _next_dues),
-    statement("update_standings", "", _update_standings),
+    statement("update_standings", "", updating(StandingRow, "next_due body")),
     statement("update_keys", "", _update_keys),
-    statement("update_lots", "", _update_lots),
-    statement("standings_of_shard", "program member body", _all_standings),
-    statement("keys_of_shard", "program source kind id member lots body", _all_keys),
-    statement("lots_of_shard", " ".join(LotRow._fields), _all_lots),
+    statement("update_lots", "", updating(LotRow, "points remaining available_at expires_at due body")),
+    statement("standings_of_shard", "program member body", having(StandingRow, "shard")),
+    statement("keys_of_shard", KEY, having(KeyRow, "shard")),
+    statement("lots_of_shard", " ".join(LotRow._fields), having(LotRow, "shard")),
 ]

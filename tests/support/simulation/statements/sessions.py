@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tests.support.simulation.postgres import Backend, Statement, statement
-
-Rows = list[tuple[Any, ...]]
+from tests.support.simulation.statements.shapes import Rows
 
 
 def _end_overdue(_: Backend, __: str, ___: float) -> Rows:

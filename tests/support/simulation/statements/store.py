@@ -8,9 +8,8 @@ from functools import partial
 from typing import Any
 
 from tests.support.simulation.postgres import Backend, Waits, statement
+from tests.support.simulation.statements.shapes import Rows, inserted, locked, updating
 from tests.support.simulation.tables import ROWS, ForeignRow, Generation, PositionRow
-
-Rows = list[tuple[Any, ...]]
 
 
 def _generation(backend: Backend) -> Generation:
@@ -32,8 +31,7 @@ def _set_partitions(backend: Backend, partitions: int) -> Waits:
 
 
 def _add_positions(backend: Backend, partitions: int) -> Waits:
-    for partition in range(partitions):
-        yield from backend.insert(PositionRow(partition), unless_there=True)
+    return inserted(backend, map(PositionRow, range(partitions)))
 
 
 def _read_positions(backend: Backend) -> Rows:
@@ -41,22 +39,7 @@ def _read_positions(backend: Backend) -> Rows:
 
 
 def _lock_positions(backend: Backend, partitions: Sequence[int]) -> Waits:
-    found: Rows = []
-    for partition in sorted(partitions):
-        row = yield from backend.lock(PositionRow, (partition,))
-        if row is not None:
-            found.append(row)
-    return found
-
-
-def _move_positions(backend: Backend, *columns: Sequence[Any]) -> Waits:
-    return backend.update(
-        PositionRow,
-        (
-            ((partition,), partial(PositionRow._replace, position=position, hash=digest, next_offset=offset))
-            for partition, position, digest, offset in zip(*columns, strict=True)
-        ),
-    )
+    return locked(backend, PositionRow, ((partition,) for partition in partitions))
 
 
 def _columns(_: Backend, names: Sequence[str]) -> Rows:
@@ -74,7 +57,7 @@ def _find_fork(backend: Backend, *columns: Sequence[Any]) -> Rows:
 
 
 def _add_dead_letter(backend: Backend, *values: Any) -> Waits:
-    yield from backend.insert(ForeignRow(*values), unless_there=True)
+    return inserted(backend, [ForeignRow(*values)])
 
 
 def _dead_letters_wait(backend: Backend) -> Rows:
@@ -110,7 +93,7 @@ STATEMENTS = [
     statement("add_positions", "", _add_positions),
     statement("read_positions", "partition position hash next_offset", _read_positions),
     statement("lock_positions", "partition position hash next_offset successor", _lock_positions),
-    statement("move_positions", "", _move_positions),
+    statement("move_positions", "", updating(PositionRow, "position hash next_offset")),
     statement("columns", "name columns", _columns),
     statement("find_fork", "partition position", _find_fork),
     statement("add_dead_letter", "", _add_dead_letter),

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 from tests.support.simulation.postgres import Backend, Waits, statement
-from tests.support.simulation.tables import (
-    ProgramRow,
-    StandingRow,
-    VersionSweep,
-)
+from tests.support.simulation.statements.shapes import Rows, having, updating
+from tests.support.simulation.tables import ProgramRow, StandingRow, VersionSweep
 
-Rows = list[tuple[Any, ...]]
+_versions = having(ProgramRow, "program")
 
 
 def _new_versions(backend: Backend, shards: Sequence[int], until: datetime, held: Sequence[str]) -> Rows:
@@ -23,15 +19,12 @@ def _new_versions(backend: Backend, shards: Sequence[int], until: datetime, held
         for program in sorted({row.program for row in backend.rows(ProgramRow)} - set(held)):
             done = backend.get(VersionSweep, (shard, program))
             marked = max(1, done.version if done is not None else 1)
-            new = [row for row in _versions(backend, program) if row.version > marked and row.in_force_from <= until]
+            rows = _versions(backend, program)
+            new = [row for row in rows if row.version > marked and row.in_force_from <= until]
             if new:
                 newest, since = max(row.version for row in new), min(row.in_force_from for row in new)
                 found.append((shard, program, newest, since))
     return found
-
-
-def _versions(backend: Backend, program: str) -> list[ProgramRow]:
-    return [row for row in backend.rows(ProgramRow) if row.program == program]
 
 
 def _mark_due(backend: Backend, shard: int, program: str, since: datetime) -> Waits:
@@ -56,20 +49,10 @@ def _due(backend: Backend, shard: int, until: datetime, held: Sequence[str], at_
     return due[:at_most]
 
 
-def _look_again(backend: Backend, programs: Sequence[str], members: Sequence[str], dues: Sequence[Any]) -> Waits:
-    return backend.update(
-        StandingRow,
-        [
-            ((program, member), partial(StandingRow._replace, next_due=due))
-            for program, member, due in zip(programs, members, dues, strict=True)
-        ],
-    )
-
-
 STATEMENTS = [
     statement("new_versions", "shard program version from", _new_versions),
     statement("mark_due", "", _mark_due),
     statement("marked", "", _marked),
     statement("due", "program member body", _due),
-    statement("look_again", "", _look_again),
+    statement("look_again", "", updating(StandingRow, "next_due")),
 ]
