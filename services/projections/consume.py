@@ -29,7 +29,7 @@ from services.projections.settings import ProjectionsSettings
 from shared.broker import KAFKA_TRANSIENT, UNREADABLE, Backoff
 from shared.consumer_watch import getmany
 from shared.errors import ForkError, TallystickError, UnreadableEventError
-from shared.postgres import DATA_ERRORS, TRANSIENT_ERRORS, connect, end_overdue
+from shared.postgres import DATA_ERRORS, TRANSIENT_ERRORS, connect, free_locks
 from shared.waiting import wait_for_event
 
 FETCH_WAIT_MS = 200
@@ -288,9 +288,7 @@ class Lane:
         self._hang_up()
         if self._metrics.readiness.waits("postgres", repr(error)):
             log.warning("waiting for postgres", error=repr(error))
-        if isinstance(error, asyncpg.LockNotAvailableError):
-            with suppress(*TRANSIENT_ERRORS):
-                await end_overdue(self._dsn, APPLICATION)
+        await free_locks(self._dsn, APPLICATION, error)
         return await backoff.wait()
 
     def _there(self, what: str, backoff: Backoff) -> None:
