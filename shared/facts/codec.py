@@ -1,8 +1,6 @@
-"""Bytes to facts and back, for whoever publishes or reads them: CloudEvents 1.0, structured or binary mode."""
+"""Bytes to facts: CloudEvents 1.0, structured or binary mode."""
 
 from __future__ import annotations
-
-from datetime import datetime
 
 import msgspec
 
@@ -10,12 +8,11 @@ from shared.codec import Headers
 from shared.errors import PermanentError
 from shared.facts.checks import check_name, utc
 from shared.facts.explain import explain
-from shared.facts.fact import FACT_TYPES, Attributes, FactData, data_decoder, envelope_of, structured
+from shared.facts.fact import FACT_TYPES, Attributes, FactData, data_decoder, structured
 from shared.facts.headers import binary_attributes
 from shared.facts.limits import check_depth, check_size, check_text
 from shared.reasons import Reason
 
-_encode = msgspec.json.Encoder().encode
 _REFUSALS = (msgspec.MsgspecError, PermanentError, UnicodeDecodeError, RecursionError)
 
 
@@ -38,15 +35,6 @@ def decode(value: bytes, headers: Headers = ()) -> tuple[Attributes, FactData]:
     except _REFUSALS as refusal:
         raise explain(value, attributes, refusal) from None
     return event, data
-
-
-def encode(data: FactData, *, id: str, source: str, program: str, member: str, time: datetime) -> bytes:
-    """A fact in structured mode, canonical: known fields only, defaults left out, `time` as it is given."""
-    return _encode(
-        envelope_of(type(data))(
-            specversion="1.0", id=id, source=source, subject=member, time=time, program=program, data=data
-        )
-    )
 
 
 def _structured(value: bytes) -> tuple[Attributes, FactData]:
