@@ -34,7 +34,7 @@ def main() -> None:
         sys.exit("POSTGRES_DSN is not set. Say which database: POSTGRES_DSN=postgresql://user@host/database")
     applied = asyncio.run(migrate(dsn))
     for migration in applied:
-        sys.stdout.write(f"applied {migration.owner}/{migration.name}\n")
+        sys.stdout.write(f"applied {migration}\n")
     sys.stdout.write(f"{len(applied)} migrations applied\n" if applied else "nothing to do: the schema is up to date\n")
 
 

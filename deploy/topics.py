@@ -155,23 +155,14 @@ async def differences(bootstrap_servers: str, topics: Topics, shards: int) -> li
 
 def _shape_differences(plan: TopicPlan, shape: Mapping[str, Any]) -> Iterable[Difference]:
     partitions = shape["partitions"]
-    if len(partitions) != plan.partitions:
-        yield Difference(
-            plan.name,
-            "partitions",
-            str(plan.partitions),
-            str(len(partitions)),
-            f"set POINTS_PARTITIONS={len(partitions)}; members don't move between partitions",
-        )
+    count = len(partitions)
+    if count != plan.partitions:
+        cure = f"set POINTS_PARTITIONS={count}; members don't move between partitions"
+        yield Difference(plan.name, "partitions", str(plan.partitions), str(count), cure)
     replicas = min((len(partition["replicas"]) for partition in partitions), default=0)
     if replicas < plan.replicas:
-        yield Difference(
-            plan.name,
-            "replicas",
-            str(plan.replicas),
-            str(replicas),
-            "kafka-reassign-partitions.sh, one topic at a time",
-        )
+        cure = "kafka-reassign-partitions.sh, one topic at a time"
+        yield Difference(plan.name, "replicas", str(plan.replicas), str(replicas), cure)
 
 
 def _setting_differences(plan: TopicPlan, found: Mapping[str, Setting]) -> Iterable[Difference]:

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import asyncpg
 
@@ -24,19 +23,13 @@ class Migration:
     name: str
     text: str
 
+    def __str__(self) -> str:
+        return f"{self.owner}/{self.name}"
+
     @property
     def checksum(self) -> str:
         """SHA-256 of the text."""
         return hashlib.sha256(self.text.encode()).hexdigest()
-
-
-async def nothing(_session: asyncpg.Connection) -> None:
-    """Prepare nothing."""
-
-
-async def as_it_is(_session: asyncpg.Connection, repeatable: Migration) -> str:
-    """The text of the file."""
-    return repeatable.text
 
 
 @dataclass(frozen=True)
@@ -45,28 +38,21 @@ class Schema:
 
     `migrations` is the directory of their files; an applied one never changes. `repeatables` are views and functions,
     each after those that it uses. They are applied as `role` (none: as the one who migrates), after `prepare` has made
-    what they stand on. `fit` gives the text that is to be applied just now; it may be empty.
+    what they stand on. `fit` gives the text that is to be applied just now, if it isn't the file's; it may be empty.
     """
 
     owner: str
     migrations: Path
     repeatables: Sequence[Migration] = ()
     role: str = ""
-    prepare: Callable[[asyncpg.Connection], Awaitable[None]] = nothing
-    fit: Callable[[asyncpg.Connection, Migration], Awaitable[str]] = as_it_is
+    prepare: Callable[[asyncpg.Connection], Awaitable[None]] | None = None
+    fit: Callable[[asyncpg.Connection, Migration], Awaitable[str]] | None = None
 
     @property
     def files(self) -> list[Migration]:
         """Every migration, in the order in which they are applied."""
         found = sorted(self.migrations.glob("*.sql"))
         return [Migration(self.owner, file.name, file.read_text("utf-8")) for file in found]
-
-
-class _Missing(NamedTuple):
-    """What of an owner's schema the database lacks: migrations, and repeatables in their present text."""
-
-    once: list[Migration]
-    again: list[Migration]
 
 
 Applied = dict[tuple[str, str], asyncpg.Record]
@@ -89,7 +75,7 @@ async def migrate(dsn: str, schemas: Sequence[Schema]) -> list[Migration]:
         for schema, missing in lacking:
             async with session.transaction():
                 await _bring(session, schema, missing)
-        return [migration for _, missing in lacking for migration in (*missing.once, *missing.again)]
+        return [migration for _, missing in lacking for migration in missing]
     finally:
         await session.close()
 
@@ -98,7 +84,8 @@ async def _applied(session: asyncpg.Connection) -> Applied:
     return {(row["owner"], row["name"]): row for row in await session.fetch(_QUERIES["applied"])}
 
 
-def _missing(applied: Applied, schema: Schema) -> _Missing:
+def _missing(applied: Applied, schema: Schema) -> list[Migration]:
+    """What of an owner's schema the database lacks: migrations, then repeatables in their present text."""
     ours = {name: row for (owner, name), row in applied.items() if owner == schema.owner}
     here = {migration.name: migration for migration in schema.files}
     newer = sorted(name for name, row in ours.items() if not row["repeats"] and name not in here)
@@ -113,33 +100,30 @@ def _missing(applied: Applied, schema: Schema) -> _Missing:
             f"Applied migrations have changed: {_named(schema.owner, changed)}.",
             cure="Restore the files; write a further one instead.",
         )
-    return _Missing(
-        [migration for name, migration in here.items() if name not in ours],
-        [one for one in schema.repeatables if one.name not in ours or ours[one.name]["checksum"] != one.checksum],
-    )
+    present = {name: row["checksum"] for name, row in ours.items()}
+    return [one for one in (*here.values(), *schema.repeatables) if present.get(one.name) != one.checksum]
 
 
 def _named(owner: str, names: Sequence[str]) -> str:
     return ", ".join(f"{owner}/{name}" for name in names)
 
 
-async def _bring(session: asyncpg.Connection, schema: Schema, missing: _Missing) -> None:
-    for migration in missing.once:
-        await session.execute(migration.text)
-        await _record(session, migration, repeats=False)
+async def _bring(session: asyncpg.Connection, schema: Schema, missing: Sequence[Migration]) -> None:
+    again = [one for one in missing if one in schema.repeatables]
+    for migration in missing:
+        if migration not in again:
+            await session.execute(migration.text)
     if schema.role:
         await session.execute(f"SET LOCAL ROLE {schema.role}")
-    await schema.prepare(session)
-    for repeatable in missing.again:
-        if text := await schema.fit(session, repeatable):
+    if schema.prepare:
+        await schema.prepare(session)
+    for repeatable in again:
+        text = await schema.fit(session, repeatable) if schema.fit else repeatable.text
+        if text:
             await session.execute(text)
     await session.execute("RESET ROLE")
-    for repeatable in missing.again:
-        await _record(session, repeatable, repeats=True)
-
-
-async def _record(session: asyncpg.Connection, migration: Migration, *, repeats: bool) -> None:
-    await session.execute(_QUERIES["record"], migration.owner, migration.name, migration.checksum, repeats)
+    for one in missing:
+        await session.execute(_QUERIES["record"], one.owner, one.name, one.checksum, one in again)
 
 
 async def check(dsn: str, schemas: Sequence[Schema]) -> None:
@@ -155,9 +139,9 @@ async def check(dsn: str, schemas: Sequence[Schema]) -> None:
         applied = {}
     finally:
         await session.close()
-    lacking = [migration for schema in schemas for part in _missing(applied, schema) for migration in part]
+    lacking = [migration for schema in schemas for migration in _missing(applied, schema)]
     if lacking:
         raise ConfigurationError(
-            f"The database is older than this code: {', '.join(f'{m.owner}/{m.name}' for m in lacking)} missing.",
+            f"The database is older than this code: {', '.join(map(str, lacking))} missing.",
             cure="Run `python -m deploy.migrate`.",
         )

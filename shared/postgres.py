@@ -107,30 +107,19 @@ class Queries:
 SESSIONS = Queries(Path(__file__).parent / "sql" / "sessions.sql")
 
 
-async def end_overdue(dsn: str, application: str) -> int:
-    """End sessions that stand still inside a COPY for longer than a transaction may take; gives how many.
+async def free_locks(dsn: str, application: str, error: BaseException) -> None:
+    """Where a lock was waited for in vain: end sessions that stand still inside a COPY longer than a transaction may.
 
     No timeout of Postgres reaches a session that waits for its client's COPY data: a process paused just then would
-    keep its locks for as long as it is paused. Whoever waits for such a lock in vain calls this. `application` is what
-    the names of those sessions begin with. The DSN's user can end sessions of their own only.
-
-    Raises:
-        OSError, TimeoutError, asyncpg.PostgresError: the server can't be reached; see `TRANSIENT_ERRORS`.
+    keep its locks for as long as it is paused. `application` is what the names of those sessions begin with. The DSN's
+    user can end sessions of their own only. Where the server can't be reached, nothing is ended.
     """
-    overdue_ms = float(SESSION_SETTINGS["transaction_timeout"])
-    session = await connect(dsn, application="tallystick-end-overdue")
-    try:
-        ended: int = await session.fetchval(SESSIONS["end_overdue"], application, overdue_ms)
-    finally:
-        await session.close()
-    return ended
-
-
-async def free_locks(dsn: str, application: str, error: BaseException) -> None:
-    """Where a lock was waited for in vain: end sessions that hold theirs in the middle of a COPY, for no timeout does.
-
-    Their process is paused, or gone without a word. `application` is what the names of those sessions begin with.
-    """
-    if isinstance(error, asyncpg.LockNotAvailableError):
-        with suppress(*TRANSIENT_ERRORS):
-            await end_overdue(dsn, application)
+    if not isinstance(error, asyncpg.LockNotAvailableError):
+        return
+    with suppress(*TRANSIENT_ERRORS):
+        session = await connect(dsn, application="tallystick-end-overdue")
+        try:
+            overdue_ms = float(SESSION_SETTINGS["transaction_timeout"])
+            await session.fetchval(SESSIONS["end_overdue"], application, overdue_ms)
+        finally:
+            await session.close()

@@ -128,12 +128,11 @@ def _operations(topics: Topics) -> list[tuple[str, Node]]:
     def operation(action: str, topic: str, summary: str) -> Node:
         return {"action": action, "channel": {"$ref": f"#/channels/{topic}"}, "summary": summary}
 
-    takes = [
-        (f"earning.takes.{topic}", operation("receive", topic, "Earning decides what each fact is worth."))
-        for topic in topics.inputs
-    ]
     return [
-        *takes,
+        *(
+            (f"earning.takes.{topic}", operation("receive", topic, "Earning decides what each fact is worth."))
+            for topic in topics.inputs
+        ),
         ("earning.says", operation("send", topics.points, "Earning says what it decided, in position order.")),
         ("projections.folds", operation("receive", topics.points, "Projections folds events into tables.")),
         ("programs.published", operation("send", topics.programs, "The registry tells of each new version.")),
@@ -143,31 +142,12 @@ def _operations(topics: Topics) -> list[tuple[str, Node]]:
 
 def _messages() -> list[tuple[str, Node]]:
     facts = [
-        (
-            f"fact.{fact_type}",
-            {
-                "name": fact_type,
-                "summary": f"{data_class.__name__}; the key is `program/member`.",
-                "contentType": STRUCTURED,
-                "payload": {"$ref": f"./schemas/facts/{fact_type}.json"},
-                "bindings": _keyed("program/member"),
-            },
-        )
-        for fact_type, data_class in FACT_TYPES.items()
+        _event("fact", name, f"{data_class.__name__}; the key is `program/member`.")
+        for name, data_class in FACT_TYPES.items()
     ]
     events = [
-        (
-            f"point-event.{event_type}",
-            {
-                "name": event_type,
-                "summary": event_class.__doc__,
-                "contentType": STRUCTURED,
-                "headers": _POINT_HEADERS,
-                "payload": {"$ref": f"./schemas/point-events/{event_type}.json"},
-                "bindings": _keyed("program/member"),
-            },
-        )
-        for event_type, event_class in EVENT_TYPES.items()
+        _event("point-event", name, event_class.__doc__, headers=_POINT_HEADERS)
+        for name, event_class in EVENT_TYPES.items()
     ]
     program = {"name": "program", "contentType": STRUCTURED, "payload": _PROGRAM, "bindings": _keyed("program")}
     dead = {
@@ -177,6 +157,13 @@ def _messages() -> list[tuple[str, Node]]:
         "headers": _DEAD_HEADERS,
     }
     return [*facts, *events, ("program", program), ("dead-letter", dead)]
+
+
+def _event(kind: str, name: str, summary: str | None, **more: Node) -> tuple[str, Node]:
+    """A CloudEvent whose schema is a file of its own."""
+    payload = {"$ref": f"./schemas/{kind}s/{name}.json"}
+    said = {"name": name, "summary": summary, "contentType": STRUCTURED, **more, "payload": payload}
+    return f"{kind}.{name}", {**said, "bindings": _keyed("program/member")}
 
 
 def _keyed(pattern: str) -> Node:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from deploy.programs import likes
-from deploy.reference.programs import MADE, run_command
+from deploy.reference.programs import run_command
+from deploy.reference.tables import MADE
 from services.earning.program.authoring.check import check
 from services.earning.program.authoring.describe import describe
 

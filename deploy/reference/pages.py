@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from deploy.reference.schemas import Schema, fact_schema, point_event_schema
-from deploy.reference.tables import field_table, parts_of
+from deploy.reference.schemas import fact_schema, point_event_schema
+from deploy.reference.tables import MADE, Schema, field_table, parts_of
 from shared.facts import values as kinds
 from shared.facts.fact import FACT_TYPES
 from shared.facts.limits import DEPTH_MAX, SIZE_MAX_BYTES
@@ -15,8 +15,6 @@ from shared.facts.routing import topic_of
 from shared.point_events import EVENT_TYPES, EventData
 from shared.reasons import MEANINGS
 from shared.topics import Topics
-
-MADE = "<!-- Made by `python -m deploy.reference` from the code: change that, then run it again. -->\n"
 
 _FACTS_HEAD = f"""# Facts: what platforms publish
 

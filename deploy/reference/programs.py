@@ -6,13 +6,12 @@ import json
 from importlib.metadata import entry_points
 from inspect import cleandoc
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from typer.testing import CliRunner
 
-from deploy.reference.schemas import DIALECT, Schema
-from deploy.reference.tables import field_table, parts_of
+from deploy.reference.schemas import DIALECT, components
+from deploy.reference.tables import MADE, Schema, field_table, parts_of
 from services.earning.program import expressions
 from services.earning.program.document import Document
 from shared.try_lines import (
@@ -25,7 +24,6 @@ from shared.try_lines import (
     UntilLine,
 )
 
-MADE = "<!-- Made by `python -m deploy.reference` from the code: change that, then run it again. -->\n"
 _TRY = "tallystick try --program docs/reference/examples/try.yaml --facts docs/reference/examples/try.jsonl"
 _LINES = (FactLine, UntilLine, MemberLine, LotLine, CountsLine, ComparisonLine, DifferenceLine)
 
@@ -208,8 +206,7 @@ def _without_group_defaults(schema: Schema) -> Schema:
 
 
 def _line_schema(line: type[msgspec.Struct]) -> Schema:
-    (root,), parts = msgspec.json.schema_components((line,), ref_template="#/$defs/{name}")
-    schema: dict[str, Any] = parts[root["$ref"].rpartition("/")[2]]
+    schema, _ = components(line)
     if line.__struct_config__.tag is not None:
         schema["properties"]["record"]["description"] = "Which line this is."
     return schema

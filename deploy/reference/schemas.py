@@ -7,18 +7,17 @@ from typing import Any
 import msgspec
 
 from deploy.reference.meanings import MEANINGS
+from deploy.reference.tables import Schema
 from shared.facts.checking import kind_of
 from shared.facts.fact import FactData, envelope_of
 from shared.point_events import COMMON, SOURCE, EventData, PointEvent
-
-Schema = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def fact_schema(data_class: type[FactData]) -> Schema:
     """The whole envelope of a fact of this class, in structured mode."""
-    envelope, parts = _components(envelope_of(data_class))
+    envelope, parts = components(envelope_of(data_class))
     _put_type_second(envelope)
     _require_needed(parts[data_class.__name__], data_class)
     description = parts[data_class.__name__]["description"]
@@ -26,7 +25,7 @@ def fact_schema(data_class: type[FactData]) -> Schema:
     return {"$schema": DIALECT, **published}
 
 
-def _components(struct: Any) -> tuple[Schema, dict[str, Schema]]:  # noqa: ANN401 (a class that may be subscripted)
+def components(struct: Any) -> tuple[Schema, dict[str, Schema]]:  # noqa: ANN401 (a class that may be subscripted)
     """The schema of a struct, and of the structs inside of it by their names."""
     (root,), parts = msgspec.json.schema_components((struct,), ref_template="#/$defs/{name}")
     return parts.pop(root["$ref"].rpartition("/")[2]), parts
@@ -79,7 +78,7 @@ def point_event_schema(event_class: type[EventData]) -> Schema:
         KeyError: a field has no meaning written down in `deploy.reference.meanings`.
     """
     generic: Any = PointEvent  # subscripted with a class known only at run time, which type checkers can't follow
-    envelope, parts = _components(generic[event_class])
+    envelope, parts = components(generic[event_class])
     for part in (envelope, *parts.values()):
         _explain(part)
     data = parts[event_class.__name__]

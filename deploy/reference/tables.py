@@ -1,4 +1,4 @@
-"""Field tables in Markdown, from JSON Schemas of either origin."""
+"""Field tables in Markdown, from JSON Schemas of either origin, and the line above every page."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 Schema = dict[str, Any]
+
+MADE = "<!-- Made by `python -m deploy.reference` from the code: change that, then run it again. -->\n"
 
 _HEAD = "| field | type | | meaning |\n| --- | --- | --- | --- |"
 _TYPES = {"integer": "whole number", "boolean": "true or false", "object": "object", "null": "null"}

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import msgspec
+
 from shared.broker import Outgoing, timestamp_ms_of
 from shared.codec import CONTENT_TYPE
-from shared.facts.codec import encode
-from shared.facts.fact import FactData
+from shared.facts.fact import FactData, envelope_of
 from shared.shards import member_key
+
+_encode = msgspec.json.Encoder().encode
 
 
 class Publisher(NamedTuple):
@@ -20,8 +23,12 @@ class Publisher(NamedTuple):
     source: str
 
     def encode(self, data: FactData, *, id: str, member: str, time: datetime) -> bytes:
-        """A fact in structured mode, canonical. `id` is the event's own; `time`, aware, is when it happened."""
-        return encode(data, id=id, source=self.source, program=self.program, member=member, time=time)
+        """A fact in structured mode, canonical: known fields only, defaults left out.
+
+        `id` is the event's own; `time`, aware, is when it happened.
+        """
+        said = {"specversion": "1.0", "id": id, "source": self.source, "subject": member, "time": time}
+        return _encode(envelope_of(type(data))(**said, program=self.program, data=data))
 
     def record(
         self, data: FactData, *, id: str, member: str, time: datetime, arrived: datetime | None = None

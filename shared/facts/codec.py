@@ -1,21 +1,20 @@
-"""Bytes to facts and back, for whoever publishes or reads them: CloudEvents 1.0, structured or binary mode."""
+"""Bytes to facts: CloudEvents 1.0, structured or binary mode."""
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import msgspec
 
-from shared.codec import Headers
+from shared.codec import STRUCTURED, Headers
 from shared.errors import PermanentError
 from shared.facts.checks import check_name, utc
 from shared.facts.explain import explain
-from shared.facts.fact import FACT_TYPES, Attributes, FactData, data_decoder, envelope_of, structured
-from shared.facts.headers import binary_attributes
+from shared.facts.fact import FACT_TYPES, Attributes, FactData, data_decoder, structured
 from shared.facts.limits import check_depth, check_size, check_text
 from shared.reasons import Reason
 
-_encode = msgspec.json.Encoder().encode
+HEADER_PREFIX = "ce_"
+"""Before the name of an attribute in binary mode, beside headers of others."""
+
 _REFUSALS = (msgspec.MsgspecError, PermanentError, UnicodeDecodeError, RecursionError)
 
 
@@ -26,7 +25,7 @@ def decode(value: bytes, headers: Headers = ()) -> tuple[Attributes, FactData]:
         PermanentError: what is wrong, with a reason of its own for each kind of fault, and the field's path.
     """
     check_size(value)
-    attributes = binary_attributes(headers) if headers else None
+    attributes = _binary_attributes(headers) if headers else None
     try:
         event, data = _structured(value) if attributes is None else _binary(value, attributes)
         check_text(value)
@@ -40,15 +39,6 @@ def decode(value: bytes, headers: Headers = ()) -> tuple[Attributes, FactData]:
     return event, data
 
 
-def encode(data: FactData, *, id: str, source: str, program: str, member: str, time: datetime) -> bytes:
-    """A fact in structured mode, canonical: known fields only, defaults left out, `time` as it is given."""
-    return _encode(
-        envelope_of(type(data))(
-            specversion="1.0", id=id, source=source, subject=member, time=time, program=program, data=data
-        )
-    )
-
-
 def _structured(value: bytes) -> tuple[Attributes, FactData]:
     event = structured().decode(value)
     return event, event.data
@@ -60,3 +50,34 @@ def _binary(value: bytes, attributes: dict[str, str]) -> tuple[Attributes, FactD
     if data_class is None:
         raise PermanentError(Reason.UNKNOWN_TYPE, f"no contract has the type {fact_type!r}")
     return msgspec.convert(attributes, Attributes), data_decoder(data_class).decode(value)
+
+
+def _binary_attributes(headers: Headers) -> dict[str, str] | None:
+    """The CloudEvents attributes in the headers `ce_…`, without the prefix; None: the record is in structured mode.
+
+    Raises:
+        PermanentError: `invalid_headers` for a header that is null, not UTF-8, or there twice.
+    """
+    found: dict[str, str] = {}
+    for name, raw in headers:
+        if name == "content-type":
+            if _text(name, raw).lower().startswith(STRUCTURED):
+                return None
+        elif name.startswith(HEADER_PREFIX):
+            attribute = name.removeprefix(HEADER_PREFIX)
+            if attribute in found:
+                raise PermanentError(Reason.INVALID_HEADERS, f"header {name} is there twice", field=name)
+            found[attribute] = _text(name, raw)
+    return found or None
+
+
+def _text(name: str, raw: bytes | None) -> str:
+    if raw is None:
+        raise PermanentError(Reason.INVALID_HEADERS, f"header {name} is null", field=name)
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        raise PermanentError(Reason.INVALID_HEADERS, f"header {name} is not UTF-8", field=name) from error
+    if "\x00" in text:
+        raise PermanentError(Reason.INVALID_TEXT, f"header {name} holds a NUL", field=name)
+    return text

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from deploy.reference.documents import PROJECT
+from deploy.reference.__main__ import PROJECT
 from services.earning.program.authoring.source import read
 from services.earning.program.document import Document
 

@@ -9,8 +9,7 @@ import yaml
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from deploy.reference.__main__ import drifted
-from deploy.reference.documents import PROJECT
+from deploy.reference.__main__ import PROJECT, drifted
 from deploy.reference.schemas import fact_schema
 from shared.facts.fact import FACT_TYPES
 from shared.facts.orders import OrderPaid
