@@ -78,8 +78,6 @@ class UnreachableError(TransientError):
             f"{server} at {address} does not answer: {said}.",
             cure="Check the address and that the server runs; `tallystick up` starts one of your own.",
         )
-        self.server = server
-        self.address = address
 
 
 def dsn_or_local(dsn: str) -> str:

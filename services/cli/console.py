@@ -39,9 +39,9 @@ def err() -> Console:
     return Console(stderr=True, width=None if sys.stderr.isatty() else NARROW_WIDTH, highlight=False)
 
 
-def print_json(value: object) -> None:
-    """One line of JSON on stdout; instants in RFC 3339, points as numbers, money as text."""
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+def print_json(*values: object) -> None:
+    """A line of JSON on stdout for each value; instants in RFC 3339, points as numbers, money as text."""
+    sys.stdout.writelines(msgspec.json.encode(value).decode() + "\n" for value in values)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -83,8 +83,7 @@ def list_(
     found = _answers(dsn, lambda table, session: table.listed(session, reason, every=every, limit=limit))
     rows = sorted(chain(*found), key=lambda row: row["recorded_at"], reverse=True)[:limit]
     if as_json:
-        for row in rows:
-            print_json(dict(row) | {"place": str(_location(row))})
+        print_json(*(dict(row) | {"place": str(_location(row))} for row in rows))
         return
     if not rows:
         out().print("no dead letters")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from functools import singledispatch
 
 from shared import point_events
 from shared.point_events import EventData, LotChange, RuleShare
@@ -15,8 +15,13 @@ def sentence(event: EventData, *, rules: bool = True) -> str:
     """What an event says: `earned 49 points: base 19.99 × 1 × 2.5 = 49.975 → 49`; on request without its rules."""
     if isinstance(event, point_events.PointsEarned) and not rules:
         return f"earned {points(event.points)}"
-    say = _SENTENCES.get(type(event))
-    return say(event) if say else _plain(event.TYPE.removeprefix("loyalty.").removesuffix(".v1"))
+    return _say(event)
+
+
+@singledispatch
+def _say(event: EventData) -> str:
+    """A kind that no function below says is named by its type."""
+    return _plain(event.TYPE.removeprefix("loyalty.").removesuffix(".v1"))
 
 
 def points(number: int) -> str:
@@ -38,37 +43,45 @@ def _share(rule: RuleShare) -> str:
     return f"{rule.rule} {' × '.join(factors)} = {rule.raw} → {rule.points}"
 
 
+@_say.register
 def _earned(event: point_events.PointsEarned) -> str:
     return f"earned {points(event.points)}{_because(event.rules)}"
 
 
+@_say.register
 def _reversed(event: point_events.PointsReversed) -> str:
     lost = _had_expired(event.from_expired) + _owed(event.to_deficit)
     return f"took back {points(event.points)} ({_plain(event.reason)}{lost})"
 
 
+@_say.register
 def _forgiven(event: point_events.DeficitForgiven) -> str:
     return f"{points(event.points)} owed are forgiven ({_plain(event.reason)})"
 
 
+@_say.register
 def _released(event: point_events.PointsReleased) -> str:
     return f"{points(event.points)} became available" if event.points else "an order without points counts for tiers"
 
 
+@_say.register
 def _expired(event: point_events.PointsExpired) -> str:
     why = " (the membership was closed)" if event.reason == "closed" else ""
     return f"{points(event.points)} expired{why}"
 
 
+@_say.register
 def _redeemed(event: point_events.PointsRedeemed) -> str:
     return f"redeemed {points(event.points)} ({_redemption(event)}){_out_of(event.lots)}"
 
 
+@_say.register
 def _rejected(event: point_events.RedemptionRejected) -> str:
     asked = f" of {points(event.points)}" if event.points else ""
     return f"refused a redemption{asked} ({_redemption(event)}): {_meaning(event.reason)}"
 
 
+@_say.register
 def _restored(event: point_events.PointsRestored) -> str:
     cancel = f", cancel {event.cancel}" if event.cancel else ""
     kept = event.made_up_for_forgiven
@@ -87,22 +100,26 @@ def _out_of(lots: Sequence[LotChange]) -> str:
     return ": " + ", ".join(f"{-lot.change:,} from lot {lot.lot}" for lot in lots) if lots else ""
 
 
+@_say.register
 def _adjusted(event: point_events.PointsAdjusted) -> str:
     did = "gave" if event.points > 0 else "took"
     return f"{event.actor} {did} {points(abs(event.points))}: {event.reason}{_owed(event.to_deficit)}"
 
 
+@_say.register
 def _reinstated(event: point_events.PointsReinstated) -> str:
     award = f"{event.award.kind} {event.award.id}"
     return f"gave back {points(event.points)} of {award} that had expired: {event.reason}"
 
 
+@_say.register
 def _imported(event: point_events.BalanceImported) -> str:
     lifetime = f", {points(event.lifetime_points)} of a lifetime" if event.lifetime_points else ""
     tier = f", tier {event.tier}" if event.tier else ""
     return f"imported {points(event.points)} (batch {event.batch}, row {event.row}){lifetime}{tier}"
 
 
+@_say.register
 def _reverted(event: point_events.ImportReverted) -> str:
     told = f"took {points(event.points)} of an import out again (batch {event.batch}, row {event.row})"
     return f"{told}{_had_expired(event.from_expired)}{_owed(event.to_deficit)}"
@@ -116,16 +133,19 @@ def _owed(deficit: int) -> str:
     return f", {deficit:,} were spent and are owed" if deficit else ""
 
 
+@_say.register
 def _closed(_: point_events.MemberClosed) -> str:
     return "the membership was closed"
 
 
+@_say.register
 def _tier_changed(event: point_events.TierChanged) -> str:
     return (
         f"tier {event.before or 'none'} → {event.after or 'none'} ({_plain(event.reason)}){_until(event.valid_until)}"
     )
 
 
+@_say.register
 def _tier_retained(event: point_events.TierRetained) -> str:
     return f"keeps tier {event.tier}{_until(event.valid_until)}"
 
@@ -134,12 +154,14 @@ def _until(instant: datetime | None) -> str:
     return f", until {instant:%Y-%m-%d %H:%M}Z" if instant else ""
 
 
+@_say.register
 def _transferred(event: point_events.PointsTransferred) -> str:
     whence = f"came with {event.other}" if event.postings.get("transferred_in") else f"went to {event.other}"
     owed = ", owed" if event.postings.get("deficit") and not event.lots else ""
     return f"{points(abs(event.points))} {whence}, who is the same member{owed}"
 
 
+@_say.register
 def _stamped(event: point_events.StampCollected) -> str:
     did = "collected" if event.stamps > 0 else "lost"
     number = abs(event.stamps)
@@ -147,21 +169,25 @@ def _stamped(event: point_events.StampCollected) -> str:
     return f"{did} {stamps} of card {event.card}: {event.total:,} now, {event.missing:,} to go"
 
 
+@_say.register
 def _completed(event: point_events.StampCardCompleted) -> str:
     reward = f": {event.reward}" if event.reward else ""
     times = f", {event.cards} at once" if event.cards > 1 else ""
     return f"completed card {event.card} for time {event.number}{times}{reward}"
 
 
+@_say.register
 def _referred(event: point_events.ReferralRewarded) -> str:
     whom = f"brought {event.other}" if event.role == "referrer" else f"was brought by {event.other}"
     return f"referral {event.referral} counts: {whom}, order {event.order}"
 
 
+@_say.register
 def _blocked(event: point_events.ReferralBlocked) -> str:
     return f"referral {event.referral} ({_side(event.role, event.other)}) is blocked: {_meaning(event.reason)}"
 
 
+@_say.register
 def _unreferred(event: point_events.ReferralReversed) -> str:
     return f"referral {event.referral} ({_side(event.role, event.other)}) counts no more ({_plain(event.reason)})"
 
@@ -170,11 +196,13 @@ def _side(role: str, other: str) -> str:
     return f"of {other}" if role == "referrer" else f"by {other}"
 
 
+@_say.register
 def _enrolled(event: point_events.MemberEnrolled) -> str:
     segments = f", segments {', '.join(event.segments)}" if event.segments else ""
     return f"joined on {event.joined_at:%Y-%m-%d}{segments}"
 
 
+@_say.register
 def _recorded(event: point_events.FactRecorded) -> str:
     return f"no points: {_meaning(event.reason)}"
 
@@ -187,31 +215,3 @@ def _meaning(reason: str) -> str:
 
 def _plain(code: str) -> str:
     return code.replace("_", " ").replace(".", " ")
-
-
-_SENTENCES: dict[type[EventData], Callable[[Any], str]] = {
-    point_events.PointsEarned: _earned,
-    point_events.PointsReversed: _reversed,
-    point_events.DeficitForgiven: _forgiven,
-    point_events.PointsReleased: _released,
-    point_events.PointsExpired: _expired,
-    point_events.PointsRedeemed: _redeemed,
-    point_events.RedemptionRejected: _rejected,
-    point_events.PointsRestored: _restored,
-    point_events.PointsAdjusted: _adjusted,
-    point_events.PointsReinstated: _reinstated,
-    point_events.BalanceImported: _imported,
-    point_events.ImportReverted: _reverted,
-    point_events.MemberClosed: _closed,
-    point_events.TierChanged: _tier_changed,
-    point_events.TierRetained: _tier_retained,
-    point_events.PointsTransferred: _transferred,
-    point_events.StampCollected: _stamped,
-    point_events.StampCardCompleted: _completed,
-    point_events.ReferralRewarded: _referred,
-    point_events.ReferralBlocked: _blocked,
-    point_events.ReferralReversed: _unreferred,
-    point_events.MemberEnrolled: _enrolled,
-    point_events.FactRecorded: _recorded,
-}
-"""Kind of event → what says it; a kind that is missing is named by its type."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -26,29 +25,15 @@ STDIN = Path("-")
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Problem(NamedTuple):
-    """Why a line can't be published."""
-
-    line: int
-    message: str
-
-
 class FactsInvalidError(TallystickError):
-    """Lines of a file are no facts; none was published.
+    """Lines of a file are no facts; none was published. Its message names each of them, up to the twentieth."""
 
-    Attributes:
-        file: the file.
-        problems: each line with what is wrong; the first hundred.
-    """
-
-    def __init__(self, file: Path, problems: list[Problem], count: int) -> None:
-        shown = "\n".join(f"{file}:{problem.line}: {problem.message}" for problem in problems[:PROBLEMS_SHOWN])
-        more = f"\n… and {count - PROBLEMS_SHOWN:,} more" if count > PROBLEMS_SHOWN else ""
+    def __init__(self, file: Path, problems: Mapping[int, str], count: int) -> None:
+        shown = "\n".join(f"{file}:{line}: {message}" for line, message in problems.items())
+        more = f"\n… and {count - len(problems):,} more" if count > len(problems) else ""
         super().__init__(
             f"{shown}{more}", cure="Nothing was published. docs/reference/facts.md has every type's fields."
         )
-        self.file = file
-        self.problems = problems
 
 
 @dataclass
@@ -76,7 +61,7 @@ def survey(file: Path, topics: Topics, progress: Callable[[int], None]) -> Surve
         FactsInvalidError: with every line that is no fact.
     """
     found = Survey()
-    problems: list[Problem] = []
+    problems: dict[int, str] = {}
     count = 0
     for number, line in lines(file):
         try:
@@ -85,8 +70,8 @@ def survey(file: Path, topics: Topics, progress: Callable[[int], None]) -> Surve
             found.programs.add(head.program)
         except (msgspec.MsgspecError, UnknownTypeError) as error:
             count += 1
-            if len(problems) < PROBLEMS_SHOWN * 5:
-                problems.append(Problem(number, str(error)))
+            if len(problems) < PROBLEMS_SHOWN:
+                problems[number] = str(error)
         if number % 10_000 == 0:
             progress(found.facts)
     if problems:

@@ -97,8 +97,7 @@ def history(program: Program, member: Member, *, limit: Limit = 20, dsn: Dsn = "
     if not entries:
         raise UnknownMemberError(program, member)
     if as_json:
-        for entry in entries:
-            print_json(entry)
+        print_json(*entries)
         return
     print_history(f"{program}/{member}", entries)
     if entries[0].sequence > 1:
@@ -125,8 +124,7 @@ def waiting(program: Program, *, limit: Limit = 100, dsn: Dsn = "", as_json: Jso
     """
     rows = answered(dsn, "projector", lambda session: query.waiting(session, program, limit))
     if as_json:
-        for row in rows:
-            print_json(dict(row))
+        print_json(*map(dict, rows))
     elif rows:
         columns = ("since", "member", "what", "of", "waits")
         print_table(f"{program}: what waits", columns, [_waiting_row(row) for row in rows])

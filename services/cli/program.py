@@ -160,8 +160,7 @@ def list_(*, dsn: Dsn = "", as_json: Json = False) -> None:
     """
     rows = answered(dsn, "earning", registry.list_all)
     if as_json:
-        for published in rows:
-            print_json(_row(published))
+        print_json(*map(_row, rows))
         return
     columns = ("program", "version", "in force from", "published", "on the topic")
     print_table("Programs", columns, [_table_row(published) for published in rows])
@@ -210,8 +209,7 @@ def diff(
     found = changes(old, new)
     if as_json:
         for change in found:
-            effect = EFFECTS[change.section]
-            print_json({"kind": change.kind, **change._asdict(), "effect": effect})
+            print_json({"kind": change.kind, **change._asdict(), "effect": EFFECTS[change.section]})
         return
     out().print(Markdown(f"# {old_title} → {new_title}\n\n" + tell(found)))
 

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import asyncpg
@@ -144,7 +145,7 @@ async def publish(
     to = broker.producer(bootstrap_servers, "tallystick-publish")
     try:
         await to.start()
-        chunks = _chunks(file, sizes, Topics(), history=history)
+        chunks = _chunks(file, sizes, history=history)
         count, chunk = next(chunks, (0, {}))
         while count:
             sending = asyncio.ensure_future(_send(to, chunk))
@@ -164,19 +165,14 @@ async def _send(to: AIOKafkaProducer, chunk: Chunk) -> None:
         await broker.publish(to, topic, records)
 
 
-def _chunks(file: Path, sizes: dict[str, int], topics: Topics, *, history: bool) -> Iterator[tuple[int, Chunk]]:
+def _chunks(file: Path, sizes: dict[str, int], *, history: bool) -> Iterator[tuple[int, Chunk]]:
     """The file in pieces, each with the number of its facts."""
-    count = 0
-    chunk: Chunk = defaultdict(lambda: defaultdict(list))
-    for _, line in lines(file):
-        head = head_of(line)
-        topic = topic_of(head.type, topics)
-        chunk[topic][partition_of(head, sizes[topic])].append(
-            record(line, head.program, head.subject, head.arrived if history else None)
-        )
-        count += 1
-        if count == FACTS_AT_ONCE:
-            yield count, chunk
-            count, chunk = 0, defaultdict(lambda: defaultdict(list))
-    if count:
-        yield count, chunk
+    rows, topics = lines(file), Topics()
+    while read := list(islice(rows, FACTS_AT_ONCE)):
+        chunk: Chunk = defaultdict(lambda: defaultdict(list))
+        for _, line in read:
+            head = head_of(line)
+            topic = topic_of(head.type, topics)
+            outgoing = record(line, head.program, head.subject, head.arrived if history else None)
+            chunk[topic][partition_of(head, sizes[topic])].append(outgoing)
+        yield len(read), chunk

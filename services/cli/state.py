@@ -166,13 +166,14 @@ class Observer:
 
 
 @asynccontextmanager
-async def observing(bootstrap_servers: str, dsn: str, topics: Topics) -> AsyncIterator[Observer]:
+async def observing(bootstrap_servers: str, dsn: str) -> AsyncIterator[Observer]:
     """An observer of the installation at these servers.
 
     Raises:
         UnreachableError: Kafka or Postgres doesn't answer.
         ConfigurationError: the database isn't one of ours.
     """
+    topics = Topics()
     async with postgres(dsn, role="earning") as earning, postgres(dsn, role="projector") as projector:
         with kafka(bootstrap_servers):
             sizes = await partitions_of(bootstrap_servers, (*topics.inputs, topics.points))

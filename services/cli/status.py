@@ -15,7 +15,6 @@ from services.cli.connections import Bootstrap, Dsn, Json, bootstrap_or_local, d
 from services.cli.console import Exit, out, print_json, print_table, yes
 from services.cli.members import instant
 from services.cli.state import State, observing
-from shared.topics import Topics
 
 WATCH_EVERY_S = 2.0
 
@@ -55,7 +54,7 @@ def status(*, watch: Watch = False, dsn: Dsn = "", bootstrap_servers: Bootstrap 
 
 
 async def _show(bootstrap_servers: str, dsn: str, *, watch: bool, as_json: bool) -> bool:
-    async with observing(bootstrap_servers, dsn, Topics()) as observer:
+    async with observing(bootstrap_servers, dsn) as observer:
         while True:
             state, services = await observer.look(), await asyncio.to_thread(local_services)
             if as_json:

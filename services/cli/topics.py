@@ -52,8 +52,7 @@ def check(
     with kafka(where):
         found = asyncio.run(_differences(where, fix=fix))
     if as_json:
-        for difference in found:
-            print_json(asdict(difference))
+        print_json(*map(asdict, found))
     elif not found:
         typer.echo(f"all {len(Topics().all)} topics are as they should be")
     else:

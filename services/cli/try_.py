@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +20,7 @@ from services.earning.program.compile import compile_versions
 from services.earning.program.document import Document
 from services.earning.program.terms import Versions
 from services.earning.program.values import read_instant
-from services.earning.simulate import Arrival, Run, run
+from services.earning.simulate import run
 
 Programs = Annotated[
     list[Path],
@@ -62,10 +62,16 @@ def try_program(
     """
     instant = _instant(until)
     programs = read_programs(program)
-    arrivals = _arrivals(facts)
+    if facts != STDIN and not facts.is_file():
+        raise typer.BadParameter(f"there is no file {facts}", param_hint="--facts")
+    arrivals = list(read_arrivals(facts))
     first = run(programs, arrivals, instant)
     (print_lines if as_json else print_run)(first)
-    comparisons = list(_comparisons(programs, arrivals, instant, first, duplicate=duplicate, seed=shuffle))
+    comparisons: list[Comparison] = []
+    if duplicate:
+        comparisons.append(compare_repeated(first, run(programs, duplicated(arrivals), instant)))
+    if shuffle is not None:
+        comparisons.append(compare_shuffled(first, run(programs, shuffled(arrivals, shuffle), instant), shuffle))
     for comparison in comparisons:
         (print_comparison_line if as_json else print_comparison)(comparison)
     if any(comparison.differences for comparison in comparisons):
@@ -90,12 +96,6 @@ def read_programs(files: Iterable[Path]) -> dict[str, Versions]:
     }
 
 
-def _arrivals(file: Path) -> list[Arrival]:
-    if file != STDIN and not file.is_file():
-        raise typer.BadParameter(f"there is no file {file}", param_hint="--facts")
-    return list(read_arrivals(file))
-
-
 def _instant(text: str) -> datetime | None:
     if not text:
         return None
@@ -103,18 +103,3 @@ def _instant(text: str) -> datetime | None:
         return read_instant(text).astimezone(UTC)
     except ValueError as error:
         raise typer.BadParameter("write it like 2027-01-01T00:00:00-05:00", param_hint="--until") from error
-
-
-def _comparisons(
-    programs: Mapping[str, Versions],
-    arrivals: Sequence[Arrival],
-    until: datetime | None,
-    first: Run,
-    *,
-    duplicate: bool,
-    seed: int | None,
-) -> Iterable[Comparison]:
-    if duplicate:
-        yield compare_repeated(first, run(programs, duplicated(arrivals), until))
-    if seed is not None:
-        yield compare_shuffled(first, run(programs, shuffled(arrivals, seed), until), seed)

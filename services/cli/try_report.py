@@ -137,7 +137,7 @@ def _event(event: EventData) -> dict[str, Any]:
 
 
 def _member_line(standing: Standing, lots: Iterable[Lot]) -> MemberLine:
-    balances = {name: getattr(standing.balances, name) for name in standing.balances.__struct_fields__}
+    balances = msgspec.structs.asdict(standing.balances)
     return MemberLine(
         program=standing.program,
         member=standing.member,

@@ -32,7 +32,6 @@ from services.cli.state import State, observing
 from services.projections.query import PointsStatus
 from services.projections.rebuild import Report
 from shared.errors import ConfigurationError, TallystickError
-from shared.topics import Topics
 
 DIRECTORY = Path(".tallystick/demo")
 SHARDS = 8
@@ -157,7 +156,7 @@ class Demo:
         return at
 
     async def _must_be_empty(self, at: Endpoints) -> None:
-        async with observing(at.bootstrap_servers, at.dsn, Topics()) as observer:
+        async with observing(at.bootstrap_servers, at.dsn) as observer:
             state = await observer.look()
         if state.published or state.journal:
             raise ConfigurationError(

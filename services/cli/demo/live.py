@@ -66,7 +66,7 @@ async def publish_and_watch(at: Endpoints, file: FactsFile, board: Board, logs: 
         await publishing.prepare_history(at.bootstrap_servers, found, fix_retention=True)
     async with postgres(at.dsn, role="earning") as earning:
         await holds.hold(earning, sorted(found.programs), "demo", STANDS_STILL)
-    async with observing(at.bootstrap_servers, at.dsn, Topics()) as observer:
+    async with observing(at.bootstrap_servers, at.dsn) as observer:
         return await _Watch(at, file, board, observer, logs).run(found, sizes)
 
 

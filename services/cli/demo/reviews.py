@@ -48,19 +48,20 @@ def _life(
     edited = published + timedelta(seconds=draw.randrange(3_600, 10 * 86_400))
     removed = edited + timedelta(seconds=draw.randrange(86_400, 20 * 86_400))
     removed_first = removed + timedelta(hours=1)
+    removal = _told("removed", basket, removed, {"review_id": review["review_id"]})
     change = draw.randrange(100)
     made["reviews"] += 1
     made["reviews_with_photo"] += bool(review["photos"])
     if change < _TOLD_AFTER_REMOVAL and removed_first < YEAR_END:
         made["review_removals"] += 1
         made["removals_before_review"] += 1
-        yield removed, _told("removed", basket, removed, {"review_id": review["review_id"]})
+        yield removed, removal
         yield removed_first, late(first, removed_first)
         return
     yield published, first
     if change < _REMOVED and removed < YEAR_END:
         made["review_removals"] += 1
-        yield removed, _told("removed", basket, removed, {"review_id": review["review_id"]})
+        yield removed, removal
     elif change < _REMOVED + _EDITED and edited < YEAR_END:
         made["review_edits"] += 1
         yield edited, _told("updated", basket, edited, _edited(review, draw))
