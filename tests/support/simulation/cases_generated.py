@@ -70,6 +70,10 @@ class Values:
         due: datetime | None = self.or_none(self.instant() + lot * timedelta(seconds=1))
         return due
 
+    def due_by(self) -> datetime:
+        """An instant at which a lot may be due."""
+        return self.instant() + self.chance.choice(LOTS) * timedelta(seconds=1)
+
     def lots(self) -> list[int]:
         """Numbers of lots."""
         return sorted(lot for (lot,) in self.some(LOTS))
@@ -156,8 +160,8 @@ ARGUMENTS: dict[str, Callable[[Values], tuple[Any, ...]]] = {
     "keys_of_shard": lambda v: v.one(SHARDS),
     "lots_of_shard": lambda v: v.one(SHARDS),
     "lots_left": lambda v: v.one(PROGRAMS, MEMBERS, (1, 2, None)),
-    "due_lots": lambda v: columns([(*key, v.instant()) for key in v.some(PROGRAMS, MEMBERS)]),
-    "next_dues": lambda v: columns([(*key, v.instant(), *v.one(range(3))) for key in v.some(PROGRAMS, MEMBERS)]),
+    "due_lots": lambda v: columns([(*key, v.due_by()) for key in v.some(PROGRAMS, MEMBERS)]),
+    "next_dues": lambda v: columns([(*key, v.due_by(), *v.one(range(3))) for key in v.some(PROGRAMS, MEMBERS)]),
     "update_standings": lambda v: columns(
         [(*key, v.or_none(v.instant()), v.body()) for key in v.some(PROGRAMS, MEMBERS)]
     ),
