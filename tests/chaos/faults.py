@@ -49,8 +49,7 @@ async def kill_workers(world: World, draw: random.Random) -> Struck:
     for victim in victims:
         harms += await world.kill(victim)
         await let_pass(draw.uniform(0, 0.3))
-    for victim in victims:
-        await world.start(victim.service, victim.number)
+    await _start_again(world, victims)
     return Struck(f"kill -9 of {_names(victims)}", harms)
 
 
@@ -107,45 +106,54 @@ async def terminate_worker(world: World, draw: random.Random) -> Struck:
 
 async def kill_kafka(world: World, draw: random.Random) -> Struck:
     """`kill -9` of the broker, which stays away for a moment."""
-    await asyncio.to_thread(world.servers.kafka.kill)
-    world.harms["broker kills"] += 1
-    await let_pass(draw.choice(AWAY_S))
-    await world.servers.up()
-    return Struck("kill -9 of the broker")
+    await _broker_dies(world)
+    return await _back_later(world, draw, "kill -9 of the broker")
 
 
 async def stop_postgres(world: World, draw: random.Random) -> Struck:
     """`pg_ctl stop -m immediate`: no checkpoint, sessions gone, recovery at the next start."""
     await asyncio.to_thread(world.servers.postgres.stop, "immediate")
     world.harms["Postgres crashes"] += 1
-    await let_pass(draw.choice(AWAY_S))
-    await world.servers.up()
-    return Struck("immediate stop of Postgres")
+    return await _back_later(world, draw, "immediate stop of Postgres")
 
 
 async def kill_postgres(world: World, draw: random.Random) -> Struck:
     """`kill -9` of Postgres, every process of it."""
-    await asyncio.to_thread(world.servers.postgres.kill)
-    world.harms["Postgres crashes"] += 1
-    await let_pass(draw.choice(AWAY_S))
-    await world.servers.up()
-    return Struck("kill -9 of Postgres")
+    await _postgres_dies(world)
+    return await _back_later(world, draw, "kill -9 of Postgres")
 
 
 async def kill_everything(world: World, _draw: random.Random) -> Struck:
     """The power goes."""
     victims = world.running
-    harms = 2
-    for worker in victims:
-        harms += await world.kill(worker)
-    await asyncio.to_thread(world.servers.kafka.kill)
-    await asyncio.to_thread(world.servers.postgres.kill)
-    world.harms["broker kills"] += 1
-    world.harms["Postgres crashes"] += 1
+    harms = sum([await world.kill(worker) for worker in victims])
+    await _broker_dies(world)
+    await _postgres_dies(world)
     await world.servers.up()
-    for worker in victims:
-        await world.start(worker.service, worker.number)
-    return Struck("kill -9 of everything", harms)
+    await _start_again(world, victims)
+    return Struck("kill -9 of everything", 2 + harms)
+
+
+async def _broker_dies(world: World) -> None:
+    await asyncio.to_thread(world.servers.kafka.kill)
+    world.harms["broker kills"] += 1
+
+
+async def _postgres_dies(world: World) -> None:
+    await asyncio.to_thread(world.servers.postgres.kill)
+    world.harms["Postgres crashes"] += 1
+
+
+async def _back_later(world: World, draw: random.Random, what: str) -> Struck:
+    """The server that was harmed stays away for a moment."""
+    await let_pass(draw.choice(AWAY_S))
+    await world.servers.up()
+    return Struck(what)
+
+
+async def _start_again(world: World, victims: list[Worker]) -> None:
+    for victim in victims:
+        await world.start(victim.service, victim.number)
 
 
 async def cut_connections(world: World, draw: random.Random) -> Struck:
@@ -202,12 +210,9 @@ async def jump_clock(world: World, draw: random.Random) -> Struck:
     await let_pass(1.0)
     service = draw.choice(("earning", "projections", ""))
     victims = [w for w in world.running if w.service == service] or [draw.choice(world.running)]
-    harms = 1
-    for victim in victims:
-        harms += await world.kill(victim)
-    for victim in victims:
-        await world.start(victim.service, victim.number)
-    return Struck(f"the clock says {hours:+d} h, {_names(victims)} killed", harms)
+    harms = sum([await world.kill(victim) for victim in victims])
+    await _start_again(world, victims)
+    return Struck(f"the clock says {hours:+d} h, {_names(victims)} killed", 1 + harms)
 
 
 async def write_foreign_records(world: World, draw: random.Random) -> Struck:

@@ -71,6 +71,13 @@ def lose_beyond(stack: LocalStack, lengths: Mapping[Path, int]) -> None:
     stack.kafka.start()
 
 
+async def decided_before(town: Town, number: int, **settings: int) -> None:
+    """So many orders were decided, and their events published, by a worker that is gone."""
+    async with town.worker(**settings):
+        await town.decided(await town.publish(orders(0, number)))
+        await town.emitted()
+
+
 async def whole(town: Town) -> bool:
     """Whether each shard's log tells every position of its journal, none before the one that precedes it."""
     heads = dict(await town.fetch("SELECT shard, position FROM earning.shards WHERE position > 0"))
@@ -85,9 +92,7 @@ async def whole(town: Town) -> bool:
 async def test_what_a_broker_has_lost_is_published_again_by_a_relay_that_starts(
     own_stack: LocalStack, town: Town
 ) -> None:
-    async with town.worker(relay_records=10):
-        await town.decided(await town.publish(orders(0, 200)))
-        await town.emitted()
+    await decided_before(town, 200, relay_records=10)
     lose_tails(own_stack, town.topics.points, keep=0.4)
     assert not await whole(town)
     async with town.worker():
@@ -146,9 +151,7 @@ async def letters(town: Town) -> bool:
 
 async def test_postgres_restored_from_a_backup_learns_from_the_log_what_it_had_decided(town: Town) -> None:
     """The facts since the backup come again in other batches and another order, and are told as they were told."""
-    async with town.worker():
-        await town.decided(await town.publish(orders(0, 100)))
-        await town.emitted()
+    await decided_before(town, 100)
     async with copy_of(town.dsn) as backup:
         # Received later, told earlier: each is decided alone, so that the next time batches of many give another order.
         async with town.worker(batch=1):
@@ -163,14 +166,11 @@ async def test_postgres_restored_from_a_backup_learns_from_the_log_what_it_had_d
 
 async def test_an_input_topic_that_was_made_anew_is_noticed_and_read_from_its_beginning(town: Town) -> None:
     """Its records have the offsets of others that were decided long ago: none may pass for one of those."""
-    async with town.worker():
-        await town.decided(await town.publish(orders(0, 40)))
-        await town.emitted()
+    await decided_before(town, 40)
     await make_anew(town)
     await town.publish(orders(40, 140, step_ms=60_000))
     async with town.worker():
         await knows(town, 140)
-        await town.emitted()
     await told_of(town, "made anew")
 
 
@@ -180,7 +180,6 @@ async def test_an_input_topic_that_is_made_anew_while_a_worker_reads_it_is_notic
         await make_anew(town)
         await town.publish(orders(40, 140, step_ms=60_000))
         await knows(town, 140)
-        await town.emitted()
     await told_of(town, "made anew")
 
 
@@ -197,7 +196,6 @@ async def test_an_input_whose_tail_a_broker_has_lost_is_read_again_and_what_come
     await town.publish(orders(100, 112))
     async with town.worker():
         await knows(town, 112)
-        await town.emitted()
     await told_of(town, "cut, or made anew")
 
 
@@ -235,12 +233,13 @@ async def make_anew(town: Town) -> None:
 
 
 async def knows(town: Town, number: int) -> None:
-    """Wait until so many orders are known."""
+    """Wait until so many orders are known, and every event is published."""
 
     async def enough() -> bool:
         return await town.fetch("SELECT count(*)::int FROM earning.keys") == [(number,)]
 
     await eventually(enough, what=f"{number} orders are known")
+    await town.emitted()
 
 
 async def told_of(town: Town, what: str) -> None:
