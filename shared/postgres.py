@@ -98,6 +98,13 @@ class Queries:
         except KeyError:
             raise ConfigurationError(f"{self._file.name} has no statement named {name}.") from None
 
+    def filled(self, name: str, **values: object) -> str:
+        """A statement with these values in the place of their `{name}`s."""
+        text = self[name]
+        for placeholder, value in values.items():
+            text = text.replace("{" + placeholder + "}", str(value))
+        return text
+
     @property
     def names(self) -> tuple[str, ...]:
         """Every statement's name, in the order of the file."""

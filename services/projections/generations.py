@@ -8,7 +8,6 @@ from pathlib import Path
 import asyncpg
 
 from services.projections.models import Model, StateModel
-from services.projections.store import generational
 from shared.postgres import Queries
 
 QUERIES = Queries(Path(__file__).parent / "sql" / "generations.sql")
@@ -17,20 +16,19 @@ QUERIES = Queries(Path(__file__).parent / "sql" / "generations.sql")
 async def create(session: asyncpg.Connection, generation: int, models: Iterable[Model]) -> None:
     """Make the empty tables of a generation, without keys."""
     async with session.transaction():
-        await session.execute(generational(QUERIES["create_positions"], generation))
+        await session.execute(QUERIES.filled("create_positions", generation=generation))
         for model in models:
             await session.execute(model.text("table", generation))
-            await session.execute(_of("grant", model, generation))
+            await session.execute(QUERIES.filled("grant", table=model.name, generation=generation))
             if isinstance(model, StateModel):
-                await session.execute(_of("grant_update", model, generation))
+                await session.execute(QUERIES.filled("grant_update", table=model.name, generation=generation))
 
 
 async def add_keys(session: asyncpg.Connection, generation: int, models: Iterable[Model]) -> None:
     """Build the primary keys of a generation."""
-    positions = QUERIES["add_key"].replace("{table}", "positions").replace("{key}", "partition")
-    await session.execute(generational(positions, generation))
-    for model in models:
-        await session.execute(_of("add_key", model, generation).replace("{key}", ", ".join(model.key)))
+    keys = {"positions": ("partition",)} | {model.name: model.key for model in models}
+    for table, key in keys.items():
+        await session.execute(QUERIES.filled("add_key", table=table, generation=generation, key=", ".join(key)))
 
 
 async def show(session: asyncpg.Connection, generation: int, models: Iterable[Model]) -> None:
@@ -46,19 +44,15 @@ async def there(session: asyncpg.Connection) -> list[int]:
 
 async def analyze(session: asyncpg.Connection, generation: int) -> None:
     """Have Postgres learn what the tables of a generation hold."""
-    await session.execute(QUERIES["analyze"].replace("{tables}", await _tables(session, generation)))
+    await session.execute(QUERIES.filled("analyze", tables=await _tables(session, generation)))
 
 
 async def drop(session: asyncpg.Connection, generation: int) -> None:
     """Drop the tables of a generation that no view shows."""
     if tables := await _tables(session, generation):
-        await session.execute(QUERIES["drop_tables"].replace("{tables}", tables))
+        await session.execute(QUERIES.filled("drop_tables", tables=tables))
 
 
 async def _tables(session: asyncpg.Connection, generation: int) -> str:
     """All of them, also of read models that this code doesn't know."""
     return ", ".join([row["name"] for row in await session.fetch(QUERIES["tables"], generation)])
-
-
-def _of(name: str, model: Model, generation: int) -> str:
-    return generational(QUERIES[name].replace("{table}", model.name), generation)

@@ -22,15 +22,10 @@ class GenerationChangedError(Exception):
     """A rebuild has put newer tables in place: read which, and go on with them."""
 
 
-def generational(text: str, generation: int) -> str:
-    """A statement's text, for the tables of a generation."""
-    return text.replace("{generation}", str(generation))
-
-
 @cache
 def statement(name: str, generation: int) -> str:
     """A statement of `store.sql`, for the tables of a generation."""
-    return generational(_QUERIES[name], generation)
+    return _QUERIES.filled(name, generation=generation)
 
 
 async def current_generation(session: asyncpg.Connection) -> int:
@@ -146,7 +141,7 @@ async def prepare_session(session: asyncpg.Connection, generation: int) -> tuple
 @cache
 def create_changed_statement(model: Model, generation: int) -> str:
     """The statement that makes the temporary table of a model's changed rows."""
-    return statement("create_changed", generation).replace("{table}", model.name)
+    return _QUERIES.filled("create_changed", table=model.name, generation=generation)
 
 
 async def append(session: asyncpg.Connection, generation: int, model: Model, rows: Sequence[Values]) -> None:

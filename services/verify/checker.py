@@ -148,7 +148,7 @@ class Checker:
 
     async def _check_model(self, at: Snapshot, model: str, table: str) -> None:
         """I4: whatever a read model is about, its rows are those of members, after an event that they have."""
-        for row in await at.session.fetch(QUERIES["members_of_model"].replace("{table}", table)):
+        for row in await at.session.fetch(QUERIES.filled("members_of_model", table=table)):
             at.report.checked[f"members in {model}"] += 1
             member, walked = (row["program"], row["member"]), self._walked.get(row["partition"])
             account = None if walked is None else walked.shard.accounts.get(member)

@@ -36,7 +36,7 @@ class _Tables(NamedTuple):
         member = "member" if "member" in self.model.key else "''::text"
         key = ", ".join(self.model.key)
         both = {"table": self.model.name, "columns": self.columns, "live": self.live, "rebuilt": self.rebuilt}
-        return _statement(name, **both, member=member, key=key, **names)
+        return _QUERIES.filled(name, **both, member=member, key=key, **names)
 
 
 async def compare(
@@ -51,7 +51,7 @@ async def compare(
     A read model that the live generation doesn't have yet can't be compared.
     """
     live, rebuilt = live_and_rebuilt
-    for row in await session.fetch(_statement("differing_positions", live=live, rebuilt=rebuilt)):
+    for row in await session.fetch(_QUERIES.filled("differing_positions", live=live, rebuilt=rebuilt)):
         values = (_text(row["live"]), _text(row["rebuilt"]))
         report.differences.append(Difference("positions", row["partition"], "", "", "position", *values))
     lacking = await store.lacking_columns(session, live, models)
@@ -114,13 +114,6 @@ def _differences(
             if ours[name] != theirs[name]
         ]
     return found[:ROWS_SHOWN]
-
-
-def _statement(name: str, **names: object) -> str:
-    text = _QUERIES[name]
-    for placeholder, value in names.items():
-        text = text.replace("{" + placeholder + "}", str(value))
-    return text
 
 
 def _text(value: object) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
 
-from services.projections import generations, store
+from services.projections import generations
 from services.projections.models import Model
 from shared.broker import Backoff
 from shared.errors import TransientError
@@ -37,7 +37,7 @@ async def swap(
             await session.execute(generations.QUERIES["wait_briefly"])
             await generations.show(session, generation, models)
             await session.execute(generations.QUERIES["set_current"], generation)
-            await session.execute(store.generational(generations.QUERIES["retire"], live), generation)
+            await session.execute(generations.QUERIES.filled("retire", generation=live), generation)
 
     await _insist(session, attempt)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from aiokafka.errors import KafkaConnectionError
@@ -36,14 +37,12 @@ class Admin(Client):
 class _Subscriber:
     """FastStream's subscriber without a handler: it makes a consumer, and leaves it to others."""
 
-    def __init__(self, make: Any, topics: Sequence[str], settings: dict[str, Any]) -> None:
+    def __init__(self, make: Callable[[], Consumer]) -> None:
         self._make = make
-        self._topics = topics
-        self._settings = settings
         self.consumer: Consumer | None = None
 
     async def start(self) -> None:
-        self.consumer = self._make(self._topics, self._settings)
+        self.consumer = self._make()
         await self.consumer.start()
 
     async def stop(self) -> None:
@@ -62,11 +61,8 @@ class Stream:
 
     def subscriber(self, *topics: str, group_id: str, **settings: Any) -> _Subscriber:
         """A subscription."""
-
-        def make(topics: Sequence[str], settings: dict[str, Any]) -> Consumer:
-            return Consumer(self._broker, self._fates, topics=topics, group=group_id, **settings)
-
-        subscriber = _Subscriber(make, topics, settings)
+        make = partial(Consumer, self._broker, self._fates, topics=topics, group=group_id, **settings)
+        subscriber = _Subscriber(make)
         self._subscribers.append(subscriber)
         return subscriber
 

@@ -13,7 +13,6 @@ from services.earning.settings import EarningSettings
 from services.projections.app import App
 from services.projections.settings import ProjectionsSettings
 from shared.settings import Connections, Http
-from shared.telemetry import Readiness
 from shared.topics import Topics
 from tests.support.simulation.faults import Fates
 from tests.support.simulation.loop import Host, Loop
@@ -81,7 +80,7 @@ class Earning:
 
     def waiting(self) -> dict[str, str]:
         """What it waits for, and why."""
-        return _waiting(self._process.readiness)
+        return self._process.readiness.waiting
 
     async def work(self, stopping: asyncio.Event) -> None:
         """Decide and relay."""
@@ -98,15 +97,11 @@ class Projections:
 
     def waiting(self) -> dict[str, str]:
         """What it waits for, and why."""
-        return _waiting(self._app.metrics.readiness)
+        return self._app.metrics.readiness.waiting
 
     async def work(self, stopping: asyncio.Event) -> None:
         """Fold."""
         await self._app.work(stopping)
-
-
-def _waiting(readiness: Readiness) -> dict[str, str]:
-    return readiness.waiting
 
 
 class Worker:
