@@ -127,7 +127,9 @@ OLDER = """
 DELETE FROM migrations.applied
 WHERE (owner, name) = (SELECT owner, max(name) FROM migrations.applied WHERE owner = 'earning' GROUP BY owner)
 """
-NEWER = "INSERT INTO migrations.applied (owner, name, checksum) VALUES ('earning', '9999_of_tomorrow.sql', '')"
+NEWER = """
+INSERT INTO migrations.applied (owner, name, checksum, repeats) VALUES ('earning', '9999_of_tomorrow.sql', '', false)
+"""
 
 
 @pytest.mark.parametrize(("change", "says"), [(OLDER, "older than this code"), (NEWER, "newer than this code")])

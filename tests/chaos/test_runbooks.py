@@ -56,8 +56,8 @@ def document(shop: Pipeline, name: str = "shop.yaml", **changed: str) -> Path:
     """The program's document as a file, some words of it changed."""
     text = DOCUMENT + TIERS
     for old, new in changed.items():
-        assert f"{old}: " in text
-        text = text.replace(f"{old}: 1\n", f"{old}: {new}\n")
+        assert f"{old}: 1}}" in text
+        text = text.replace(f"{old}: 1}}", f"{old}: {new}}}")
     file = shop.directory / name
     file.write_text(text, "utf-8")
     return file
