@@ -26,13 +26,9 @@ def work(schema: str, table: str, columns: Sequence[str]) -> Callable[[Backend, 
     fields: tuple[str, ...] = into._fields  # type: ignore[attr-defined]
 
     def copied(backend: Backend, records: list[Sequence[Any]]) -> Waits:
-        for values in records:
-            row = dict(zip(columns, values, strict=True))
-            if into is DeadLetterRow:
-                row["recorded_at"] = backend.now()
-            if into is InboxRow:
-                row["id"] = backend.server.next_number()
-            yield from backend.insert(checked(into(**row)))
+        # Constraints of rows are looked at before any of them is put into an index: those of all rows come first.
+        for row in [checked(_completed(backend, into, dict(zip(columns, values, strict=True)))) for values in records]:
+            yield from backend.insert(row)
 
     def noted(backend: Backend, records: list[Sequence[Any]]) -> None:
         rows = [into(**dict(zip(columns, values, strict=True))) for values in records]
@@ -42,3 +38,12 @@ def work(schema: str, table: str, columns: Sequence[str]) -> Callable[[Backend, 
         msg = f"the double of {schema}.{table} doesn't know its columns {sorted(set(columns) - set(fields))}"
         raise AssertionError(msg)
     return noted if table.startswith(CHANGED) else copied
+
+
+def _completed(backend: Backend, into: Any, row: dict[str, Any]) -> Any:
+    """The row, with what the server puts into it by itself."""
+    if into is DeadLetterRow:
+        row["recorded_at"] = backend.now()
+    if into is InboxRow:
+        row["id"] = backend.server.next_number()
+    return into(**row)
