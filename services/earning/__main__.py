@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 
 import structlog
@@ -12,14 +11,11 @@ from pydantic import ValidationError
 from services.earning.app import App
 from services.earning.intake.lane import leaves
 from services.earning.settings import EarningSettings
+from services.earning.tasks.garbage import collect_no_more
 from shared.errors import TallystickError
 from shared.settings import Connections, Http
 from shared.telemetry import configure_logging
 from shared.topics import Topics
-
-GARBAGE_THRESHOLDS = (200_000, 20, 100)
-"""A batch makes and drops some 100,000 objects, none of them in cycles: looking for cycles after each 700 of them, as
-is the default, would cost a tenth of the time."""
 
 
 def main() -> int:
@@ -32,8 +28,7 @@ def main() -> int:
         structlog.get_logger(__name__).error("settings refused", error=str(error))
         return 1
     configure_logging("earning", level=settings.log_level)
-    gc.freeze()
-    gc.set_threshold(*GARBAGE_THRESHOLDS)
+    collect_no_more()
     refusals: list[str] = []
     try:
         uvloop.run(app.run())

@@ -25,6 +25,7 @@ from services.earning.relay.dead_letters import DeadLetterRelay
 from services.earning.relay.emit import Relay
 from services.earning.replay.recover import Recovery
 from services.earning.settings import EarningSettings
+from services.earning.tasks.garbage import collect_each_minute
 from services.earning.tasks.retry import Attempt, OnProgress, retry_until_stopped
 from shared import migrations, service
 from shared.broker import METADATA_MAX_AGE_MS
@@ -86,7 +87,10 @@ class App:
         broker = self.broker()
 
         async def work(stopping: asyncio.Event) -> None:
-            await self.work(broker, stopping)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(collect_each_minute(stopping))
+                await self.work(broker, stopping)
+                stopping.set()
 
         await service.serve(work, service.health_routes(self.readiness, self.registry), self.http)
 
