@@ -1,0 +1,42 @@
+"""Striking: one attack on one fresh installation, and what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from shared.errors import TallystickError
+from tests.attacks.catalogue import Attack
+from tests.attacks.installation import Installation
+from tests.conftest import new_topics
+
+MINUTES_MAX = 15
+"""How long a single attack may take."""
+
+
+class Outcome(NamedTuple):
+    """What became of an attack: whether the promise held, and what was seen."""
+
+    attack: Attack
+    held: bool
+    what: str
+    seconds: float
+
+
+async def strike(attack: Attack, bootstrap_servers: str, dsn: str) -> Outcome:
+    """One attack; whatever goes wrong in it means that the promise did not hold."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="tallystick-attack-") as directory:
+        victim = Installation(Path(directory), bootstrap_servers, dsn, new_topics())
+        with victim.running_at_most():
+            try:
+                async with asyncio.timeout(MINUTES_MAX * 60):
+                    what, held = await attack.strike(victim), True
+            except AssertionError as error:
+                what, held = str(error), False
+            except (TallystickError, OSError, TimeoutError) as error:
+                what, held = f"{type(error).__name__}: {error}", False
+    return Outcome(attack, held, what, time.monotonic() - began)
