@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-import uuid
 from typing import Annotated
 
 import typer
@@ -13,11 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local_stack import LocalStack
-from deploy.migrate import migrate
 from tests.attacks.catalogue import Attack
 from tests.attacks.registered import ATTACKS, OPEN
-from tests.attacks.striking import Outcome, strike
-from tests.conftest import _administrate, _with_database, new_database, new_stack
+from tests.attacks.striking import Outcome, fresh_stack, new_template, strike
+from tests.conftest import new_database
 
 app = typer.Typer(add_completion=False)
 
@@ -37,7 +35,7 @@ def main(
         raise typer.BadParameter(f"There are: {', '.join(ATTACKS)}", param_hint="--only")
     console = Console()
     began = time.monotonic()
-    with new_stack() as stack:
+    with fresh_stack() as stack:
         outcomes = asyncio.run(run(stack, chosen, console))
     show(outcomes, console)
     failed = [outcome.attack.id for outcome in outcomes if not outcome.held]
@@ -52,9 +50,8 @@ def _named(attack: Attack, only: list[str]) -> bool:
 
 async def run(stack: LocalStack, attacks: list[Attack], console: Console) -> list[Outcome]:
     """One attack after the other, each on a database and topics of its own."""
-    dsn, template = stack.endpoints.dsn, f"template_{uuid.uuid4().hex[:10]}"
-    await _administrate(dsn, f"CREATE DATABASE {template}")
-    await migrate(_with_database(dsn, template))
+    dsn = stack.endpoints.dsn
+    template = await new_template(dsn)
     outcomes = []
     for attack in attacks:
         async with new_database(dsn, template) as own:

@@ -53,10 +53,10 @@ async def forged_version(victim: Installation) -> str:
     forged = await _forged_version(victim)
     await victim.put(victim.topics.programs, 0, forged)
     await victim.restart()
-    await victim.goes_on("after a restart with the forged version")
     await victim.send([order("ana", "after-forgery", "5.00")])
     await victim.has("ana", 5)
-    listed = await victim.tallystick("program", "list", "--json")
+    await victim.goes_on("after a restart with the forged version")
+    listed = await victim.typed("program", "list", "--json")
     if '"version":2' in listed.text:
         raise PromiseBrokenError("`tallystick program list` shows the forged version 2")
     alarms = [row for row in victim.log("earning").splitlines() if PROGRAM in row and "2" in row and "info" not in row]

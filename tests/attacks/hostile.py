@@ -10,7 +10,7 @@ import struct
 import zlib
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, Self
 
 import cramjam
 from aiokafka import AIOKafkaProducer
@@ -21,6 +21,8 @@ from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 from confluent_kafka import Producer
+
+from shared.broker import RECORD_BYTES_MAX
 
 Codec = Literal["none", "gzip", "snappy", "lz4", "zstd"]
 CODECS: dict[Codec, int] = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
@@ -133,27 +135,40 @@ def _snappy(chunks: Iterable[bytes]) -> bytes:
     return bytes(out)
 
 
-async def put(bootstrap_servers: str, topic: str, partition: int, records: bytes) -> int:
-    """Hand a batch to the broker as it is; gives the offset of its first record.
+class Wire:
+    """A connection that hands batches to the broker as they are."""
 
-    Raises:
-        KafkaError: the broker refuses it.
-    """
-    client = AIOKafkaClient(bootstrap_servers=bootstrap_servers, client_id="neighbour", request_timeout_ms=_TIMEOUT_MS)
-    await client.bootstrap()
-    try:
-        await client.set_topics([topic])
-        await client.force_metadata_update()
-        leader = client.cluster.leader_for_partition(TopicPartition(topic, partition))
+    def __init__(self, bootstrap_servers: str) -> None:
+        self._client = AIOKafkaClient(
+            bootstrap_servers=bootstrap_servers, client_id="neighbour", request_timeout_ms=_TIMEOUT_MS
+        )
+        self._known: set[str] = set()
+
+    async def __aenter__(self) -> Self:
+        await self._client.bootstrap()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.close()
+
+    async def put(self, topic: str, partition: int, records: bytes) -> int:
+        """Hand over a batch; gives the offset of its first record.
+
+        Raises:
+            KafkaError: the broker refuses it.
+        """
+        if topic not in self._known:
+            self._known.add(topic)
+            await self._client.set_topics(self._known)
+            await self._client.force_metadata_update()
+        leader = self._client.cluster.leader_for_partition(TopicPartition(topic, partition))
         request = ProduceRequest(None, _ALL_ACKNOWLEDGE, _TIMEOUT_MS, [(topic, [(partition, records)])])
-        answer = await client.send(leader, request)
+        answer = await self._client.send(leader, request)
         [(_, [(_, code, offset, *_)])] = answer.topics
-    finally:
-        await client.close()
-    if code:
-        raise for_code(code)(f"{topic}/{partition}")
-    first: int = offset
-    return first
+        if code:
+            raise for_code(code)(f"{topic}/{partition}")
+        first: int = offset
+        return first
 
 
 def unreadable_header(value: bytes = b"{}", key: bytes = b"k", *, timestamp_ms: int = 1_767_225_600_000) -> bytes:
@@ -169,7 +184,12 @@ def bomb(codec: Codec, size: int, key: bytes = b"bomb") -> bytes:
 @asynccontextmanager
 async def transactional(bootstrap_servers: str, name: str) -> AsyncIterator[AIOKafkaProducer]:
     """A publisher that writes in transactions, as Kafka Streams, Flink and outbox publishers do."""
-    publisher = AIOKafkaProducer(bootstrap_servers=bootstrap_servers, transactional_id=name, request_timeout_ms=15_000)
+    publisher = AIOKafkaProducer(
+        bootstrap_servers=bootstrap_servers,
+        transactional_id=name,
+        request_timeout_ms=15_000,
+        max_request_size=RECORD_BYTES_MAX,
+    )
     await publisher.start()
     try:
         yield publisher

@@ -115,7 +115,7 @@ async def passwords_in_words(victim: Installation) -> str:
                 process.kill()
     for dsn in dsns:
         for command in (["status"], ["balance", PROGRAM, "ana"], ["program", "list"]):
-            said = await victim.tallystick(*command, POSTGRES_DSN=dsn)
+            said = await victim.typed(*command, POSTGRES_DSN=dsn)
             if _CANARY in said.text:
                 raise PromiseBrokenError(f"`tallystick {command[0]}` prints the password: {said.text.strip()[:160]}")
     return "in none of them"
@@ -141,7 +141,7 @@ async def escape_sequences(victim: Installation) -> str:
     commands = [["explain", PROGRAM, "ana"], ["history", PROGRAM, "ana"], ["dead-letters", "list"], ["status"]]
     commands += [["dead-letters", "show", f"{victim.topics.orders}/0/{offset}"] for offset in (0, 1)]
     for command in commands:
-        said = await victim.tallystick(*command)
+        said = await victim.typed(*command)
         if found := _CONTROL.search(said.text):
             raise PromiseBrokenError(f"`tallystick {command[0]}` prints {found[0]!r} of what a publisher sent")
     return f"{len(commands)} commands print none"

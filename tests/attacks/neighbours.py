@@ -58,7 +58,7 @@ async def stray_worker(victim: Installation) -> str:
 
 
 async def _make_like(victim: Installation, points: str) -> None:
-    said = await victim.tallystick("topics", "create", TOPIC_POINTS=points)
+    said = await victim.typed("topics", "create", TOPIC_POINTS=points)
     assert said.code == 0, said.text
 
 
@@ -94,7 +94,7 @@ async def wrong_files(victim: Installation) -> str:
     for name, content in files.items():
         file = victim.directory / f"{name}.jsonl"
         file.write_bytes(content)
-        await victim.tallystick("publish", str(file))
+        await victim.typed("publish", str(file))
     return f"{len(files)} files, each answered in words"
 
 
@@ -175,7 +175,7 @@ async def greatest_order_and_program(victim: Installation) -> str:
     return f"visible after {time.monotonic() - began:.1f} s"
 
 
-@attack("B12", "a program's document is checked within seconds, whatever it says")
+@attack("B12", "a program's document is checked within seconds, whatever it says", quick=False)
 async def hostile_documents(victim: Installation) -> str:
     """YAML that doubles itself, nests deeply, refers to itself; expressions that never end."""
     bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
 import tempfile
 import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from deploy.local_stack import LocalStack
+from deploy.migrate import migrate
 from shared.errors import TallystickError
 from tests.attacks.catalogue import Attack
 from tests.attacks.installation import Installation
-from tests.conftest import new_topics
+from tests.conftest import _administrate, _clear_left_over_stacks, _with_database, new_stack, new_topics
 
 MINUTES_MAX = 15
 """How long a single attack may take."""
@@ -24,6 +31,23 @@ class Outcome(NamedTuple):
     held: bool
     what: str
     seconds: float
+
+
+@contextmanager
+def fresh_stack() -> Iterator[LocalStack]:
+    """Servers of their own, ended whoever ends this process in good order."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended before its time"))
+    _clear_left_over_stacks()
+    with new_stack() as stack:
+        yield stack
+
+
+async def new_template(dsn: str) -> str:
+    """The name of a migrated database that others are copied from."""
+    name = f"template_{uuid.uuid4().hex[:10]}"
+    await _administrate(dsn, f"CREATE DATABASE {name}")
+    await migrate(_with_database(dsn, name))
+    return name
 
 
 async def strike(attack: Attack, bootstrap_servers: str, dsn: str) -> Outcome:
