@@ -8,6 +8,9 @@ from typing import Any
 
 import msgspec
 
+_FRAME = " ╭─╮│╰╯+-|"
+"""What boxes and traces of groups of errors are drawn with."""
+
 
 def fetched(address: str) -> tuple[int, str]:
     """What a process of ours answers by HTTP: status and body; 0 where it doesn't."""
@@ -22,7 +25,7 @@ def fetched(address: str) -> tuple[int, str]:
 
 def last_words_of(text: str) -> str:
     """The last line that says something; of a log line its event and its reason."""
-    lines = [line.strip() for line in text.splitlines() if line.strip(" ╭─╮│╰╯")]
+    lines = [line.strip(_FRAME) for line in text.splitlines() if line.strip(_FRAME)]
     if not lines:
         return "(nothing)"
     try:
