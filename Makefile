@@ -4,7 +4,7 @@ PYTHON_IN_VENV := .venv/bin/python
 CODE := services shared deploy tests
 
 .DEFAULT_GOAL := help
-.PHONY: setup check lint types walls gates test up down demo rules properties mutants simulation defects chaos chaos-long bench docs schema lock clean help
+.PHONY: setup check lint types walls gates test up down demo rules properties mutants simulation defects chaos chaos-long attacks fuzz bench docs schema lock clean help
 
 ##@ Everyday
 
@@ -60,6 +60,12 @@ defects: setup ## Plant each known mistake in a copy, and see that a check catch
 
 chaos: setup ## Kill, pause, cut and fill what runs for 4 minutes; check every promise (SEED=)
 	$(PYTHON_IN_VENV) -m tests.chaos --minutes 4 $(SEEDED)
+
+attacks: setup ## What hostile neighbours do, each on a fresh installation: promised, happened (ONLY=F1, QUICK=1)
+	$(PYTHON_IN_VENV) -m tests.attacks $(foreach id,$(ONLY),--only $(id)) $(if $(QUICK),--quick)
+
+fuzz: setup ## Mutated real records on every topic of a running installation (FACTS=100000, SEED=)
+	$(PYTHON_IN_VENV) -m tests.attacks.fuzz --facts $(or $(FACTS),100000) $(SEEDED)
 
 LONG := --together --rounds-a-world 6 --derive-each 3
 
