@@ -204,7 +204,7 @@ class Settlement:
         rules = deserved.rules if is_first else _rule_changes(held.rules, deserved.rules)
         changes = _line_changes(lines, deserved.lines) if lines else deserved.lines
         key, version = event_key(row.key), program.version if program is not None else 0
-        if points > 0 and program is not None:
+        if points > 0:
             release = self.release
             if self.raised is not None and first_with_points(draft, row) is not None:
                 release = self.raised(draft.occurred_at)
