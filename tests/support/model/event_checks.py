@@ -174,7 +174,9 @@ def _named(event: EventData, fact: Fact | None, versions: Versions, lots: Sequen
 
     Referrals that follow an order speak for themselves.
     """
-    if not isinstance(event, PointsEarned) <= event.program_version <= len(versions.all):
+    of_card = event.key is not None and event.key.kind == "stamp_card"  # completed before there was a version
+    earned = isinstance(event, PointsEarned) and not of_card
+    if not earned <= event.program_version <= len(versions.all):
         return [f"{event.TYPE}: no version {event.program_version}"]
     if isinstance(event, PointsExpired) or (event.cause == DUE and not isinstance(event, _OF_AWARDS)):
         return [] if event.key is None else [f"{event.TYPE}: due, yet of {event.key}"]

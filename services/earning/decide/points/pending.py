@@ -51,21 +51,24 @@ def release_of(program: Program | None, known: Known, raised_at: datetime | None
 
 
 def earn_lot(
-    draft: Draft, row: KeyRow, points: int, program: Program, release: Release, when: datetime | None
+    draft: Draft, row: KeyRow, points: int, program: Program | None, release: Release, when: datetime | None
 ) -> tuple[LotChange, dict[str, int]]:
     """Put points earned into a further lot of a key, to wait where they must; the change of the lot, and the postings.
 
-    `when` is the time whose tier window they count in.
+    `when` is the time whose tier window they count in. Without a version (a card completed by what happened before the
+    first) they never end.
     """
-    lot = new_lot(draft, row, points, program.version)
+    lot = new_lot(draft, row, points, program.version if program is not None else 0)
     lot.when = when
     if release.waits and (release.at is None or release.at > draft.standing.clock):
         change, postings = fill_pending(draft, lot, release.at)
     else:
         lot.available_at = max(release.at or draft.occurred_at, draft.occurred_at)
-        begin_life(draft, lot, program)
+        if program is not None:
+            begin_life(draft, lot, program)
         change, postings = fill_available(draft, lot)
-    mark_active(draft.standing, program, draft.occurred_at)
+    if program is not None:
+        mark_active(draft.standing, program, draft.occurred_at)
     postings["earned"] = -points
     return change, postings
 

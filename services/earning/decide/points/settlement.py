@@ -126,7 +126,7 @@ def multiplied(program: Program, pin: Pin, rule: str, kind: str, points: int) ->
     raw = points * total
     given, raw_text = rounded(program.rounding, raw.numerator, raw.denominator)
     text = number_text(total.numerator, total.denominator)
-    return Deserved(given, [RuleShare(rule, given, "", str(points), text, raw_text)] if given else [])
+    return Deserved(given, [RuleShare(rule, given, "", str(points), text, raw_text)])
 
 
 class Settlement:
@@ -165,7 +165,7 @@ class Settlement:
             deserved = Deserved(held.points, kept(held.rules), Reason.MEMBER_CLOSED)
         program = program_of(draft.versions, held.pin)
         held_back = waiting_sum(draft, row) if held.window else 0
-        event = self._move_points(row, program, held, deserved, lines or {})
+        event = self._move_points(row, program, held, deserved, lines)
         after, qualified = self._requalify(row, program, held, deserved, held_back)
         come = self._come(row, program) if self.release.waits and lines is not None else []
         if not isinstance(event, FactRecorded) or not (only_if_points_move or come):
@@ -195,14 +195,16 @@ class Settlement:
         self.moved += [release_lot(self.draft, number, instant) for number, instant in come]
 
     def _move_points(
-        self, row: KeyRow, program: Program | None, held: Grant, deserved: Deserved, lines: dict[str, int]
+        self, row: KeyRow, program: Program | None, held: Grant, deserved: Deserved, lines: dict[str, int] | None
     ) -> EventData:
         """Earn or take back the difference; gives the event that says so."""
         draft, points = self.draft, deserved.points - held.points
-        rules = _rule_changes(held.rules, deserved.rules) if held.rules else deserved.rules
+        # An order's first settlement also says which rules came to nothing.
+        is_first = lines is not None and not held.rules
+        rules = deserved.rules if is_first else _rule_changes(held.rules, deserved.rules)
         changes = _line_changes(lines, deserved.lines) if lines else deserved.lines
         key, version = event_key(row.key), program.version if program is not None else 0
-        if points > 0 and program is not None:
+        if points > 0:
             release = self.release
             if self.raised is not None and first_with_points(draft, row) is not None:
                 release = self.raised(draft.occurred_at)

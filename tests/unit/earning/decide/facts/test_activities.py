@@ -180,6 +180,18 @@ def test_rule_65_multipliers_touch_activities_only_where_they_name_them() -> Non
     assert (share.rule, share.rate, share.multiplier, share.raw) == ("run", "5", "3", "15")
 
 
+@pytest.mark.rule(24, 65)
+def test_rule_65_what_is_taken_back_says_how_it_came_to_nothing_and_a_record_says_no_rule() -> None:
+    runs = Activity("run", 5, per_unit=True)
+    told = story(campaigns=(WEEKEND,), activities=(runs,))
+    told.tell(Told("2026-06-06", did("a", "run", quantity=2)), Told("2026-06-06", did("b", "run", quantity=0)))
+    told.tell(Told("2026-06-07", did("a", "run", quantity=0), received="2026-06-07"))
+    assert told.said == ["earned 15", "fact.recorded nothing_eligible", "reversed 15 edited"]
+    assert told.events[1].rules == []
+    (share,) = told.events[2].rules
+    assert (share.rule, share.points, share.rate, share.multiplier, share.raw) == ("run", 15, "0", "1.5", "0")
+
+
 @pytest.mark.rule(24, 2)
 def test_rule_24_of_several_multipliers_only_the_highest_where_the_program_says_so() -> None:
     told = story(tiers=GOLD, campaigns=(WEEKEND,), activities=(Activity("run", 5),), multipliers="highest")

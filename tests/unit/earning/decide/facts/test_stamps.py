@@ -205,3 +205,15 @@ def test_rule_72_stamps_and_their_points_come_before_the_change_of_tier() -> Non
 def test_rule_71_a_closed_member_collects_nothing_more() -> None:
     told = story(MASKS, COFFEES).tell(*days(pot(1, 2), MemberClosed(), pot(2, 3), paid("o", line("1", "3", "coffee"))))
     assert stamped(told.events) == [2]
+
+
+@pytest.mark.rule(28, 70)
+def test_rule_28_a_card_completed_by_what_happened_before_the_first_version_is_paid() -> None:
+    told = story(replace(COFFEES, points=100, reward=""), in_force_from=instant("2026-06-01"))
+    sold = updated("o", line("1", "30", "coffee", quantity=10), placed_at=instant("2026-06-02"))
+    told.tell(Told("2026-05-02", sold, received="2026-06-03"), Told("2026-06-04", cancelled("o")))
+    assert [said for said in told.said if said.endswith(("earned 100", "reversed 100 stamps_lost"))] == [
+        "earned 100",
+        "reversed 100 stamps_lost",
+    ]
+    assert (told.ann.balances.available, told.ann.balances.deficit) == (0, 0)
