@@ -26,7 +26,7 @@ from shared.facts.fact import FactData
 from shared.facts.members import MemberClosed, MemberEnrolled, MemberUpdated
 from shared.facts.redemptions import RedemptionRequested
 from shared.facts.reviews import ReviewPublished
-from shared.point_events import DeficitForgiven, PointsEarned, PointsReversed
+from shared.point_events import DeficitForgiven, FactRecorded, PointsEarned, PointsReversed
 from tests.unit.earning.decide.story import Story, Told, instant, paid, program, story
 
 REVIEWS = Reviews(10, photo=15, video=20)
@@ -187,8 +187,11 @@ def test_rule_65_what_is_taken_back_says_how_it_came_to_nothing_and_a_record_say
     told.tell(Told("2026-06-06", did("a", "run", quantity=2)), Told("2026-06-06", did("b", "run", quantity=0)))
     told.tell(Told("2026-06-07", did("a", "run", quantity=0), received="2026-06-07"))
     assert told.said == ["earned 15", "fact.recorded nothing_eligible", "reversed 15 edited"]
-    assert told.events[1].rules == []
-    (share,) = told.events[2].rules
+    _, recorded, reversed_ = told.events
+    assert isinstance(recorded, FactRecorded)
+    assert isinstance(reversed_, PointsReversed)
+    assert recorded.rules == []
+    (share,) = reversed_.rules
     assert (share.rule, share.points, share.rate, share.multiplier, share.raw) == ("run", 15, "0", "1.5", "0")
 
 
