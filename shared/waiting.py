@@ -13,3 +13,9 @@ async def wait_for_event(event: asyncio.Event, seconds: float) -> bool:
     except TimeoutError:
         return False
     return True
+
+
+def is_asked_to_stop() -> bool:
+    """Whether somebody has cancelled the task that asks; another error may have taken the cancellation's place."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0

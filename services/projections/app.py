@@ -25,7 +25,7 @@ from shared.consumer_watch import ClientDiedError, Watchdog, count_replaced, get
 from shared.postgres import TRANSIENT_ERRORS, connect
 from shared.settings import Connections
 from shared.topics import Topics
-from shared.waiting import wait_for_event
+from shared.waiting import is_asked_to_stop, wait_for_event
 
 SERVERS = "kafka and postgres"
 WATCH_S = 2.0
@@ -167,6 +167,8 @@ class App:
                         [self.assignment.topic_partition(p) for p in self.assignment.owned or {0}]
                     )
             except KAFKA_TRANSIENT as error:
+                if is_asked_to_stop():
+                    raise asyncio.CancelledError from error  # it took its place
                 if self.metrics.readiness.waits("kafka", repr(error)):
                     log.warning("waiting for kafka", error=repr(error))
                 continue
@@ -205,6 +207,8 @@ class App:
             except (*KAFKA_TRANSIENT, *TRANSIENT_ERRORS) as error:
                 count_replaced(error, self.metrics.readiness)
                 log.info("dead letters wait", error=repr(error))
+            if is_asked_to_stop():
+                raise asyncio.CancelledError  # an error of the client took its place
 
     async def _publish(self, session: asyncpg.Connection) -> None:
         to = producer(self._connections.kafka_bootstrap_servers, f"{APPLICATION}-dead-letters")

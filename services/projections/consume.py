@@ -30,7 +30,7 @@ from shared.broker import KAFKA_TRANSIENT, UNREADABLE, Backoff
 from shared.consumer_watch import getmany
 from shared.errors import ForkError, TallystickError, UnreadableEventError
 from shared.postgres import DATA_ERRORS, TRANSIENT_ERRORS, connect, free_locks
-from shared.waiting import wait_for_event
+from shared.waiting import is_asked_to_stop, wait_for_event
 
 FETCH_WAIT_MS = 200
 ROLE = "projector"
@@ -78,6 +78,8 @@ class Lane:
         try:
             while not stopping.is_set():
                 await self._turn(stopping, backoff)
+                if is_asked_to_stop():
+                    raise asyncio.CancelledError  # the session's error took its place, and nobody would end this lane
             await self._written()
         finally:
             await self._give_up_writing()

@@ -25,13 +25,14 @@ from services.earning.metrics import Metrics
 from services.earning.program.registry import ProgramCache
 from services.earning.replay.recover import Recovery
 from services.earning.source_events.codec import decode
-from services.earning.tasks.retry import APPLICATION, is_asked_to_stop
+from services.earning.tasks.retry import APPLICATION
 from shared.broker import KAFKA_TRANSIENT, UNREADABLE, Backoff, find_unreadable, instant_of
 from shared.consumer_watch import count_replaced, getmany, watch
 from shared.errors import PermanentError
 from shared.postgres import SESSION_SETTINGS, TRANSIENT_ERRORS, connect, free_locks
 from shared.settings import Connections
 from shared.telemetry import Readiness
+from shared.waiting import is_asked_to_stop
 
 log = structlog.get_logger(__name__)
 

@@ -11,6 +11,7 @@ from shared.broker import KAFKA_TRANSIENT, Backoff
 from shared.consumer_watch import count_replaced
 from shared.postgres import TRANSIENT_ERRORS, free_locks
 from shared.telemetry import Readiness
+from shared.waiting import is_asked_to_stop
 
 APPLICATION = "tallystick-earning"
 """What the names of all our sessions with Postgres begin with."""
@@ -54,9 +55,3 @@ async def retry_until_stopped(
             await backoff.wait()
         else:
             return
-
-
-def is_asked_to_stop() -> bool:
-    """Whether somebody has cancelled the task that asks; another error may have taken the cancellation's place."""
-    task = asyncio.current_task()
-    return task is None or task.cancelling() > 0
